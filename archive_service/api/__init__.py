@@ -1,0 +1,1 @@
+"""The entrance for machines: HTTP in, steps called, HTTP out."""

@@ -1,0 +1,1 @@
+"""The nouns of the archive: pure values and the ports to the world. Standard library only."""

@@ -1,0 +1,58 @@
+"""What can happen in the archive, each an entry of its one log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from archive_service.model.identifiers import RecordId
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+class EventType(StrEnum):
+    """The kinds of event; the names are part of the log's format and never change their meaning."""
+
+    DEPOSITED = "deposited"
+    DEPOSIT_REFUSED = "deposit-refused"
+    TEXT_READ = "text-read"
+    TEXT_FAILED = "text-failed"
+    RELEASED = "quarantine-released"
+    REJECTED = "quarantine-rejected"
+    FINDING_RESOLVED = "finding-resolved"
+    METADATA_CORRECTED = "metadata-corrected"
+    RECORD_READ = "record-read"
+    CONTENT_READ = "content-read"
+    TEXT_SERVED = "text-served"
+    EVENTS_READ = "events-read"
+    SEARCHED = "searched"
+    SUBJECT_READ = "subject-read"
+    VERIFIED = "verified"
+    SUBJECTS_MERGED = "subjects-merged"
+    SUBJECTS_UNMERGED = "subjects-unmerged"
+    REFERENCE_LOADED = "reference-loaded"
+    API_KEY_CREATED = "api-key-created"
+    API_KEY_REVOKED = "api-key-revoked"
+    LOCK_EXTENDED = "lock-extended"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. ``values`` go into the erasable payload, never into the entry itself."""
+
+    type: EventType
+    actor: str
+    at: dt.datetime
+    record_id: RecordId | None = None
+    values: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event as it stands in the log. ``event`` is None once its payload has been erased."""
+
+    index: int
+    entry: bytes
+    event: Event | None

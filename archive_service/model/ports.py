@@ -1,0 +1,235 @@
+"""The ports: what the archive's steps ask of the world, each a contract that every adapter and its fake pass.
+
+A port's docstring is its promise. Adapters translate their library's errors: only ArchiveError leaves them, and
+``Unavailable`` is the one that may be retried.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from archive_service.model.identifiers import RecordId
+from archive_service.model.inspection import Inspection, NoText
+from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
+from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
+from archive_service.model.units import RegisterUnit
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """The time. The only source of it, so that tests can move it."""
+
+    def now(self) -> dt.datetime:
+        """Return the present instant, aware, in UTC."""
+        ...
+
+
+class Randomness(Protocol):
+    """Unpredictable bytes. The only source of them."""
+
+    def token(self, size_bytes: int) -> bytes:
+        """Return that many bytes from the system's generator."""
+        ...
+
+
+class ProofResult(StrEnum):
+    """Verdict of one trial: could-not-tell is neither passed nor failed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INDETERMINATE = "indeterminate"
+
+
+@dataclass(frozen=True, slots=True)
+class LockTrial:
+    """One thing tried against the store's lock, and how that ended; ``explanation`` names what was seen."""
+
+    name: str
+    result: ProofResult
+    explanation: str
+
+
+class ObjectStore(Protocol):
+    """Keeps objects for ever: create-only, versioned, locked where the store can lock.
+
+    Keys are relative paths such as ``records/<id>/original``. Everything under a record's prefix belongs to that
+    record alone. Reads and writes name the version. All methods may be called from several threads at once.
+    """
+
+    @property
+    def enforces_locks(self) -> bool:
+        """Whether the store itself refuses to delete what is locked. A folder on disk does not."""
+        ...
+
+    def put(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Store the source's bytes under ``key`` with the lock from the first instant, and read them back.
+
+        Streamed, never held whole. Create-only and idempotent: an object that is there with the same bytes is
+        returned as it is (a lost answer is harmless, two racing writers leave one version). Returns only after the
+        bytes were read back by version and compared with ``digest``.
+
+        Raises IntegrityFailure when what is stored, or the source, has another digest; Unavailable when it could
+        not be told whether the object was stored: ask again with the same arguments.
+        """
+        ...
+
+    def read(
+        self, key: str, version: str, *, start: int = 0, length: int | None = None
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open one version and yield its bytes in blocks of at most 1 MiB, from ``start`` for ``length`` bytes.
+
+        The context manager closes the connection. Raises NotFound when there is no such version (on entering),
+        Unavailable when the store does not answer, also in mid-read.
+        """
+        ...
+
+    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+        """Yield every version of every object whose key starts with ``prefix``, in key order, streamed.
+
+        ``stored`` carries the size; digests are empty strings, because they would have to be read to be known.
+        """
+        ...
+
+    def lock_of(self, key: str, version: str) -> dt.datetime | None:
+        """Return until when the store itself says the version is locked, None for not at all. Raises NotFound."""
+        ...
+
+    def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
+        """Lengthen the version's lock to ``until``; one that is already later stays. Returns the lock in force.
+
+        Idempotent. Raises NotFound, Unavailable.
+        """
+        ...
+
+    def set_hold(self, key: str, version: str, held: bool) -> None:
+        """Place or lift the legal hold of the version. Idempotent. Raises NotFound, Unavailable."""
+        ...
+
+    def delete(self, key: str, version: str) -> None:
+        """Delete one version for good. Idempotent: a version that is gone is a success.
+
+        Raises Conflict while the version is locked or held, Unavailable.
+        """
+        ...
+
+    def check_ready(self) -> None:
+        """Return when the store answers and can be written to; raise Unavailable or Misconfigured otherwise."""
+        ...
+
+    def prove_lock(self, now: dt.datetime) -> tuple[LockTrial, ...]:
+        """Write a canary under ``canary/``, lock it, try to delete it, to shorten its lock, and to delete it under
+        a hold whose retention has expired; clean up canaries of earlier runs whose lock has ended.
+
+        A store that cannot lock answers with one INDETERMINATE trial that says so. Never raises for a failed trial.
+        """
+        ...
+
+
+class PdfReader(Protocol):
+    """Reads untrusted PDFs in a separate, limited process without network. Never raises for what a file contains.
+
+    Calls may come from several threads; each takes one process. A process that dies is a typed answer.
+    """
+
+    def inspect(self, path: Path) -> Inspection:
+        """Return what the file is, or why that could not be read. Idempotent."""
+        ...
+
+    def read_text(self, path: Path) -> DocumentText | NoText:
+        """Return the words of every page: the text layer where it is good, recognised ones where not. Idempotent."""
+        ...
+
+    def check_ready(self) -> None:
+        """Return when PDFs can be read and words recognised; raise Unavailable or Misconfigured otherwise."""
+        ...
+
+
+class IndexBuild(Protocol):
+    """A new index being built beside the one in use; resumable by its name."""
+
+    def add(self, documents: Iterable[IndexDocument]) -> int:
+        """Put documents into the new index (replacing those with the same record id); return how many."""
+        ...
+
+    def commit(self) -> None:
+        """Make what was added durable, so that a resumed build need not add it again."""
+        ...
+
+    def switch(self) -> None:
+        """Make the new index the one in use, atomically, and drop the old one."""
+        ...
+
+    def abandon(self) -> None:
+        """Drop the new index."""
+        ...
+
+
+class SearchIndex(Protocol):
+    """Finds records by words. A copy for finding only: never read for truth, rebuildable at any time."""
+
+    def put(self, documents: Iterable[IndexDocument]) -> None:
+        """Add or replace documents by record id, in bulk, durable on return. Idempotent.
+
+        Raises Unavailable. On the embedded index only the process that owns the writer may call it.
+        """
+        ...
+
+    def remove(self, record_ids: Iterable[RecordId]) -> None:
+        """Remove documents; those that are not there are passed over. Idempotent."""
+        ...
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        """Return one page of hits.
+
+        Order class for RELEVANCE, the same on every engine: a record whose identifier, dossier or document code is
+        the query's code first; then those with every word in its exact tone marks; then those that match only
+        without marks; within a class by the engine's own score; ties by record id. Pages by cursor without depth
+        limit. Raises InvalidInput for a cursor that is not one of its own, Unavailable.
+        """
+        ...
+
+    def count(self) -> int:
+        """Return how many documents the index in use holds."""
+        ...
+
+    def record_ids(self) -> Iterator[RecordId]:
+        """Yield the id of every document in the index in use, streamed, in id order."""
+        ...
+
+    def build(self, name: str) -> IndexBuild:
+        """Begin, or resume, a new index of that name (letters, digits, hyphens) beside the one in use."""
+        ...
+
+    def check_ready(self) -> None:
+        """Return when the index answers with the mapping this version needs; raise Unavailable otherwise."""
+        ...
+
+
+class Register(Protocol):
+    """The truth: records, subjects, reference data, the log, follow-up work."""
+
+    def write(self, work: Callable[[RegisterUnit], T]) -> T:
+        """Run ``work`` in one transaction and return its result after the commit is durable.
+
+        All or nothing: whatever ``work`` raises, nothing of it is kept, and that error comes out. ``work`` may be
+        run again when the database asks for it, and on one process several may share a commit, so it must have no
+        effect outside the unit. Raises Unavailable when the register does not answer.
+        """
+        ...
+
+    def read(self, work: Callable[[RegisterUnit], T]) -> T:
+        """Run ``work`` on a consistent view and return its result. Raises Unavailable."""
+        ...
+
+    def check_ready(self) -> None:
+        """Return when the register answers and its schema is this version's; raise Unavailable otherwise."""
+        ...

@@ -1,0 +1,422 @@
+"""What one register transaction offers to a step: a small port for each kind of row.
+
+Every method takes part in the transaction it was reached through; none commits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from archive_service.model.events import Event, LoggedEvent
+from archive_service.model.findings import Finding, FindingPolicy, RecordedFinding
+from archive_service.model.identifiers import (
+    Identifier,
+    OfficeCode,
+    ProcedureCode,
+    RecordId,
+    ResultTypeCode,
+    SubjectId,
+)
+from archive_service.model.jobs import Job, JobKind, JobState
+from archive_service.model.permissions import Role
+from archive_service.model.record import (
+    DocumentText,
+    MetadataVersion,
+    ObjectVersion,
+    Record,
+    RecordState,
+    SearchState,
+)
+from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
+from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A deposit's claim to a record id, by caller and idempotency key. ``answered`` once the record is written."""
+
+    caller: str
+    key: str
+    record_id: RecordId
+    request_sha256: str
+    content_sha256: str
+    result_type: ResultTypeCode
+    identifiers: tuple[Identifier, ...]
+    office: OfficeCode
+    lease_until: dt.datetime
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A machine's or person's key. Only a digest of the secret is kept."""
+
+    id: str
+    name: str
+    office: OfficeCode
+    roles: frozenset[Role]
+    secret_sha256: str
+    created_at: dt.datetime
+    expires_at: dt.datetime
+    revoked_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSelection:
+    """Which records a listing asks for. None means no limit; ``after`` is the last id of the page before."""
+
+    offices: frozenset[OfficeCode] | None
+    state: RecordState | None = None
+    search_state: SearchState | None = None
+    changed_since: dt.datetime | None = None
+    after: RecordId | None = None
+    limit: int = 100
+
+
+class Reservations(Protocol):
+    """Deposits in progress, and the keys of finished ones."""
+
+    def find(self, caller: str, key: str) -> Reservation | None:
+        """Return the claim of that caller's key."""
+        ...
+
+    def claim(self, reservation: Reservation) -> None:
+        """Write or replace the claim of that caller's key."""
+        ...
+
+    def answer(self, caller: str, key: str) -> None:
+        """Mark the claim as answered: its record is written in the same transaction."""
+        ...
+
+    def release(self, caller: str, key: str) -> None:
+        """Free the key: nothing was stored under it."""
+        ...
+
+    def pending_for(
+        self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime
+    ) -> list[Reservation]:
+        """Return unanswered claims, whose lease has not run out, for those bytes and that type."""
+        ...
+
+
+class Records(Protocol):
+    """Records and all versions of their metadata."""
+
+    def serialise_deposits_of(self, content_sha256: str, result_type: ResultTypeCode) -> None:
+        """Let no other transaction deposit the same bytes and type until this one ends."""
+        ...
+
+    def add(self, record: Record, first: MetadataVersion) -> None:
+        """Write a new record with its first metadata version."""
+        ...
+
+    def get(self, record_id: RecordId) -> Record | None:
+        """Return the record, whatever its state and office: the step checks permission."""
+        ...
+
+    def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, Record]:
+        """Return those of the records that exist."""
+        ...
+
+    def for_update(self, record_id: RecordId) -> Record | None:
+        """Return the record and keep others from changing it until the transaction ends."""
+        ...
+
+    def holding(self, content_sha256: str, result_type: ResultTypeCode) -> list[Record]:
+        """Return stored and quarantined records of those bytes and that type, in all offices."""
+        ...
+
+    def with_content(self, content_sha256: str) -> list[Record]:
+        """Return every record of exactly those bytes, oldest first."""
+        ...
+
+    def of_subjects(self, subjects: Sequence[SubjectId]) -> list[Record]:
+        """Return every record of these subjects, by date of issue and then of storing, oldest first."""
+        ...
+
+    def related_to(self, record_id: RecordId) -> list[tuple[RecordId, str]]:
+        """Return (record, kind) for each record whose relations name this one."""
+        ...
+
+    def select(self, selection: RecordSelection) -> list[Record]:
+        """Return one page of records in id order."""
+        ...
+
+    def count(self, state: RecordState | None = None, search_state: SearchState | None = None) -> int:
+        """Return how many records there are."""
+        ...
+
+    def set_state(self, record_id: RecordId, state: RecordState, now: dt.datetime) -> None:
+        """Change the state; the step has checked that the change is permitted."""
+        ...
+
+    def set_search_state(
+        self, record_id: RecordId, state: SearchState, problem: str | None, now: dt.datetime
+    ) -> None:
+        """Say whether the record can be found by words, and why not."""
+        ...
+
+    def add_metadata(self, version: MetadataVersion, subject: SubjectId) -> None:
+        """Add the next version of the metadata and make it the current one."""
+        ...
+
+    def metadata_versions(self, record_id: RecordId) -> list[MetadataVersion]:
+        """Return every version, oldest first."""
+        ...
+
+    def set_lock(self, record_id: RecordId, original: ObjectVersion) -> None:
+        """Record the lock in force on the original."""
+        ...
+
+    def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
+        """Return stored, quarantined and rejected records whose lock ends before the instant, soonest first."""
+        ...
+
+
+class Texts(Protocol):
+    """The words of records: derived, erasable, made anew from the original at any time."""
+
+    def put(self, record_id: RecordId, text: DocumentText, now: dt.datetime) -> None:
+        """Keep the words, replacing those of an earlier run."""
+        ...
+
+    def get(self, record_id: RecordId) -> DocumentText | None:
+        """Return the words, None before the first run."""
+        ...
+
+    def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, DocumentText]:
+        """Return the words of those records that have any."""
+        ...
+
+
+class Findings(Protocol):
+    """What checks found, until a person resolves it."""
+
+    def add(
+        self, record_id: RecordId, findings: Sequence[Finding], policy: FindingPolicy, now: dt.datetime
+    ) -> None:
+        """Record findings; one with the same code that is still open for the record is not doubled."""
+        ...
+
+    def get(self, finding_id: int) -> RecordedFinding | None:
+        """Return one finding."""
+        ...
+
+    def of_record(self, record_id: RecordId) -> list[RecordedFinding]:
+        """Return every finding of a record, oldest first."""
+        ...
+
+    def open_in(self, offices: frozenset[OfficeCode] | None, after: int, limit: int) -> list[RecordedFinding]:
+        """Return one page of unresolved findings of those offices, in id order."""
+        ...
+
+    def resolve(self, finding_id: int, actor: str, resolution: str, now: dt.datetime) -> None:
+        """Close a finding with a person's words."""
+        ...
+
+
+class Subjects(Protocol):
+    """Persons and employers, their identifiers over time, and merges."""
+
+    def get(self, subject_id: SubjectId) -> Subject | None:
+        """Return the subject as it was registered, merged or not."""
+        ...
+
+    def by_identifier(self, identifier: Identifier) -> Subject | None:
+        """Return the subject known by the identifier, following merges to the one that stands."""
+        ...
+
+    def standing(self, subject_id: SubjectId) -> Subject:
+        """Return the subject that stands for this one, following merges."""
+        ...
+
+    def family(self, subject_id: SubjectId) -> list[Subject]:
+        """Return the standing subject and every one merged into it, directly or not, the standing one first."""
+        ...
+
+    def add(self, subject_id: SubjectId, claim: SubjectClaim) -> Subject:
+        """Register a subject with the claim's identifiers."""
+        ...
+
+    def add_identifier(self, subject_id: SubjectId, identifier: DatedIdentifier) -> None:
+        """Give a subject another identifier, or other validity days for one it has."""
+        ...
+
+    def add_merge(
+        self, kept: SubjectId, merged: SubjectId, reason: str, actor: str, now: dt.datetime
+    ) -> SubjectMerge:
+        """Let ``kept`` stand for ``merged`` from now on."""
+        ...
+
+    def get_merge(self, merge_id: int) -> SubjectMerge | None:
+        """Return one merge."""
+        ...
+
+    def undo_merge(self, merge_id: int, reason: str, actor: str, now: dt.datetime) -> SubjectMerge:
+        """Let the merged subject stand for itself again. The merge stays in the history."""
+        ...
+
+    def merges_of(self, subject_id: SubjectId) -> list[SubjectMerge]:
+        """Return every merge the subject took part in, undone ones too, oldest first."""
+        ...
+
+
+class Reference(Protocol):
+    """Offices, result types and procedures."""
+
+    def load(self, data: ReferenceData) -> None:
+        """Add or replace what the data states; what it does not name stays."""
+        ...
+
+    def office(self, code: OfficeCode) -> Office | None:
+        """Return one office."""
+        ...
+
+    def offices(self) -> list[Office]:
+        """Return every office, in code order."""
+        ...
+
+    def subtree(self, code: OfficeCode) -> frozenset[OfficeCode]:
+        """Return the office, everything under it, and every office that one of these succeeds."""
+        ...
+
+    def result_type(self, code: ResultTypeCode) -> ResultType | None:
+        """Return one result type."""
+        ...
+
+    def result_types(self) -> list[ResultType]:
+        """Return every result type, in code order."""
+        ...
+
+    def procedure(self, code: ProcedureCode) -> Procedure | None:
+        """Return one procedure."""
+        ...
+
+
+class Log(Protocol):
+    """The one log of everything that happens: append-only, gap-free, in commit order."""
+
+    def append(self, *events: Event) -> None:
+        """Add events; they get the next indexes when the transaction commits."""
+        ...
+
+    def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:
+        """Return one page of a record's events, in index order."""
+        ...
+
+    def entries(self, start: int, limit: int) -> list[LoggedEvent]:
+        """Return entries from index ``start`` on, in order."""
+        ...
+
+    def size(self) -> int:
+        """Return how many entries there are."""
+        ...
+
+
+class Jobs(Protocol):
+    """Follow-up work."""
+
+    def add(self, kind: JobKind, record_id: RecordId, due_at: dt.datetime) -> None:
+        """Ask for work on a record; the same kind still waiting for the record is not doubled."""
+        ...
+
+    def claim(
+        self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime
+    ) -> list[Job]:
+        """Take due work for this worker until the lease ends; work whose lease has run out is taken again.
+
+        No two workers get the same piece.
+        """
+        ...
+
+    def done(self, job: Job) -> None:
+        """Remove the finished work, unless it was asked for again while it ran."""
+        ...
+
+    def retry(self, job: Job, due_at: dt.datetime, problem: str) -> None:
+        """Give the work back, to be tried again at ``due_at``."""
+        ...
+
+    def give_back(self, job: Job, now: dt.datetime) -> None:
+        """Give the work back untried: it is due at once and the try is not counted."""
+        ...
+
+    def park(self, job: Job, problem: str) -> None:
+        """Keep the work for a person to look at."""
+        ...
+
+    def parked(self, limit: int) -> list[Job]:
+        """Return parked work, oldest first."""
+        ...
+
+    def unpark(self, job_id: int, now: dt.datetime) -> None:
+        """Let parked work be tried again."""
+        ...
+
+    def counts(self) -> dict[tuple[JobKind, JobState], int]:
+        """Return how much work there is, by kind and state."""
+        ...
+
+
+class ApiKeys(Protocol):
+    """Keys of callers."""
+
+    def add(self, key: ApiKey) -> None:
+        """Keep a new key."""
+        ...
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Return a key, revoked and expired ones too."""
+        ...
+
+    def list(self) -> list[ApiKey]:
+        """Return every key, in order of making."""
+        ...
+
+    def revoke(self, key_id: str, now: dt.datetime) -> None:
+        """End a key's validity."""
+        ...
+
+
+class Progress(Protocol):
+    """Where a long run stands, by its name, so that it resumes after a stop."""
+
+    def get(self, name: str) -> str | None:
+        """Return what was saved under the name."""
+        ...
+
+    def put(self, name: str, value: str) -> None:
+        """Save where the run stands."""
+        ...
+
+    def clear(self, name: str) -> None:
+        """Forget the run: it ended."""
+        ...
+
+
+class RegisterUnit(Protocol):
+    """One transaction, with all its kinds of rows."""
+
+    @property
+    def reservations(self) -> Reservations: ...
+    @property
+    def records(self) -> Records: ...
+    @property
+    def texts(self) -> Texts: ...
+    @property
+    def findings(self) -> Findings: ...
+    @property
+    def subjects(self) -> Subjects: ...
+    @property
+    def reference(self) -> Reference: ...
+    @property
+    def log(self) -> Log: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def api_keys(self) -> ApiKeys: ...
+    @property
+    def progress(self) -> Progress: ...

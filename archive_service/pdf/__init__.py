@@ -1,0 +1,1 @@
+"""Adapters that read PDF, in a sandboxed process."""

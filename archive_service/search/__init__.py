@@ -1,0 +1,1 @@
+"""Adapters that find: search engines behind one contract."""

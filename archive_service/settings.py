@@ -1,0 +1,131 @@
+"""The service's settings: frozen, typed, read once; the only reader of the environment and of secrets.
+
+Every setting is an environment variable with the prefix ``ARCHIVE_`` (docs/operations.md lists them all). A secret may
+instead be named by a file: folder ``ARCHIVE_SECRETS_DIR`` holds one file a secret setting.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from archive_service.errors import Message, Misconfigured
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults: the embedded service on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="ARCHIVE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="Folder of everything the embedded default keeps.")
+    register_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the register; default: SQLite in the data folder."
+    )
+    store_url: SecretStr | None = Field(
+        None,
+        description="Object store: file:FOLDER, s3+http://KEY:SECRET@HOST/BUCKET or s3+https://…; default: file: in the data folder.",
+    )
+    index_url: SecretStr | None = Field(
+        None,
+        description="Search index: embedded:FOLDER, or http(s)://… of Elasticsearch; default: in the data folder.",
+    )
+    index_name: str = Field("archive-records", description="Alias of the index on Elasticsearch.")
+    staging_dir: Path | None = Field(
+        None, description="Folder for uploads in progress; default: in the data folder."
+    )
+    listen_host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
+    listen_port: int = Field(8080, ge=1, le=65535, description="Port that `serve` listens on.")
+    web_threads: int = Field(
+        16, ge=1, le=256, description="Requests answered at the same time by one web process."
+    )
+    worker_processes: int = Field(
+        0, ge=0, le=256, description="PDF processes at the same time in one worker; 0: one a core."
+    )
+    checker_processes: int = Field(
+        0, ge=0, le=256, description="PDF checks at the same time in one web process; 0: one a core."
+    )
+    max_file_bytes: int = Field(524_288_000, ge=1024, description="Largest file taken, in bytes.")
+    max_metadata_bytes: int = Field(262_144, ge=1024, description="Largest metadata part taken, in bytes.")
+    max_pages: int = Field(5_000, ge=1, description="Most pages taken in one PDF.")
+    max_decoded_bytes: int = Field(
+        2_147_483_648, ge=1_048_576, description="Most bytes that a PDF's streams may unpack to."
+    )
+    check_memory_bytes: int = Field(
+        1_073_741_824, ge=134_217_728, description="Address space of one sandboxed PDF process."
+    )
+    check_cpu_seconds: int = Field(20, ge=1, description="CPU time of one PDF check.")
+    check_wall_seconds: int = Field(40, ge=1, description="Wall time of one PDF check.")
+    text_cpu_seconds: int = Field(900, ge=1, description="CPU time to read the words of one PDF.")
+    text_wall_seconds: int = Field(1800, ge=1, description="Wall time to read the words of one PDF.")
+    ocr_languages: str = Field("vie", description="Tesseract languages, joined by +.")
+    ocr_dpi: int = Field(200, ge=72, le=600, description="Resolution at which pages are recognised.")
+    low_confidence: float = Field(
+        60.0, ge=0, le=100, description="Pages recognised below this become a finding."
+    )
+    finding_policy_file: Path | None = Field(
+        None, description="TOML table: finding → accept, quarantine or refuse."
+    )
+    lock_mode: str = Field(
+        "governance",
+        pattern="^(governance|compliance)$",
+        description="Object Lock mode, final from the first put.",
+    )
+    quarantine_lock_days: int = Field(14, ge=1, le=3650, description="First lock of every object, in days.")
+    reservation_lease_seconds: int = Field(
+        900, ge=30, description="How long a deposit in progress keeps others from depositing the same bytes."
+    )
+    job_attempts: int = Field(
+        6, ge=1, description="Tries of follow-up work before it is parked for a person."
+    )
+    job_lease_seconds: int = Field(2400, ge=30, description="How long a worker may hold a piece of work.")
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
+    )
+    log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
+
+    @property
+    def register(self) -> str:
+        """The register's URL, with its secret."""
+        if self.register_url is not None:
+            return self.register_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.resolve() / 'register.sqlite'}"
+
+    @property
+    def store(self) -> str:
+        """The object store's URL, with its secret."""
+        if self.store_url is not None:
+            return self.store_url.get_secret_value()
+        return f"file:{self.data_dir.resolve() / 'objects'}"
+
+    @property
+    def index(self) -> str:
+        """The search index's URL, with its secret."""
+        if self.index_url is not None:
+            return self.index_url.get_secret_value()
+        return f"embedded:{self.data_dir.resolve() / 'index'}"
+
+    @property
+    def staging(self) -> Path:
+        """The folder of uploads in progress."""
+        return self.staging_dir or self.data_dir.resolve() / "staging"
+
+
+def load_settings() -> Settings:
+    """Return the settings from the environment.
+
+    Raises Misconfigured that names each wrong setting, never its value.
+    """
+    secrets = os.environ.get("ARCHIVE_SECRETS_DIR")
+    try:
+        return Settings(_secrets_dir=secrets) if secrets else Settings()
+    except ValidationError as wrong:
+        names = ", ".join(f"ARCHIVE_{'.'.join(map(str, e['loc']))}".upper() for e in wrong.errors())
+        raise Misconfigured(
+            Message(
+                f"These settings are wrong: {names}. See docs/operations.md.",
+                f"Các thiết lập sau không hợp lệ: {names}.",
+            )
+        ) from wrong

@@ -1,0 +1,1 @@
+"""Adapters that keep: object stores and the register."""
