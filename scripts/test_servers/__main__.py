@@ -118,9 +118,13 @@ def start_lasting(cache: Path) -> int:
         except BaseException:  # an interruption too: a half-started set must not stay
             _end(running)
             raise
-    for name in _all_variables():
-        value = running.variables.get(name)
-        print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
+    lines = [
+        f"export {name}={shlex.quote(running.variables[name])}"
+        if name in running.variables
+        else f"unset {name}"
+        for name in _all_variables()
+    ]
+    print("\n".join(lines))
     return 0
 
 
