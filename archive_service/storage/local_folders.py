@@ -1,0 +1,74 @@
+"""Where an object lies on disk: folders that stay small, in an order that is the order of the keys.
+
+Pure names, no file is touched here. The second part of a key (the record's id) is led by three folders of its
+first 4 + 2 + 2 characters. A record's id is a UUID version 7 (RFC 9562 §5.7), whose first 8 characters count
+periods of 65.5 seconds: a folder holds the records of one such period, the folders above it at most 256
+each, the topmost one gains seven a year. Time order is also what backups and tapes like. Sharding by the
+random end of the id would spread as well, but then listing in key order would have to merge every folder
+there is.
+"""
+
+from __future__ import annotations
+
+# Stands for the end of a part in the name of a leading folder, and marks every name that is not part of a
+# key: no key contains it (store_answers.require_key).
+MARK = "~"
+_CUTS = ((0, 4), (4, 6), (6, 8))
+_LED = 8
+
+
+def folders_of(key: str) -> tuple[str, ...]:
+    """Return the folders, and last the file name, under which a key lies.
+
+    >>> folders_of("records/0193a4c1-7b1c-7000-8000-000000000001/original")
+    ('records', '0193', 'a4', 'c1', '0193a4c1-7b1c-7000-8000-000000000001', 'original')
+    >>> folders_of("canary/ab")
+    ('canary', 'ab~~', '~~', '~~', 'ab')
+    """
+    parts = key.split("/")
+    if len(parts) == 1:
+        return (key,)
+    led = parts[1][:_LED].ljust(_LED, MARK)
+    return (parts[0], *(led[start:end] for start, end in _CUTS), *parts[1:])
+
+
+def key_of(folders: tuple[str, ...]) -> str:
+    """Return the key that lies under these folders: the inverse of ``folders_of``.
+
+    >>> key_of(folders_of("canary/ab"))
+    'canary/ab'
+    """
+    return "/".join(folders[:1] + folders[1 + len(_CUTS) :])
+
+
+def order_of(name: str, *, is_folder: bool) -> str:
+    """Return by what to sort the entries of one folder, so that walking it gives the order of the keys.
+
+    A folder's name goes on with ``/`` in the key, which sorts after ``-`` and ``.``.
+
+    >>> sorted([("a", True), ("a-1", False), ("a.b", False)], key=lambda e: order_of(e[0], is_folder=e[1]))
+    [('a-1', False), ('a.b', False), ('a', True)]
+    """
+    name = name.replace(MARK, "/")
+    return f"{name}/" if is_folder else name
+
+
+def may_hold(folders: tuple[str, ...], prefix: str) -> bool:
+    """Whether a folder at this place may hold keys that start with ``prefix``; False saves walking it.
+
+    >>> may_hold(("records", "0193", "a4"), "records/0193a4c1-")
+    True
+    >>> may_hold(("records", "0194"), "records/0193a4c1-")
+    False
+    >>> may_hold(("canary", "ab~~"), "canary/ab/x"), may_hold(("canary", "ab~~"), "canary/abc")
+    (True, False)
+    """
+    leading = "".join(folders[1 : 1 + len(_CUTS)])
+    if len(folders) > 1 + len(_CUTS):
+        known = f"{key_of(folders)}/"
+    elif MARK in leading:
+        known = f"{folders[0]}/{leading.rstrip(MARK)}/"
+    else:
+        known = f"{folders[0]}/{leading}"
+    shorter = min(len(known), len(prefix))
+    return known[:shorter] == prefix[:shorter]

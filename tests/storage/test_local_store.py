@@ -1,0 +1,192 @@
+"""The folder store keeps the contract, and its own promises about disks, kills and folders."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archive_service.errors import Conflict, IntegrityFailure, InvalidInput, Unavailable
+from archive_service.model.ports import ProofResult
+from archive_service.storage.digests import digest_of
+from archive_service.storage.local_folders import folders_of, key_of, may_hold, order_of
+from archive_service.storage.local_store import LocalStore
+from tests.contracts.object_store import (
+    BYTES,
+    MIB,
+    StreamingObjectStoreContract,
+    SystemClock,
+    in_seconds,
+    read_all,
+    wait_until,
+)
+
+KEY = "records/0193a4c1-7b1c-7000-8000-000000000001/original"
+
+PARTS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,11}", fullmatch=True)
+KEYS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
+
+
+class TestLocalStore(StreamingObjectStoreContract):
+    """The contract, run on a folder."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> LocalStore:
+        """Give a store in a new folder."""
+        return LocalStore(tmp_path / "objects", SystemClock())
+
+    def test_a_folder_says_that_it_does_not_enforce_locks(self, store: LocalStore) -> None:
+        assert store.enforces_locks is False
+        [trial] = store.prove_lock(SystemClock().now())
+        assert trial.result is ProofResult.INDETERMINATE
+
+    def test_an_object_is_a_read_only_file_in_a_folder_by_time(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        store.put(KEY, BYTES, digest_of(BYTES), in_seconds(5))
+        file = tmp_path / "objects/records/0193/a4/c1/0193a4c1-7b1c-7000-8000-000000000001/original"
+        assert file.read_bytes() == BYTES
+        assert stat.S_IMODE(file.stat().st_mode) == 0o440
+        assert file.stat().st_nlink == 1
+
+    def test_locks_and_holds_outlive_the_process(self, store: LocalStore, tmp_path: Path) -> None:
+        put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(1))
+        store.set_hold(KEY, put.version, held=True)
+        again = LocalStore(tmp_path / "objects", SystemClock())
+        assert again.lock_of(KEY, put.version) == put.locked_until
+        assert put.locked_until is not None
+        wait_until(put.locked_until)
+        with pytest.raises(Conflict):
+            again.delete(KEY, put.version)
+
+    def test_deleting_leaves_no_empty_folders(self, store: LocalStore, tmp_path: Path) -> None:
+        put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(0))
+        assert put.locked_until is not None
+        wait_until(put.locked_until)
+        store.delete(KEY, put.version)
+        assert [path.name for path in (tmp_path / "objects").rglob("*")] == ["~incoming"]
+
+    def test_a_damaged_guard_is_an_alarm_and_never_a_missing_lock(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(0))
+        [guard] = (tmp_path / "objects").rglob("*~lock")
+        guard.chmod(0o640)
+        guard.write_text("{")
+        for attempt in (store.delete, store.lock_of):
+            with pytest.raises(IntegrityFailure):
+                attempt(KEY, put.version)
+        assert read_all(store, KEY, put.version) == BYTES
+
+    def test_leftovers_of_killed_processes_are_swept_and_young_files_are_not(self, tmp_path: Path) -> None:
+        incoming = tmp_path / "objects/~incoming"
+        incoming.mkdir(parents=True)
+        for name, age_seconds in (("old", 4000), ("young", 60)):
+            (incoming / name).write_bytes(b"half")
+            then = time.time() - age_seconds
+            os.utime(incoming / name, (then, then))
+        LocalStore(tmp_path / "objects", SystemClock())
+        assert [path.name for path in incoming.iterdir()] == ["young"]
+
+    @pytest.mark.parametrize("key", ["", "/etc/passwd", "a/../b", "a//b", "records/~lock", "a/b\n", ".hid"])
+    def test_a_key_cannot_climb_out_of_the_folder(self, store: LocalStore, key: str) -> None:
+        with pytest.raises(InvalidInput):
+            store.put(key, BYTES, digest_of(BYTES), in_seconds(5))
+
+    def test_a_source_that_cannot_be_read_is_unavailable(self, store: LocalStore, tmp_path: Path) -> None:
+        with pytest.raises(Unavailable):
+            store.put(KEY, tmp_path / "missing", digest_of(BYTES), in_seconds(5))
+
+    def test_a_full_disk_is_unavailable_and_leaves_nothing(self, store: LocalStore, tmp_path: Path) -> None:
+        # A limit on file size fails a write as a full disk does, in a process of its own.
+        code = """
+            import resource, signal, sys
+            from pathlib import Path
+            from archive_service.errors import Unavailable
+            from archive_service.storage.digests import digest_of
+            from archive_service.storage.local_store import LocalStore
+            from tests.contracts.object_store import SystemClock, in_seconds
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            store = LocalStore(Path(sys.argv[1]), SystemClock())
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+            content = bytes(200_000)
+            try:
+                store.put("records/x/original", content, digest_of(content), in_seconds(5))
+            except Unavailable as answer:
+                print(answer.component)
+        """
+        assert _python(code, str(tmp_path / "objects")) == "store\n"
+        assert [path.name for path in (tmp_path / "objects").rglob("*")] == ["~incoming"]
+
+    def test_a_kill_in_the_middle_of_a_put_leaves_nothing_or_the_whole(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "source"
+        source.write_bytes(os.urandom(4 * MIB))
+        code = """
+            import itertools, sys
+            from pathlib import Path
+            from archive_service.storage.digests import digest_of
+            from archive_service.storage.local_store import LocalStore
+            from tests.contracts.object_store import SystemClock, in_seconds
+            store, source = LocalStore(Path(sys.argv[1]), SystemClock()), Path(sys.argv[2])
+            digest = digest_of(source)
+            print("ready", flush=True)
+            for number in itertools.count():
+                store.put(f"records/{sys.argv[3]}-{number}/original", source, digest, in_seconds(60))
+        """
+        digest = digest_of(source)
+        for number in range(6):
+            command = [sys.executable, "-c", textwrap.dedent(code)]
+            with subprocess.Popen(
+                [*command, str(tmp_path / "objects"), str(source), f"kill{number}"], stdout=subprocess.PIPE
+            ) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(0.05 + 0.017 * number)
+                process.send_signal(signal.SIGKILL)
+        listed = list(store.list_under("records/"))
+        assert listed
+        for version in listed:
+            assert digest_of(read_all(store, version.key, version.version)) == digest
+            assert store.lock_of(version.key, version.version) is not None
+
+
+@given(KEYS)
+def test_a_key_is_recovered_from_its_folders(key: str) -> None:
+    assert key_of(folders_of(key)) == key
+
+
+@given(st.lists(KEYS, max_size=8))
+def test_walking_the_folders_gives_the_order_of_the_keys(keys: list[str]) -> None:
+    def place(key: str) -> list[str]:
+        *folders, name = folders_of(key)
+        return [order_of(f, is_folder=True) for f in folders] + [order_of(name, is_folder=False)]
+
+    assert sorted(keys, key=place) == sorted(keys)
+
+
+@given(KEYS, st.data())
+def test_no_folder_that_leads_to_a_key_is_passed_over(key: str, data: st.DataObject) -> None:
+    prefix = key[: data.draw(st.integers(0, len(key)))]
+    folders = folders_of(key)
+    assert all(may_hold(folders[:depth], prefix) for depth in range(1, len(folders)))
+
+
+def _python(code: str, *arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
