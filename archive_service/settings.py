@@ -80,7 +80,9 @@ class Settings(BaseSettings):
     job_attempts: int = Field(
         6, ge=1, description="Tries of follow-up work before it is parked for a person."
     )
-    job_lease_seconds: int = Field(2400, ge=30, description="How long a worker may hold a piece of work.")
+    job_lease_seconds: int = Field(
+        60, ge=6, description="How long a silent worker keeps its work; a living one renews its claim."
+    )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
     )

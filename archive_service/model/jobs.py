@@ -14,7 +14,6 @@ class JobKind(StrEnum):
 
     ENRICH = "enrich"
     INDEX = "index"
-    RENEW_LOCK = "renew-lock"
 
 
 class JobState(StrEnum):

@@ -134,6 +134,32 @@ class ObjectStore(Protocol):
         ...
 
 
+class Reception(Protocol):
+    """A file on its way in: counted and hashed as its blocks pass."""
+
+    @property
+    def path(self) -> Path:
+        """The file with all that was written so far."""
+        ...
+
+    @property
+    def digest(self) -> ContentDigest:
+        """The digest of what was written so far."""
+        ...
+
+    def write(self, block: bytes) -> None:
+        """Take the next block. Raises TooLarge as soon as the limit is passed, Unavailable when the disk is full."""
+        ...
+
+
+class Staging(Protocol):
+    """Files in progress; what is staged is not stored."""
+
+    def receive(self, limit_bytes: int) -> AbstractContextManager[Reception]:
+        """Open a new file of at most that many bytes; it is removed at exit. Raises Unavailable."""
+        ...
+
+
 class PdfReader(Protocol):
     """Reads untrusted PDFs in a separate, limited process without network. Never raises for what a file contains.
 

@@ -187,6 +187,7 @@ class MetadataVersion:
     version: int
     metadata: RecordMetadata
     salt: bytes
+    object_version: str
     actor: str
     reason: str
     recorded_at: dt.datetime

@@ -36,7 +36,11 @@ from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A deposit's claim to a record id, by caller and idempotency key. ``answered`` once the record is written."""
+    """A deposit's claim to a record id, by caller and idempotency key. ``answered`` once the record is written.
+
+    ``salt`` and ``received_at`` are fixed here, so that a deposit that is taken up again after a kill writes the very
+    same bytes into the store.
+    """
 
     caller: str
     key: str
@@ -46,8 +50,10 @@ class Reservation:
     result_type: ResultTypeCode
     identifiers: tuple[Identifier, ...]
     office: OfficeCode
+    salt: bytes
+    received_at: dt.datetime
     lease_until: dt.datetime
-    answered: bool
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,11 @@ class Reservations(Protocol):
         ...
 
     def claim(self, reservation: Reservation) -> None:
-        """Write or replace the claim of that caller's key."""
+        """Write the claim of that caller's key. Of two claims that meet, the second is run again and finds the first."""
+        ...
+
+    def renew(self, caller: str, key: str, lease_until: dt.datetime) -> None:
+        """Let an unanswered claim live on: its deposit is taken up again."""
         ...
 
     def answer(self, caller: str, key: str) -> None:
@@ -159,12 +169,20 @@ class Records(Protocol):
         """Say whether the record can be found by words, and why not."""
         ...
 
-    def add_metadata(self, version: MetadataVersion, subject: SubjectId) -> None:
-        """Add the next version of the metadata and make it the current one."""
+    def claim_metadata(self, version: MetadataVersion) -> None:
+        """Write the next version, its ``object_version`` empty: decided, not yet in the store, not yet current."""
+        ...
+
+    def claimed_metadata(self, record_id: RecordId) -> MetadataVersion | None:
+        """Return the version that is decided and not yet current, if there is one."""
+        ...
+
+    def complete_metadata(self, version: MetadataVersion, subject: SubjectId) -> None:
+        """Make a claimed version, now in the store, the current one."""
         ...
 
     def metadata_versions(self, record_id: RecordId) -> list[MetadataVersion]:
-        """Return every version, oldest first."""
+        """Return every version that is or was current, oldest first."""
         ...
 
     def set_lock(self, record_id: RecordId, original: ObjectVersion) -> None:
@@ -330,6 +348,10 @@ class Jobs(Protocol):
 
         No two workers get the same piece.
         """
+        ...
+
+    def renew(self, jobs: Sequence[Job], lease_until: dt.datetime) -> None:
+        """Let this worker keep the work it is doing until the lease ends."""
         ...
 
     def done(self, job: Job) -> None:

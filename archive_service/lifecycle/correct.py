@@ -1,0 +1,137 @@
+"""Correcting what is said of a record: every version is kept, in the register and in the store.
+
+A correction is decided in the register first, then put into the store, then made current. One that was killed between
+is finished by the next correction of the record, so that the store never holds a version the register did not decide.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from archive_service.errors import Conflict, Message, PreconditionFailed
+from archive_service.lifecycle.known import known_subjects, require_known_references, subject_for
+from archive_service.lifecycle.visible import require_visible
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType
+from archive_service.model.identifiers import RecordId
+from archive_service.model.jobs import JobKind
+from archive_service.model.metadata_json import metadata_to_json
+from archive_service.model.objects import metadata_object
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.record import MetadataVersion, Record, RecordMetadata, RecordState
+from archive_service.model.units import RegisterUnit
+from retention.locks import quarantine_lock_until
+
+_SALT_BYTES = 32
+
+_CORRECTABLE = frozenset({RecordState.STORED, RecordState.QUARANTINED})
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """The command: the whole new metadata, why, and the ETag of what the person saw."""
+
+    caller: Caller
+    record_id: RecordId
+    metadata: RecordMetadata
+    reason: str
+    etag: str
+
+
+def correct(archive: Archive, command: Correction) -> Record:
+    """Give the record its next metadata version and return it.
+
+    Raises NotAllowed, NotFound, InvalidInput; PreconditionFailed when the record is no longer as the person saw it;
+    Conflict when its state does not permit it; Unavailable: the same correction may be sent again, and is answered
+    by PreconditionFailed where the first one was kept after all.
+    """
+    require(command.caller, Action.CORRECT)
+    _finish_earlier(archive, command.record_id)
+    claimed = archive.register.write(lambda unit: _claim(archive, unit, command))
+    return _finish(archive, claimed)
+
+
+def _finish_earlier(archive: Archive, record_id: RecordId) -> None:
+    earlier = archive.register.read(lambda unit: unit.records.claimed_metadata(record_id))
+    if earlier is not None:
+        _finish(archive, earlier)
+
+
+def _claim(archive: Archive, unit: RegisterUnit, command: Correction) -> MetadataVersion:
+    record = require_visible(unit, command.caller, command.record_id, lock=True)
+    if record.etag != command.etag or unit.records.claimed_metadata(record.id) is not None:
+        raise PreconditionFailed(
+            Message(
+                "The record was changed meanwhile. Read it again, and correct what it says now.",
+                "Tài liệu đã thay đổi trong lúc này. Hãy đọc lại rồi hiệu chỉnh theo nội dung hiện tại.",
+            )
+        )
+    if record.state not in _CORRECTABLE:
+        raise Conflict(
+            Message(
+                f"A record that is {record.state} is not corrected.",
+                f"Tài liệu đang ở trạng thái «{record.state}» không được hiệu chỉnh.",
+            ),
+            code="transition-not-permitted",
+        )
+    require_known_references(unit, command.caller, command.metadata)
+    version = MetadataVersion(
+        record_id=record.id,
+        version=record.metadata_version + 1,
+        metadata=command.metadata,
+        salt=archive.randomness.token(_SALT_BYTES),
+        object_version="",
+        actor=command.caller.id,
+        reason=command.reason,
+        recorded_at=archive.clock.now(),
+    )
+    unit.records.claim_metadata(version)
+    return version
+
+
+def _finish(archive: Archive, claimed: MetadataVersion) -> Record:
+    """Put the version into the store and make it current; may run twice, and beside another that finishes it."""
+    record = archive.register.read(lambda unit: unit.records.get_many([claimed.record_id]))[claimed.record_id]
+    described = metadata_object(claimed, record.content, record.page_count)
+    until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
+    stored = archive.store.put(described.key, described.body, described.digest, until)
+    version = dataclasses.replace(claimed, object_version=stored.version)
+    return archive.register.write(lambda unit: _complete(archive, unit, version, stored.stored.sha256))
+
+
+def _complete(archive: Archive, unit: RegisterUnit, version: MetadataVersion, sha256: str) -> Record:
+    record = unit.records.for_update(version.record_id)
+    assert record is not None  # records are never deleted; a claimed version has one
+    if record.metadata_version >= version.version:
+        return record
+    subject = subject_for(
+        archive, unit, version.metadata.subject, known_subjects(unit, version.metadata.subject)
+    )
+    unit.records.complete_metadata(version, subject)
+    now = archive.clock.now()
+    if record.state is RecordState.STORED:
+        unit.jobs.add(JobKind.INDEX, record.id, now)
+    changed = changed_fields(record.metadata, version.metadata)
+    unit.log.append(
+        Event(
+            EventType.METADATA_CORRECTED,
+            version.actor,
+            now,
+            record.id,
+            {
+                "version": version.version,
+                "reason": version.reason,
+                "changed": changed,
+                "metadata_sha256": sha256,
+                "object_version": version.object_version,
+            },
+        )
+    )
+    return unit.records.get_many([record.id])[record.id]
+
+
+def changed_fields(before: RecordMetadata, after: RecordMetadata) -> list[str]:
+    """Return the names of the fields that two versions say differently, sorted."""
+    old, new = metadata_to_json(before), metadata_to_json(after)
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))

@@ -1,0 +1,339 @@
+"""Depositing a result: from a staged file to a record that is answered for.
+
+The order is the promise (docs/architecture.md): claim an id, check, store and read back, then one transaction with the
+record, its log entry, its follow-up work and the key's answer. Killed anywhere, the same request takes the same id up
+again; nothing answered is lost and nothing is stored twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive_service.errors import (
+    ArchiveError,
+    Conflict,
+    IntegrityFailure,
+    Message,
+    Rejected,
+)
+from archive_service.evidence.canonical import canonical_json
+from archive_service.lifecycle.known import known_subjects, require_known_references, subject_for
+from archive_service.lifecycle.verify import verify_document
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType
+from archive_service.model.findings import Finding, Outcome, RecordedFinding
+from archive_service.model.identifiers import RecordId, time_ordered_uuid
+from archive_service.model.inspection import Inspection, PdfFacts
+from archive_service.model.jobs import JobKind
+from archive_service.model.metadata_json import metadata_to_json
+from archive_service.model.objects import metadata_object, original_key
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.record import (
+    ContentDigest,
+    MetadataVersion,
+    ObjectVersion,
+    Record,
+    RecordMetadata,
+    RecordState,
+    SearchState,
+    require_transition,
+)
+from archive_service.model.subject import Subject
+from archive_service.model.units import RegisterUnit, Reservation
+from retention.locks import quarantine_lock_until
+
+# 256 bits, as every salt of the archive (evidence/entry.py).
+_SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """The command: a staged file with its digest, and what is said of it."""
+
+    caller: Caller
+    idempotency_key: str
+    metadata: RecordMetadata
+    path: Path
+    content: ContentDigest
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """The answer: the record, what was found, and whether this only repeats an earlier answer."""
+
+    record: Record
+    findings: tuple[RecordedFinding, ...]
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    reservation: Reservation
+    known: tuple[Subject, ...]
+
+
+def require_may_deposit(caller: Caller) -> None:
+    """Raise NotAllowed for a caller that may not deposit: asked before the body is read, and again in the step."""
+    require(caller, Action.DEPOSIT)
+
+
+def deposit(archive: Archive, command: Deposit) -> Deposited:
+    """Keep the result and answer for it.
+
+    The same caller, key, bytes and metadata again give the same answer and store nothing twice.
+    Raises NotAllowed; InvalidInput for an unknown office, type or relation; Conflict ``key-reused`` or
+    ``already-held``; Rejected with each reason; Unavailable when store or register is down: the same request may
+    be sent again. On every error nothing is served and the key is as free as before.
+    """
+    require_may_deposit(command.caller)
+    claimed = archive.register.write(lambda unit: _claim(archive, unit, command))
+    if claimed.reservation.answered:
+        return archive.register.read(lambda unit: _answer(unit, claimed.reservation.record_id, replayed=True))
+    try:
+        inspection = archive.pdf.inspect(command.path)
+        findings = verify_document(inspection, command.metadata, claimed.known, archive.rules.minimum_dpi)
+        outcome = archive.policy.decide(findings)
+        if outcome is Outcome.REFUSE:
+            _refuse(archive, command, claimed.reservation, findings)
+        original, metadata = _store(archive, command, claimed.reservation, inspection)
+        kept = _Kept(command, claimed.reservation, inspection, findings, outcome, original, metadata)
+        return archive.register.write(lambda unit: _record(archive, unit, kept))
+    except (Conflict, Rejected, IntegrityFailure):
+        raise
+    except ArchiveError:
+        _end_lease(archive, command)
+        raise
+
+
+def _claim(archive: Archive, unit: RegisterUnit, command: Deposit) -> _Claimed:
+    """Find or make the caller's claim to a record id; refuse what must not begin."""
+    metadata, caller = command.metadata, command.caller
+    now = archive.clock.now()
+    lease_until = now + archive.rules.reservation_lease
+    request = _request_digest(command)
+    earlier = unit.reservations.find(caller.id, command.idempotency_key)
+    if earlier is not None and earlier.request_sha256 != request:
+        raise Conflict(
+            Message(
+                "This Idempotency-Key was used for another file or other metadata. Use a new key for a new deposit.",
+                "Idempotency-Key này đã dùng cho tệp hoặc siêu dữ liệu khác. Hãy dùng khoá mới cho lần nộp mới.",
+            ),
+            code="key-reused",
+        )
+    if earlier is not None and earlier.answered:
+        return _Claimed(earlier, ())
+    require_known_references(unit, caller, metadata)
+    unit.records.serialise_deposits_of(command.content.sha256, metadata.result_type)
+    known = known_subjects(unit, metadata.subject)
+    _require_not_held(unit, command, known, now)
+    if earlier is not None:
+        unit.reservations.renew(caller.id, command.idempotency_key, lease_until)
+        return _Claimed(earlier, known)
+    reservation = Reservation(
+        caller=caller.id,
+        key=command.idempotency_key,
+        record_id=RecordId(time_ordered_uuid(now, archive.randomness.token(10))),
+        request_sha256=request,
+        content_sha256=command.content.sha256,
+        result_type=metadata.result_type,
+        identifiers=metadata.subject.identifiers,
+        office=metadata.office,
+        salt=archive.randomness.token(_SALT_BYTES),
+        received_at=now,
+        lease_until=lease_until,
+    )
+    unit.reservations.claim(reservation)
+    return _Claimed(reservation, known)
+
+
+def _require_not_held(
+    unit: RegisterUnit, command: Deposit, known: tuple[Subject, ...], now: dt.datetime
+) -> None:
+    """Raise Conflict when the bytes are held for the subject and type in the caller's offices; never name others'."""
+    subjects = {subject.id for subject in known}
+    for record in unit.records.holding(command.content.sha256, command.metadata.result_type):
+        if record.metadata.office in command.caller.offices and (
+            unit.subjects.standing(record.subject_id).id in subjects
+        ):
+            raise _already_held(record.id, record.state)
+    identifiers = set(command.metadata.subject.identifiers)
+    pending = unit.reservations.pending_for(command.content.sha256, command.metadata.result_type, now)
+    for claim in pending:
+        own = (claim.caller, claim.key) == (command.caller.id, command.idempotency_key)
+        if not own and claim.office in command.caller.offices and identifiers & set(claim.identifiers):
+            raise _already_held(claim.record_id, RecordState.PENDING)
+
+
+def _already_held(record_id: RecordId, state: RecordState) -> Conflict:
+    return Conflict(
+        Message(
+            f"These bytes are already held for this subject and result type as record {record_id}, state {state}.",
+            f"Nội dung này đã được lưu cho chủ thể và loại kết quả này, mã tài liệu {record_id}, trạng thái {state}.",
+        ),
+        code="already-held",
+        record_id=record_id,
+        state=str(state),
+    )
+
+
+def _refuse(
+    archive: Archive, command: Deposit, reservation: Reservation, findings: tuple[Finding, ...]
+) -> None:
+    """Log the refusal, free the key, and raise Rejected."""
+    require_transition(RecordState.PENDING, RecordState.REFUSED)
+    refusing = tuple(f for f in findings if archive.policy.outcome_of(f) is Outcome.REFUSE)
+
+    def log(unit: RegisterUnit) -> None:
+        unit.reservations.release(reservation.caller, reservation.key)
+        unit.log.append(
+            Event(
+                EventType.DEPOSIT_REFUSED,
+                command.caller.id,
+                archive.clock.now(),
+                reservation.record_id,
+                {"reasons": [str(f.code) for f in refusing], "sha256": command.content.sha256},
+            )
+        )
+
+    archive.register.write(log)
+    raise Rejected(
+        Message(
+            "The document was checked and is refused; nothing was stored. See the findings for what to do.",
+            "Tài liệu đã được kiểm tra và bị từ chối; không có gì được lưu. Xem các phát hiện để biết cách xử lý.",
+        ),
+        reasons=tuple(f.reason for f in refusing),
+    )
+
+
+def _store(
+    archive: Archive, command: Deposit, reservation: Reservation, inspection: Inspection
+) -> tuple[ObjectVersion, ObjectVersion]:
+    """Put the original and the first metadata version, each read back; the same bytes at every try."""
+    lock_until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
+    record_id = reservation.record_id
+    original = archive.store.put(original_key(record_id), command.path, command.content, lock_until)
+    description = metadata_object(
+        _first_version(command, reservation, ""), command.content, _pages(inspection)
+    )
+    stored = archive.store.put(description.key, description.body, description.digest, lock_until)
+    return original, stored
+
+
+def _first_version(command: Deposit, reservation: Reservation, object_version: str) -> MetadataVersion:
+    return MetadataVersion(
+        record_id=reservation.record_id,
+        version=1,
+        metadata=command.metadata,
+        salt=reservation.salt,
+        object_version=object_version,
+        actor=reservation.caller,
+        reason="deposit",
+        recorded_at=reservation.received_at,
+    )
+
+
+def _pages(inspection: Inspection) -> int:
+    return inspection.page_count if isinstance(inspection, PdfFacts) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    command: Deposit
+    reservation: Reservation
+    inspection: Inspection
+    findings: tuple[Finding, ...]
+    outcome: Outcome
+    original: ObjectVersion
+    metadata: ObjectVersion
+
+
+def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
+    """Write the record, its entry, its work and the key's answer: all or nothing."""
+    command, reservation, now = kept.command, kept.reservation, archive.clock.now()
+    current = unit.reservations.find(reservation.caller, reservation.key)
+    if current is not None and current.answered:
+        return _answer(unit, reservation.record_id, replayed=True)
+    unit.records.serialise_deposits_of(command.content.sha256, command.metadata.result_type)
+    known = known_subjects(unit, command.metadata.subject)
+    _require_not_held(unit, command, known, now)
+    state = RecordState.QUARANTINED if kept.outcome is Outcome.QUARANTINE else RecordState.STORED
+    require_transition(RecordState.PENDING, state)
+    record = Record(
+        id=reservation.record_id,
+        state=state,
+        search_state=SearchState.WAITING,
+        search_problem=None,
+        subject_id=subject_for(archive, unit, command.metadata.subject, known),
+        metadata=command.metadata,
+        metadata_version=1,
+        content=command.content,
+        original=kept.original,
+        page_count=_pages(kept.inspection),
+        depositor=reservation.caller,
+        received_at=reservation.received_at,
+        stored_at=now,
+        changed_at=now,
+    )
+    unit.records.add(record, _first_version(command, reservation, kept.metadata.version))
+    unit.findings.add(record.id, kept.findings, archive.policy, now)
+    unit.reservations.answer(reservation.caller, reservation.key)
+    if state is RecordState.STORED:
+        unit.jobs.add(JobKind.ENRICH, record.id, now)
+    unit.log.append(_deposited(kept, record, now))
+    return Deposited(record, tuple(unit.findings.of_record(record.id)), replayed=False)
+
+
+def _deposited(kept: _Kept, record: Record, now: dt.datetime) -> Event:
+    facts = kept.inspection
+    return Event(
+        EventType.DEPOSITED,
+        kept.reservation.caller,
+        now,
+        record.id,
+        {
+            "state": str(record.state),
+            "size_bytes": record.content.size_bytes,
+            "sha256": record.content.sha256,
+            "sha512": record.content.sha512,
+            "object_version": record.original.version,
+            "metadata_sha256": kept.metadata.stored.sha256,
+            "received_at": record.received_at.isoformat(),
+            "pages": record.page_count,
+            "signatures": len(facts.signatures) if isinstance(facts, PdfFacts) else None,
+            "pdfa_claim": facts.pdfa_claim if isinstance(facts, PdfFacts) else None,
+            "findings": [str(f.code) for f in kept.findings],
+        },
+    )
+
+
+def _answer(unit: RegisterUnit, record_id: RecordId, *, replayed: bool) -> Deposited:
+    record = unit.records.get(record_id)
+    if record is None:
+        raise IntegrityFailure(
+            Message(
+                f"Record {record_id} was answered for and is not in the register. Tell the operator at once.",
+                f"Tài liệu {record_id} đã được xác nhận nhưng không có trong sổ đăng ký. Hãy báo ngay cho quản trị viên.",
+            ),
+            record_id=record_id,
+        )
+    return Deposited(record, tuple(unit.findings.of_record(record_id)), replayed)
+
+
+def _request_digest(command: Deposit) -> str:
+    described = canonical_json(metadata_to_json(command.metadata))
+    return hashlib.sha256(described + b"\n" + command.content.sha256.encode()).hexdigest()
+
+
+def _end_lease(archive: Archive, command: Deposit) -> None:
+    """Let others deposit the bytes at once after a fault; the id stays claimed for this key's next try."""
+    try:
+        archive.register.write(
+            lambda unit: unit.reservations.renew(
+                command.caller.id, command.idempotency_key, archive.clock.now()
+            )
+        )
+    except ArchiveError:
+        return  # the register is what is down: the lease runs out by itself

@@ -1,0 +1,98 @@
+"""Telling an operator whether everything works: each component, the three counts, and the store's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+
+from archive_service.errors import ArchiveError
+from archive_service.model.archive import Archive
+from archive_service.model.jobs import JobState
+from archive_service.model.ports import ProofResult
+from archive_service.model.record import RecordState, SearchState
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing that was looked at; ``explanation`` is a sentence for the operator."""
+
+    name: str
+    result: ProofResult
+    explanation: str
+
+
+def check_components(archive: Archive) -> tuple[Diagnosis, ...]:
+    """Ask each component whether it can do its work; never raises."""
+    probes: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("register", archive.register.check_ready),
+        ("store", archive.store.check_ready),
+        ("index", archive.index.check_ready),
+        ("pdf", archive.pdf.check_ready),
+    )
+    return tuple(_probe(name, ask) for name, ask in probes)
+
+
+def compare_counts(archive: Archive) -> tuple[Diagnosis, ...]:
+    """Compare how many records register, store and index hold; never raises.
+
+    Streams the store's listing; on a large archive this takes minutes.
+    """
+    try:
+        kept, served, searchable, parked = archive.register.read(
+            lambda unit: (
+                unit.records.count() - unit.records.count(RecordState.DISPOSED),
+                unit.records.count(RecordState.STORED),
+                unit.records.count(RecordState.STORED, SearchState.SEARCHABLE),
+                sum(n for (_, state), n in unit.jobs.counts().items() if state is JobState.PARKED),
+            )
+        )
+    except ArchiveError as error:
+        return (Diagnosis("counts", ProofResult.INDETERMINATE, error.message.en),)
+    return (
+        _compare("records in the store", kept, lambda: _originals(archive)),
+        _compare("records in the index", searchable, archive.index.count),
+        Diagnosis(
+            "records waiting to be searchable",
+            ProofResult.PASSED,
+            f"{served - searchable} of {served} served records are not searchable yet",
+        ),
+        Diagnosis(
+            "parked work",
+            ProofResult.PASSED if parked == 0 else ProofResult.FAILED,
+            "none" if parked == 0 else f"{parked} pieces of work wait for a person: archive-service jobs",
+        ),
+    )
+
+
+def prove_lock(archive: Archive) -> tuple[Diagnosis, ...]:
+    """Have the store prove its lock with a canary; never raises."""
+    try:
+        trials = archive.store.prove_lock(archive.clock.now())
+    except ArchiveError as error:
+        return (Diagnosis("store lock", ProofResult.INDETERMINATE, error.message.en),)
+    return tuple(Diagnosis(f"store lock: {t.name}", t.result, t.explanation) for t in trials)
+
+
+def _probe(name: str, ask: Callable[[], None]) -> Diagnosis:
+    try:
+        ask()
+    except ArchiveError as error:
+        return Diagnosis(name, ProofResult.FAILED, error.message.en)
+    return Diagnosis(name, ProofResult.PASSED, "answers")
+
+
+def _compare(name: str, expected: int, count: Callable[[], int]) -> Diagnosis:
+    try:
+        found = count()
+    except ArchiveError as error:
+        return Diagnosis(name, ProofResult.INDETERMINATE, error.message.en)
+    same = found == expected
+    sentence = f"{found}, as in the register" if same else f"{found}, but the register says {expected}"
+    return Diagnosis(name, ProofResult.PASSED if same else ProofResult.FAILED, sentence)
+
+
+def _originals(archive: Archive) -> int:
+    """Count records, not objects: everything of a record lies side by side in key order."""
+    listed = archive.store.list_under("records/")
+    return sum(1 for _ in groupby(listed, key=lambda stored: stored.key.split("/")[1]))

@@ -1,0 +1,190 @@
+"""Putting records into the index, and rebuilding it: a copy to search in, made from the register at any time."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from archive_service.model.archive import Archive
+from archive_service.model.identifiers import OfficeCode, RecordId
+from archive_service.model.jobs import JobKind
+from archive_service.model.query import IndexDocument
+from archive_service.model.record import DocumentText, Record, RecordState, SearchState
+from archive_service.model.units import RecordSelection, RegisterUnit
+
+# Records read from the register and given to the index at a time.
+BATCH = 500
+
+# Clocks of several hosts may differ by this much: changes are looked for from a little earlier.
+CLOCK_MARGIN = dt.timedelta(minutes=5)
+
+# What is found by search: kept and served.
+INDEXED_STATES = frozenset({RecordState.STORED})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild is: ``done`` of about ``total`` records."""
+
+    done: int
+    total: int
+
+
+Report = Callable[[Progress], None]
+
+
+def index_records(archive: Archive, record_ids: Sequence[RecordId]) -> None:
+    """Make the index say what the register says of these records, in one bulk write; idempotent.
+
+    Records that are not served leave the index. Raises Unavailable.
+    """
+
+    def look(unit: RegisterUnit) -> tuple[list[IndexDocument], list[RecordId]]:
+        records = unit.records.get_many(record_ids)
+        served = [record for record in records.values() if record.state in INDEXED_STATES]
+        gone = [record_id for record_id in record_ids if record_id not in {record.id for record in served}]
+        return describe(unit, served), gone
+
+    documents, gone = archive.register.read(look)
+    if documents:
+        archive.index.put(documents)
+    if gone:
+        archive.index.remove(gone)
+    now = archive.clock.now()
+
+    def mark(unit: RegisterUnit) -> None:
+        for document in documents:
+            unit.records.set_search_state(document.record_id, SearchState.SEARCHABLE, None, now)
+        for record_id in gone:
+            unit.records.set_search_state(record_id, SearchState.WAITING, None, now)
+
+    archive.register.write(mark)
+
+
+def rebuild(archive: Archive, name: str, report: Report) -> int:
+    """Build a new index beside the one in use from the whole register, and switch to it at the end.
+
+    Resumes a build of the same name where it stopped. Records that change meanwhile are put in again before and after
+    the switch. Returns how many documents the new index holds. Raises Unavailable: run it again to go on.
+    """
+    started = _resume_point(archive, name)
+    build = archive.index.build(name)
+    total = archive.register.read(lambda unit: unit.records.count(RecordState.STORED))
+    done = started.done
+    after = started.after
+    while batch := _batch(archive, RecordSelection(None, RecordState.STORED, after=after, limit=BATCH)):
+        build.add(batch)
+        build.commit()
+        after = batch[-1].record_id
+        done += len(batch)
+        _save(archive, name, _Resume(started.began_at, after, done))
+        report(Progress(done, max(total, done)))
+    for changed in _changed(archive, started.began_at - CLOCK_MARGIN):
+        build.add(changed)
+    build.commit()
+    switching_at = archive.clock.now()
+    build.switch()
+    archive.register.write(lambda unit: unit.progress.clear(f"reindex:{name}"))
+    _catch_up(archive, switching_at - CLOCK_MARGIN)
+    return archive.index.count()
+
+
+def reindex_offices(archive: Archive, offices: frozenset[OfficeCode], report: Report) -> int:
+    """Put every served record of the offices into the index in use again; return how many."""
+    done, after = 0, None
+    selection = RecordSelection(offices, RecordState.STORED, limit=BATCH)
+    while batch := _batch(archive, _after(selection, after)):
+        archive.index.put(batch)
+        after = batch[-1].record_id
+        done += len(batch)
+        report(Progress(done, done))
+    return done
+
+
+def describe(unit: RegisterUnit, records: Sequence[Record]) -> list[IndexDocument]:
+    """Return what the index is told of each record, in the same order."""
+    texts = unit.texts.get_many([record.id for record in records])
+    names = {kind.code: kind.name for kind in unit.reference.result_types()}
+    return [
+        _document(record, texts.get(record.id), names.get(record.metadata.result_type)) for record in records
+    ]
+
+
+def _document(record: Record, words: DocumentText | None, type_name: str | None) -> IndexDocument:
+    said = record.metadata
+    return IndexDocument(
+        record_id=record.id,
+        office=said.office,
+        result_type=said.result_type,
+        subject_id=record.subject_id,
+        subject_name=said.subject.name,
+        identifiers=tuple(identifier.number for identifier in said.subject.identifiers),
+        trust=said.trust,
+        state=record.state,
+        access_level=said.access_level,
+        stored_at=record.stored_at,
+        issued_on=said.issued_on,
+        dossier_code=said.dossier_code,
+        document_code=said.document_code,
+        issuing_body=said.issuing_body,
+        signer=said.signer,
+        summary=said.summary,
+        result_type_name=type_name,
+        text=words.text if words is not None else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Resume:
+    began_at: dt.datetime
+    after: RecordId | None
+    done: int
+
+
+def _resume_point(archive: Archive, name: str) -> _Resume:
+    saved = archive.register.read(lambda unit: unit.progress.get(f"reindex:{name}"))
+    if saved is None:
+        return _Resume(archive.clock.now(), None, 0)
+    began_at, after, done = saved.split(" ")
+    return _Resume(dt.datetime.fromisoformat(began_at), RecordId(after), int(done))
+
+
+def _save(archive: Archive, name: str, at: _Resume) -> None:
+    value = f"{at.began_at.isoformat()} {at.after} {at.done}"
+    archive.register.write(lambda unit: unit.progress.put(f"reindex:{name}", value))
+
+
+def _batch(archive: Archive, selection: RecordSelection) -> list[IndexDocument]:
+    return archive.register.read(lambda unit: describe(unit, unit.records.select(selection)))
+
+
+def _changed(archive: Archive, since: dt.datetime) -> list[list[IndexDocument]]:
+    """Return what changed since, in batches; a rebuild's tail is short."""
+    batches: list[list[IndexDocument]] = []
+    after: RecordId | None = None
+    selection = RecordSelection(None, RecordState.STORED, changed_since=since, limit=BATCH)
+    while batch := _batch(archive, _after(selection, after)):
+        batches.append(batch)
+        after = batch[-1].record_id
+    return batches
+
+
+def _catch_up(archive: Archive, since: dt.datetime) -> None:
+    """Ask the workers to index again what changed around the switch: it may have gone into the old index only."""
+    after: RecordId | None = None
+    selection = RecordSelection(None, changed_since=since, limit=BATCH)
+
+    def ask(unit: RegisterUnit) -> RecordId | None:
+        from_here = unit.records.select(_after(selection, after))
+        for record in from_here:
+            unit.jobs.add(JobKind.INDEX, record.id, archive.clock.now())
+        return from_here[-1].id if from_here else None
+
+    while (last := archive.register.write(ask)) is not None:
+        after = last
+
+
+def _after(selection: RecordSelection, after: RecordId | None) -> RecordSelection:
+    return dataclasses.replace(selection, after=after)

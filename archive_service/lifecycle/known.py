@@ -1,0 +1,87 @@
+"""What the names in a description stand for: offices, types, related records, and the subject.
+
+Not a step itself; depositing and correcting call it, so that the rules stand once. An identifier outranks a name.
+"""
+
+from __future__ import annotations
+
+from archive_service.errors import FieldProblem, InvalidInput, Message, NotAllowed
+from archive_service.model.archive import Archive
+from archive_service.model.identifiers import SubjectId, time_ordered_uuid
+from archive_service.model.permissions import Caller
+from archive_service.model.record import RecordMetadata
+from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim
+from archive_service.model.units import RegisterUnit
+
+
+def require_known_references(unit: RegisterUnit, caller: Caller, metadata: RecordMetadata) -> None:
+    """Raise unless office, result type, procedure and relations exist and are the caller's to name.
+
+    Raises NotAllowed for an office outside the caller's, InvalidInput naming every other wrong field.
+    """
+    problems: list[FieldProblem] = []
+    if unit.reference.office(metadata.office) is None:
+        problems.append(_unknown("office", "Unknown office code.", "Mã cơ quan không tồn tại."))
+    elif metadata.office not in caller.offices:
+        raise NotAllowed(
+            Message(
+                "Your key belongs to another office and may not deposit or describe results of this one.",
+                "Khoá truy cập thuộc cơ quan khác, không được nộp hoặc mô tả kết quả của cơ quan này.",
+            ),
+            code="office-not-yours",
+        )
+    if unit.reference.result_type(metadata.result_type) is None:
+        problems.append(_unknown("result_type", "Unknown result type.", "Loại kết quả không tồn tại."))
+    if metadata.procedure is not None and unit.reference.procedure(metadata.procedure) is None:
+        problems.append(_unknown("procedure", "Unknown procedure.", "Thủ tục không tồn tại."))
+    named = unit.records.get_many([relation.record_id for relation in metadata.relations])
+    for place, relation in enumerate(metadata.relations):
+        target = named.get(relation.record_id)
+        if target is None or target.metadata.office not in caller.offices:
+            problems.append(
+                _unknown(
+                    f"relations.{place}.record_id",
+                    "There is no such record in your offices.",
+                    "Không có tài liệu này trong phạm vi cơ quan của bạn.",
+                )
+            )
+    if problems:
+        raise InvalidInput(
+            Message(
+                "Some fields name things that do not exist.",
+                "Một số trường tham chiếu dữ liệu không tồn tại.",
+            ),
+            problems=tuple(problems),
+        )
+
+
+def _unknown(field: str, en: str, vi: str) -> FieldProblem:
+    return FieldProblem(field, Message(en, vi))
+
+
+def known_subjects(unit: RegisterUnit, claim: SubjectClaim) -> tuple[Subject, ...]:
+    """Return the standing subjects that the claim's identifiers name, each once, in the claim's order."""
+    found: dict[SubjectId, Subject] = {}
+    for identifier in claim.identifiers:
+        subject = unit.subjects.by_identifier(identifier)
+        if subject is not None:
+            found.setdefault(subject.id, subject)
+    return tuple(found.values())
+
+
+def subject_for(
+    archive: Archive, unit: RegisterUnit, claim: SubjectClaim, known: tuple[Subject, ...]
+) -> SubjectId:
+    """Return the subject of the claim's first known identifier, or register a new one.
+
+    Identifiers that nobody has had are added to a subject only where all known ones agree on it.
+    """
+    if not known:
+        new_id = SubjectId(time_ordered_uuid(archive.clock.now(), archive.randomness.token(10)))
+        return unit.subjects.add(new_id, claim).id
+    subject = known[0]
+    if len(known) == 1:
+        for identifier in claim.identifiers:
+            if unit.subjects.by_identifier(identifier) is None:
+                unit.subjects.add_identifier(subject.id, DatedIdentifier(identifier))
+    return subject.id

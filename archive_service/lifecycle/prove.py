@@ -1,0 +1,60 @@
+"""Answering whether exactly these bytes are held, and as which record."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from archive_service.errors import InvalidInput, Message
+from archive_service.lifecycle.visible import may_see
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.record import HOLDING_STATES, Record
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The verdict on a digest: held by these records of the caller's offices, or by none."""
+
+    sha256: str
+    records: tuple[Record, ...]
+
+    @property
+    def held(self) -> bool:
+        """Whether a record of the caller's offices holds exactly these bytes."""
+        return bool(self.records)
+
+
+def verify_bytes(archive: Archive, caller: Caller, sha256: str) -> Verification:
+    """Return which records of the caller's offices hold exactly the bytes with this SHA-256 (hexadecimal).
+
+    Raises NotAllowed, InvalidInput for what is no digest.
+    """
+    require(caller, Action.VERIFY)
+    digest = sha256.strip().lower()
+    if not _SHA256.fullmatch(digest):
+        raise InvalidInput(
+            Message(
+                "A SHA-256 digest has 64 hexadecimal digits.",
+                "Giá trị băm SHA-256 gồm 64 chữ số thập lục phân.",
+            )
+        )
+    held = archive.register.read(
+        lambda unit: tuple(
+            record
+            for record in unit.records.with_content(digest)
+            if may_see(caller, record) and record.state in HOLDING_STATES
+        )
+    )
+    now = archive.clock.now()
+    events = [
+        Event(EventType.VERIFIED, caller.id, now, record.id, {"sha256": digest, "held": True})
+        for record in held
+    ]
+    if not held:
+        events.append(Event(EventType.VERIFIED, caller.id, now, None, {"sha256": digest, "held": False}))
+    archive.register.write(lambda unit: unit.log.append(*events))
+    return Verification(digest, held)

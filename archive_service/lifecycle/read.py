@@ -1,0 +1,197 @@
+"""Reading what is kept: the record, its bytes, its words, its history, and everything of one subject.
+
+Every read is an event of the log, committed before the first byte goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from archive_service.errors import Conflict, Message, NotFound
+from archive_service.lifecycle.visible import may_see, require_visible
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType, Json, LoggedEvent
+from archive_service.model.findings import RecordedFinding
+from archive_service.model.identifiers import Identifier, RecordId
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.record import DocumentText, MetadataVersion, Record, RecordState
+from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
+from archive_service.model.units import RegisterUnit
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRecord:
+    """A record with what is around it. ``related`` are visible records that name this one, with the kind."""
+
+    record: Record
+    findings: tuple[RecordedFinding, ...]
+    related: tuple[tuple[RecordId, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A record's original bytes, ready to be opened."""
+
+    record: Record
+    archive: Archive
+
+    def open(self, start: int = 0, length: int | None = None) -> AbstractContextManager[Iterator[bytes]]:
+        """Open the bytes from ``start`` for ``length`` bytes; streamed."""
+        original = self.record.original
+        return self.archive.store.read(original.key, original.version, start=start, length=length)
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectPage:
+    """A subject over all its identifiers, and its visible records in time order."""
+
+    subject: Subject
+    identifiers: tuple[DatedIdentifier, ...]
+    merges: tuple[SubjectMerge, ...]
+    records: tuple[ShownRecord, ...]
+
+
+def show_record(archive: Archive, caller: Caller, record_id: RecordId) -> ShownRecord:
+    """Return the record. Raises NotAllowed, NotFound, Unavailable."""
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> ShownRecord:
+        return _around(unit, caller, require_visible(unit, caller, record_id))
+
+    shown = archive.register.read(look)
+    _log(archive, caller, EventType.RECORD_READ, record_id)
+    return shown
+
+
+def open_content(archive: Archive, caller: Caller, record_id: RecordId) -> Content:
+    """Return the record's original bytes, not yet opened; the read is logged by now.
+
+    Raises NotAllowed, NotFound; Conflict ``not-served`` unless the record is stored: what is in quarantine is shown
+    to nobody until a person has decided.
+    """
+    require(caller, Action.READ_CONTENT)
+    record = archive.register.read(lambda unit: _served(unit, caller, record_id))
+    _log(archive, caller, EventType.CONTENT_READ, record_id)
+    return Content(record, archive)
+
+
+def read_text(archive: Archive, caller: Caller, record_id: RecordId) -> DocumentText:
+    """Return the record's words page by page; no pages while they have not been read yet.
+
+    Raises NotAllowed, NotFound, Conflict ``not-served``.
+    """
+    require(caller, Action.READ_CONTENT)
+
+    def look(unit: RegisterUnit) -> DocumentText:
+        _served(unit, caller, record_id)
+        return unit.texts.get(record_id) or DocumentText(())
+
+    text = archive.register.read(look)
+    _log(archive, caller, EventType.TEXT_SERVED, record_id)
+    return text
+
+
+def list_events(
+    archive: Archive, caller: Caller, record_id: RecordId, after: int, limit: int
+) -> tuple[LoggedEvent, ...]:
+    """Return one page of everything that happened to the record, reads included, oldest first.
+
+    Raises NotAllowed, NotFound. Looking is itself an event.
+    """
+    require(caller, Action.READ_EVENTS)
+
+    def look(unit: RegisterUnit) -> tuple[LoggedEvent, ...]:
+        require_visible(unit, caller, record_id)
+        return tuple(unit.log.of_record(record_id, after, limit))
+
+    events = archive.register.read(look)
+    _log(archive, caller, EventType.EVENTS_READ, record_id)
+    return events
+
+
+def list_versions(archive: Archive, caller: Caller, record_id: RecordId) -> tuple[MetadataVersion, ...]:
+    """Return every version of the record's metadata, oldest first. Raises NotAllowed, NotFound."""
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> tuple[MetadataVersion, ...]:
+        require_visible(unit, caller, record_id)
+        return tuple(unit.records.metadata_versions(record_id))
+
+    versions = archive.register.read(look)
+    _log(archive, caller, EventType.RECORD_READ, record_id)
+    return versions
+
+
+def show_subject(archive: Archive, caller: Caller, identifier: Identifier) -> SubjectPage:
+    """Return everything of the subject that the caller may see, in time order, over all its identifiers.
+
+    Raises NotAllowed; NotFound where nothing of that subject is visible: whether others hold something is not said.
+    """
+    require(caller, Action.SEARCH)
+    page = archive.register.read(lambda unit: _subject_page(unit, caller, identifier))
+    values: dict[str, Json] = {"subject": page.subject.id, "returned": [s.record.id for s in page.records]}
+    _log(archive, caller, EventType.SUBJECT_READ, None, values)
+    return page
+
+
+def _subject_page(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> SubjectPage:
+    subject = unit.subjects.by_identifier(identifier)
+    family = unit.subjects.family(subject.id) if subject is not None else []
+    records = [
+        _around(unit, caller, record)
+        for record in unit.records.of_subjects([member.id for member in family])
+        if may_see(caller, record)
+    ]
+    if subject is None or not records:
+        raise NotFound(
+            Message(
+                "No result of this subject is held in your offices.",
+                "Không có kết quả nào của chủ thể này trong phạm vi cơ quan của bạn.",
+            )
+        )
+    return SubjectPage(
+        subject=subject,
+        identifiers=tuple(i for member in family for i in member.identifiers),
+        merges=tuple({m.id: m for member in family for m in unit.subjects.merges_of(member.id)}.values()),
+        records=tuple(records),
+    )
+
+
+def _around(unit: RegisterUnit, caller: Caller, record: Record) -> ShownRecord:
+    related = unit.records.related_to(record.id)
+    visible = unit.records.get_many([record_id for record_id, _ in related])
+    return ShownRecord(
+        record,
+        tuple(unit.findings.of_record(record.id)),
+        tuple(
+            (other, kind) for other, kind in related if other in visible and may_see(caller, visible[other])
+        ),
+    )
+
+
+def _served(unit: RegisterUnit, caller: Caller, record_id: RecordId) -> Record:
+    record = require_visible(unit, caller, record_id)
+    if record.state is not RecordState.STORED:
+        raise Conflict(
+            Message(
+                f"The record is {record.state} and is not served.",
+                f"Tài liệu đang ở trạng thái «{record.state}» nên chưa được cung cấp.",
+            ),
+            code="not-served",
+            record_id=record_id,
+            state=str(record.state),
+        )
+    return record
+
+
+def _log(
+    archive: Archive,
+    caller: Caller,
+    kind: EventType,
+    record_id: RecordId | None,
+    values: dict[str, Json] | None = None,
+) -> None:
+    event = Event(kind, caller.id, archive.clock.now(), record_id, values or {})
+    archive.register.write(lambda unit: unit.log.append(event))

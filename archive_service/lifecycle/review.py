@@ -1,0 +1,130 @@
+"""People decide: over what is in quarantine, and over what the checks found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archive_service.errors import Conflict, InvalidInput, Message, NotFound
+from archive_service.lifecycle.visible import may_see, require_visible
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType
+from archive_service.model.findings import RecordedFinding
+from archive_service.model.identifiers import RecordId
+from archive_service.model.jobs import JobKind
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.record import Record, RecordState, require_transition
+from archive_service.model.units import RecordSelection, RegisterUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A record and what was found about it."""
+
+    record: Record
+    findings: tuple[RecordedFinding, ...]
+
+
+def list_quarantine(
+    archive: Archive, caller: Caller, after: RecordId | None, limit: int
+) -> tuple[Reviewed, ...]:
+    """Return one page of the caller's records that wait for a decision, oldest first. Raises NotAllowed."""
+    require(caller, Action.READ_QUARANTINE)
+    selection = RecordSelection(caller.offices, RecordState.QUARANTINED, after=after, limit=limit)
+
+    def look(unit: RegisterUnit) -> tuple[Reviewed, ...]:
+        return tuple(
+            Reviewed(record, tuple(unit.findings.of_record(record.id)))
+            for record in unit.records.select(selection)
+            if may_see(caller, record)
+        )
+
+    return archive.register.read(look)
+
+
+def release(archive: Archive, caller: Caller, record_id: RecordId, reason: str) -> Reviewed:
+    """Let a record out of quarantine: it is served from now on, and its words are read.
+
+    Raises NotAllowed, NotFound, Conflict ``transition-not-permitted``, InvalidInput without a reason.
+    """
+    return _decide(archive, caller, record_id, reason, RecordState.STORED)
+
+
+def reject(archive: Archive, caller: Caller, record_id: RecordId, reason: str) -> Reviewed:
+    """Turn a quarantined record away: it is never served, and no longer blocks a new deposit of its bytes.
+
+    Raises as ``release``.
+    """
+    return _decide(archive, caller, record_id, reason, RecordState.REJECTED)
+
+
+def list_findings(archive: Archive, caller: Caller, after: int, limit: int) -> tuple[RecordedFinding, ...]:
+    """Return one page of unresolved findings of the caller's offices, oldest first. Raises NotAllowed."""
+    require(caller, Action.READ_FINDINGS)
+
+    def look(unit: RegisterUnit) -> tuple[RecordedFinding, ...]:
+        found = unit.findings.open_in(caller.offices, after, limit)
+        records = unit.records.get_many([finding.record_id for finding in found])
+        return tuple(f for f in found if f.record_id in records and may_see(caller, records[f.record_id]))
+
+    return archive.register.read(look)
+
+
+def resolve_finding(archive: Archive, caller: Caller, finding_id: int, resolution: str) -> RecordedFinding:
+    """Close a finding with a person's words. Raises NotAllowed, NotFound, Conflict when it is closed already."""
+    require(caller, Action.RESOLVE_FINDING)
+    words = require_words(resolution, "resolution")
+
+    def close(unit: RegisterUnit) -> RecordedFinding:
+        finding = unit.findings.get(finding_id)
+        if finding is None:
+            raise NotFound(Message("There is no such finding.", "Không có phát hiện này."))
+        require_visible(unit, caller, finding.record_id)
+        if finding.resolved_at is not None:
+            raise Conflict(
+                Message("This finding is resolved already.", "Phát hiện này đã được xử lý."),
+                code="already-resolved",
+            )
+        now = archive.clock.now()
+        unit.findings.resolve(finding_id, caller.id, words, now)
+        unit.log.append(
+            Event(
+                EventType.FINDING_RESOLVED,
+                caller.id,
+                now,
+                finding.record_id,
+                {"finding": str(finding.finding.code), "resolution": words},
+            )
+        )
+        return unit.findings.get(finding_id) or finding
+
+    return archive.register.write(close)
+
+
+def require_words(text: str, field: str) -> str:
+    """Return the person's words without outer blanks; raise InvalidInput when there are none."""
+    words = text.strip()
+    if not words:
+        raise InvalidInput(
+            Message(f"Say why: {field} must not be empty.", f"Hãy nêu lý do: «{field}» không được để trống.")
+        )
+    return words
+
+
+def _decide(
+    archive: Archive, caller: Caller, record_id: RecordId, reason: str, wanted: RecordState
+) -> Reviewed:
+    require(caller, Action.DECIDE_QUARANTINE)
+    words = require_words(reason, "reason")
+
+    def decide(unit: RegisterUnit) -> Reviewed:
+        record = require_visible(unit, caller, record_id, lock=True)
+        require_transition(record.state, wanted)
+        now = archive.clock.now()
+        unit.records.set_state(record_id, wanted, now)
+        if wanted is RecordState.STORED:
+            unit.jobs.add(JobKind.ENRICH, record_id, now)
+        kind = EventType.RELEASED if wanted is RecordState.STORED else EventType.REJECTED
+        unit.log.append(Event(kind, caller.id, now, record_id, {"reason": words}))
+        return Reviewed(unit.records.get(record_id) or record, tuple(unit.findings.of_record(record_id)))
+
+    return archive.register.write(decide)

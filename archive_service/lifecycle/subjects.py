@@ -1,0 +1,104 @@
+"""Merging two subjects that are one person, and undoing it: both stay in the history."""
+
+from __future__ import annotations
+
+from archive_service.errors import Conflict, Message, NotFound
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType
+from archive_service.model.identifiers import Identifier
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.subject import Subject, SubjectMerge
+from archive_service.model.units import RegisterUnit
+
+
+def merge_subjects(
+    archive: Archive, caller: Caller, kept: Identifier, merged: Identifier, reason: str
+) -> SubjectMerge:
+    """Let the subject of ``kept`` stand for the subject of ``merged``; records keep the one they were deposited for.
+
+    Raises NotAllowed; NotFound for a number that nobody has, or whose subject has no record in the caller's offices;
+    Conflict when both are one subject already, or one is a person and the other an employer.
+    """
+    require(caller, Action.MERGE_SUBJECTS)
+
+    def merge(unit: RegisterUnit) -> SubjectMerge:
+        stays, goes = _own(unit, caller, kept), _own(unit, caller, merged)
+        if stays.id == goes.id:
+            raise Conflict(
+                Message(
+                    "Both numbers belong to one subject already.", "Hai mã số này đã thuộc cùng một chủ thể."
+                ),
+                code="already-merged",
+            )
+        if stays.kind is not goes.kind:
+            raise Conflict(
+                Message(
+                    "A person and an employer are never one subject.",
+                    "Cá nhân và đơn vị sử dụng lao động không thể là cùng một chủ thể.",
+                ),
+                code="different-kinds",
+            )
+        now = archive.clock.now()
+        done = unit.subjects.add_merge(stays.id, goes.id, reason, caller.id, now)
+        unit.log.append(
+            Event(
+                EventType.SUBJECTS_MERGED,
+                caller.id,
+                now,
+                None,
+                {"merge": done.id, "kept": stays.id, "merged": goes.id, "reason": reason},
+            )
+        )
+        return done
+
+    return archive.register.write(merge)
+
+
+def unmerge_subjects(archive: Archive, caller: Caller, merge_id: int, reason: str) -> SubjectMerge:
+    """Let a merged subject stand for itself again.
+
+    Raises NotAllowed; NotFound for a merge that is not there or not of the caller's offices; Conflict when it was
+    undone already.
+    """
+    require(caller, Action.MERGE_SUBJECTS)
+
+    def unmerge(unit: RegisterUnit) -> SubjectMerge:
+        merge = unit.subjects.get_merge(merge_id)
+        if merge is None or not _has_record(unit, caller, unit.subjects.standing(merge.kept)):
+            raise NotFound(Message("There is no such merge.", "Không có lần hợp nhất này."))
+        if merge.unmerged_at is not None:
+            raise Conflict(
+                Message("This merge was undone already.", "Lần hợp nhất này đã được huỷ trước đó."),
+                code="already-unmerged",
+            )
+        now = archive.clock.now()
+        done = unit.subjects.undo_merge(merge_id, reason, caller.id, now)
+        unit.log.append(
+            Event(
+                EventType.SUBJECTS_UNMERGED,
+                caller.id,
+                now,
+                None,
+                {"merge": merge_id, "kept": merge.kept, "merged": merge.merged, "reason": reason},
+            )
+        )
+        return done
+
+    return archive.register.write(unmerge)
+
+
+def _own(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> Subject:
+    subject = unit.subjects.by_identifier(identifier)
+    if subject is None or not _has_record(unit, caller, subject):
+        raise NotFound(
+            Message(
+                "No result of a subject with this number is held in your offices.",
+                "Không có kết quả nào của chủ thể mang mã số này trong phạm vi cơ quan của bạn.",
+            )
+        )
+    return subject
+
+
+def _has_record(unit: RegisterUnit, caller: Caller, subject: Subject) -> bool:
+    family = [member.id for member in unit.subjects.family(subject.id)]
+    return any(record.metadata.office in caller.offices for record in unit.records.of_subjects(family))

@@ -1,0 +1,30 @@
+"""Which records exist for a caller: those of its offices and access levels. Every other one is not found.
+
+Not a step itself; the steps that read call it, so that the rule stands once.
+"""
+
+from __future__ import annotations
+
+from archive_service.errors import Message, NotFound
+from archive_service.model.identifiers import RecordId
+from archive_service.model.permissions import Caller
+from archive_service.model.record import Record
+from archive_service.model.units import RegisterUnit
+
+
+def may_see(caller: Caller, record: Record) -> bool:
+    """Whether the record exists for the caller: its office and its access level are the caller's."""
+    return record.metadata.office in caller.offices and record.metadata.access_level in caller.readable_levels
+
+
+def require_visible(unit: RegisterUnit, caller: Caller, record_id: RecordId, *, lock: bool = False) -> Record:
+    """Return the record, its row locked where it will be changed; raise NotFound unless the caller may see it."""
+    record = unit.records.for_update(record_id) if lock else unit.records.get(record_id)
+    if record is None or not may_see(caller, record):
+        raise NotFound(
+            Message(
+                "There is no such record in your offices.",
+                "Không có tài liệu này trong phạm vi cơ quan của bạn.",
+            )
+        )
+    return record

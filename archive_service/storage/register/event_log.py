@@ -1,0 +1,90 @@
+"""Rows of the log: entries that stay, payloads that may be erased, and the one head that numbers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from archive_service.evidence.entry import SALT_BYTES, open_event, seal_event
+from archive_service.model.events import Event, LoggedEvent
+from archive_service.model.identifiers import RecordId
+from archive_service.model.ports import Randomness
+from archive_service.storage.register import tables as t
+
+_E = t.log_entries.c
+_P = t.log_payloads.c
+
+
+class SqlLog:
+    """Implements ``Log`` inside one transaction.
+
+    Events wait until the transaction is about to commit; then the head is locked, last of all, so that indexes are
+    gap-free and follow the order of commits, and no step holds the log while it does something else.
+    """
+
+    def __init__(self, connection: Connection, randomness: Randomness) -> None:
+        self._connection = connection
+        self._randomness = randomness
+        self._waiting: list[Event] = []
+
+    def append(self, *events: Event) -> None:
+        """Let the events be written at the end of the transaction."""
+        self._waiting.extend(events)
+
+    def flush(self) -> None:
+        """Write the waiting events; the last statement before the commit."""
+        if not self._waiting:
+            return
+        head = self._connection.execute(
+            select(t.log_head.c.size).where(t.log_head.c.id == 1).with_for_update()
+        ).scalar_one()
+        sealed = [seal_event(event, self._randomness.token(SALT_BYTES)) for event in self._waiting]
+        self._connection.execute(
+            insert(t.log_entries),
+            [
+                {"index": head + offset, "record_id": event.record_id, "entry": seal.entry}
+                for offset, (event, seal) in enumerate(zip(self._waiting, sealed, strict=True))
+            ],
+        )
+        self._connection.execute(
+            insert(t.log_payloads),
+            [
+                {"index": head + offset, "salt": seal.salt, "payload": seal.payload}
+                for offset, seal in enumerate(sealed)
+            ],
+        )
+        self._connection.execute(
+            update(t.log_head).where(t.log_head.c.id == 1).values(size=head + len(sealed))
+        )
+        self._waiting.clear()
+
+    def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:
+        """Return a record's events after an index, in order."""
+        return self._events(_with_payload().where(_E.record_id == record_id, _E.index > after).limit(limit))
+
+    def entries(self, start: int, limit: int) -> list[LoggedEvent]:
+        """Return events from an index on, in order."""
+        return self._events(_with_payload().where(_E.index >= start).limit(limit))
+
+    def size(self) -> int:
+        """Return how many entries there are."""
+        return int(
+            self._connection.execute(select(t.log_head.c.size).where(t.log_head.c.id == 1)).scalar_one()
+        )
+
+    def _events(self, query: Select[Any]) -> list[LoggedEvent]:
+        return [_logged(row) for row in self._connection.execute(query)]
+
+
+def _with_payload() -> Select[Any]:
+    return (
+        select(_E.index, _E.entry, _P.payload)
+        .select_from(t.log_entries.outerjoin(t.log_payloads, _P.index == _E.index))
+        .order_by(_E.index)
+    )
+
+
+def _logged(row: Row[Any]) -> LoggedEvent:
+    event = open_event(row.entry, row.payload) if row.payload is not None else None
+    return LoggedEvent(index=row[0], entry=row.entry, event=event)

@@ -1,0 +1,136 @@
+"""Rows of follow-up work, claimed by workers without meeting each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+
+from archive_service.model.identifiers import RecordId
+from archive_service.model.jobs import Job, JobKind, JobState
+from archive_service.storage.register import tables as t
+
+_C = t.jobs.c
+
+
+class SqlJobs:
+    """Implements ``Jobs`` inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, kind: JobKind, record_id: RecordId, due_at: dt.datetime) -> None:
+        """Ask for the work; what runs now will run once more, what waits or is parked is due again."""
+        row = self._connection.execute(
+            select(t.jobs).where(_C.kind == str(kind), _C.record_id == record_id).with_for_update()
+        ).one_or_none()
+        if row is None:
+            self._connection.execute(
+                insert(t.jobs),
+                {
+                    "kind": str(kind),
+                    "record_id": record_id,
+                    "state": str(JobState.WAITING),
+                    "attempts": 0,
+                    "due_at": due_at,
+                    "asked_again": False,
+                },
+            )
+        elif row.state == JobState.RUNNING:
+            self._change(row.id, asked_again=True)
+        else:
+            self._change(row.id, state=str(JobState.WAITING), attempts=0, due_at=due_at, problem=None)
+
+    def claim(
+        self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime
+    ) -> list[Job]:
+        """Take due work, oldest due first; rows another worker is taking are passed over."""
+        due = and_(_C.state == str(JobState.WAITING), _C.due_at <= now)
+        abandoned = and_(_C.state == str(JobState.RUNNING), _C.lease_until <= now)
+        rows = self._connection.execute(
+            select(t.jobs)
+            .where(_C.kind.in_([str(kind) for kind in kinds]), or_(due, abandoned))
+            .order_by(_C.due_at, _C.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if rows:
+            self._connection.execute(
+                update(t.jobs)
+                .where(_C.id.in_([row.id for row in rows]))
+                .values(
+                    state=str(JobState.RUNNING),
+                    attempts=_C.attempts + 1,
+                    lease_until=lease_until,
+                    asked_again=False,
+                )
+            )
+        return [_job(row, attempts=row.attempts + 1, state=JobState.RUNNING) for row in rows]
+
+    def renew(self, jobs: Sequence[Job], lease_until: dt.datetime) -> None:
+        """Lengthen the leases of running work."""
+        self._connection.execute(
+            update(t.jobs)
+            .where(_C.id.in_([job.id for job in jobs]), _C.state == str(JobState.RUNNING))
+            .values(lease_until=lease_until)
+        )
+
+    def done(self, job: Job) -> None:
+        """Remove the work, or let it wait again where it was asked for while it ran."""
+        self._connection.execute(delete(t.jobs).where(_C.id == job.id, _C.asked_again.is_(False)))
+        self._connection.execute(
+            update(t.jobs)
+            .where(_C.id == job.id)
+            .values(state=str(JobState.WAITING), attempts=0, lease_until=None, asked_again=False)
+        )
+
+    def retry(self, job: Job, due_at: dt.datetime, problem: str) -> None:
+        """Let the work wait until ``due_at``."""
+        self._change(job.id, state=str(JobState.WAITING), due_at=due_at, lease_until=None, problem=problem)
+
+    def give_back(self, job: Job, now: dt.datetime) -> None:
+        """Let the work be due at once, the try not counted."""
+        self._change(
+            job.id, state=str(JobState.WAITING), due_at=now, lease_until=None, attempts=job.attempts - 1
+        )
+
+    def park(self, job: Job, problem: str) -> None:
+        """Keep the work for a person."""
+        self._change(job.id, state=str(JobState.PARKED), lease_until=None, problem=problem)
+
+    def parked(self, limit: int) -> list[Job]:
+        """Return parked work, oldest first."""
+        query = select(t.jobs).where(_C.state == str(JobState.PARKED)).order_by(_C.id).limit(limit)
+        return [_job(row, row.attempts, JobState.PARKED) for row in self._connection.execute(query)]
+
+    def unpark(self, job_id: int, now: dt.datetime) -> None:
+        """Let parked work be tried again from the beginning."""
+        self._connection.execute(
+            update(t.jobs)
+            .where(_C.id == job_id, _C.state == str(JobState.PARKED))
+            .values(state=str(JobState.WAITING), attempts=0, due_at=now, problem=None)
+        )
+
+    def counts(self) -> dict[tuple[JobKind, JobState], int]:
+        """Return how much work there is."""
+        query = select(_C.kind, _C.state, func.count()).group_by(_C.kind, _C.state)
+        return {
+            (JobKind(kind), JobState(state)): count for kind, state, count in self._connection.execute(query)
+        }
+
+    def _change(self, job_id: int, **values: Any) -> None:
+        self._connection.execute(update(t.jobs).where(_C.id == job_id).values(**values))
+
+
+def _job(row: Row[Any], attempts: int, state: JobState) -> Job:
+    return Job(
+        id=row.id,
+        kind=JobKind(row.kind),
+        record_id=RecordId(row.record_id),
+        attempts=attempts,
+        due_at=row.due_at,
+        state=state,
+        problem=row.problem,
+    )

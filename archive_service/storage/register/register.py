@@ -1,0 +1,176 @@
+"""The register on SQLite or PostgreSQL: transactions, retries, and the translation of the database's errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from archive_service.errors import Message, Misconfigured, unavailable
+from archive_service.model.ports import Randomness
+from archive_service.model.units import RegisterUnit
+from archive_service.storage.register.group_commit import GroupCommit
+from archive_service.storage.register.schema import require_current_schema
+from archive_service.storage.register.unit import SqlUnit
+
+T = TypeVar("T")
+
+# Two transactions that met (deadlock, serialisation failure, the same new row) are run again this often.
+WRITE_ATTEMPTS = 6
+_MET = {"40001", "40P01", "23505"}
+
+# How long one process waits for another's write transaction on SQLite, in milliseconds.
+SQLITE_BUSY_TIMEOUT_MS = 20_000
+
+
+class SqlRegister:
+    """Implements ``Register``.
+
+    On SQLite one thread of the process writes and lets several pieces of work share a commit; other processes take
+    turns with it (BEGIN IMMEDIATE). On PostgreSQL each piece of work is a transaction of its own.
+    """
+
+    def __init__(self, url: str, randomness: Randomness, *, pool_size: int = 16) -> None:
+        self._randomness = randomness
+        self.engine = _open_engine(url, pool_size)
+        self._group = GroupCommit(self._sqlite_writing) if self.is_sqlite else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded register."""
+        return self.engine.dialect.name == "sqlite"
+
+    def write(self, work: Callable[[RegisterUnit], T]) -> T:
+        """Run ``work`` in one transaction and return its result once that is durable."""
+        if self._group is not None:
+            return self._group.run(work)
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                with _translated(), self.engine.begin() as connection:
+                    unit = SqlUnit(connection, self._randomness)
+                    result = work(unit)
+                    unit.log.flush()
+                return result
+            except _MetAnother:
+                if attempt == WRITE_ATTEMPTS:
+                    raise unavailable("register") from None
+        raise unavailable("register")
+
+    def read(self, work: Callable[[RegisterUnit], T]) -> T:
+        """Run ``work`` on one consistent view."""
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            return work(SqlUnit(connection, self._randomness))
+
+    def check_ready(self) -> None:
+        """Return when the register answers and has this version's schema."""
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            connection.execute(text("SELECT 1"))
+            require_current_schema(connection)
+
+    def close(self) -> None:
+        """End the writer and every connection."""
+        if self._group is not None:
+            self._group.close()
+        self.engine.dispose()
+
+    @contextmanager
+    def _sqlite_writing(self) -> Iterator[Callable[[Callable[[RegisterUnit], Any]], Any]]:
+        """Open one write transaction and yield what runs a piece of work in it, all or nothing."""
+        with (
+            _translated(),
+            self.engine.connect().execution_options(archive_writes=True) as connection,
+            connection.begin(),
+        ):
+
+            def run(work: Callable[[RegisterUnit], Any]) -> Any:
+                try:
+                    with _translated(), connection.begin_nested():
+                        unit = SqlUnit(connection, self._randomness)
+                        result = work(unit)
+                        unit.log.flush()
+                    return result
+                except _MetAnother as met:
+                    # There is one writer, so nothing can have met: the row really is there twice.
+                    raise unavailable("register") from met
+
+            yield run
+            # A full disk makes SQLite roll the whole transaction back by itself; a commit would then do nothing,
+            # silently, and what was lost would be answered as kept.
+            if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+                raise unavailable("register")
+
+
+class _MetAnother(Exception):
+    """Two transactions met; this one may be run again."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as met:
+        raise _MetAnother from met
+    except DBAPIError as failure:
+        if getattr(failure.orig, "sqlstate", None) in _MET:
+            raise _MetAnother from failure
+        raise unavailable("register") from failure
+    except PoolTimeout as busy:
+        raise unavailable("register") from busy
+
+
+def _open_engine(url: str, pool_size: int) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            engine = create_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=10,
+                connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_TIMEOUT_MS / 1000},
+            )
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        if parsed.get_backend_name() == "postgresql":
+            return create_engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=10,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=20s"},
+            )
+    except (ArgumentError, NoSuchModuleError, ValueError) as wrong:
+        raise _wrong_url() from wrong
+    raise _wrong_url()
+
+
+def _wrong_url() -> Misconfigured:
+    return Misconfigured(
+        Message(
+            "ARCHIVE_REGISTER_URL must be sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+            "ARCHIVE_REGISTER_URL phải có dạng sqlite:///TỆP hoặc postgresql://NGƯỜI_DÙNG@MÁY_CHỦ/CƠ_SỞ_DỮ_LIỆU.",
+        )
+    )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not begin transactions by itself: _begin_sqlite says which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged deposit survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA cache_size = -16000")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get("archive_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

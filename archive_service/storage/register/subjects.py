@@ -1,0 +1,165 @@
+"""Rows of subjects, their identifiers and merges."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from archive_service.errors import Message, NotFound
+from archive_service.model.identifiers import Identifier, IdentifierScheme, SubjectId
+from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectKind, SubjectMerge
+from archive_service.storage.register import tables as t
+from archive_service.storage.register.rows import upsert
+
+_S = t.subjects.c
+_I = t.subject_identifiers.c
+_M = t.subject_merges.c
+
+
+class SqlSubjects:
+    """Implements ``Subjects`` inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, subject_id: SubjectId) -> Subject | None:
+        """Return the subject as registered."""
+        row = self._connection.execute(select(t.subjects).where(_S.id == subject_id)).one_or_none()
+        if row is None:
+            return None
+        identifiers = self._connection.execute(
+            select(t.subject_identifiers).where(_I.subject_id == subject_id).order_by(_I.scheme, _I.number)
+        )
+        merged = self._connection.execute(select(_S.id).where(_S.merged_into == subject_id).order_by(_S.id))
+        return Subject(
+            id=SubjectId(row.id),
+            kind=SubjectKind(row.kind),
+            name=row.name,
+            birth_date=row.birth_date,
+            identifiers=tuple(
+                DatedIdentifier(Identifier(IdentifierScheme(i.scheme), i.number), i.valid_from, i.valid_to)
+                for i in identifiers
+            ),
+            merged_into=SubjectId(row.merged_into) if row.merged_into else None,
+            merged_from=tuple(SubjectId(m.id) for m in merged),
+        )
+
+    def by_identifier(self, identifier: Identifier) -> Subject | None:
+        """Return the standing subject of the identifier; the longest registered one where several have had it."""
+        found = self._connection.execute(
+            select(_I.subject_id)
+            .where(_I.scheme == str(identifier.scheme), _I.number == identifier.number)
+            .order_by(_I.subject_id)
+            .limit(1)
+        ).scalar_one_or_none()
+        return self.standing(SubjectId(found)) if found is not None else None
+
+    def standing(self, subject_id: SubjectId) -> Subject:
+        """Return the subject at the end of the chain of merges."""
+        subject = self.get(subject_id)
+        if subject is None:
+            raise NotFound(Message("There is no such subject.", "Không có chủ thể này."))
+        return subject if subject.merged_into is None else self.standing(subject.merged_into)
+
+    def family(self, subject_id: SubjectId) -> list[Subject]:
+        """Return the standing subject and all merged into it."""
+        members = [self.standing(subject_id)]
+        for member in members:  # grows while it is walked: those merged into a merged one belong too
+            members.extend(self.standing_or_merged(child) for child in member.merged_from)
+        return members
+
+    def standing_or_merged(self, subject_id: SubjectId) -> Subject:
+        """Return a subject that is known to exist."""
+        subject = self.get(subject_id)
+        if subject is None:
+            raise NotFound(Message("There is no such subject.", "Không có chủ thể này."))
+        return subject
+
+    def add(self, subject_id: SubjectId, claim: SubjectClaim) -> Subject:
+        """Register a subject and its identifiers."""
+        self._connection.execute(
+            insert(t.subjects),
+            {
+                "id": subject_id,
+                "kind": str(claim.kind),
+                "name": claim.name,
+                "birth_date": claim.birth_date,
+                "merged_into": None,
+            },
+        )
+        for identifier in claim.identifiers:
+            self.add_identifier(subject_id, DatedIdentifier(identifier))
+        return self.standing_or_merged(subject_id)
+
+    def add_identifier(self, subject_id: SubjectId, identifier: DatedIdentifier) -> None:
+        """Give the subject an identifier, or other days for one it has."""
+        upsert(
+            self._connection,
+            t.subject_identifiers,
+            {
+                "scheme": str(identifier.identifier.scheme),
+                "number": identifier.identifier.number,
+                "subject_id": subject_id,
+                "valid_from": identifier.valid_from,
+                "valid_to": identifier.valid_to,
+            },
+        )
+
+    def add_merge(
+        self, kept: SubjectId, merged: SubjectId, reason: str, actor: str, now: dt.datetime
+    ) -> SubjectMerge:
+        """Let one subject stand for another."""
+        self._connection.execute(update(t.subjects).where(_S.id == merged).values(merged_into=kept))
+        result = self._connection.execute(
+            insert(t.subject_merges).returning(_M.id),
+            {"kept": kept, "merged": merged, "reason": reason, "actor": actor, "merged_at": now},
+        )
+        return SubjectMerge(int(result.scalar_one()), kept, merged, reason, actor, now)
+
+    def get_merge(self, merge_id: int) -> SubjectMerge | None:
+        """Return one merge."""
+        row = self._connection.execute(select(t.subject_merges).where(_M.id == merge_id)).one_or_none()
+        return _merge(row) if row is not None else None
+
+    def undo_merge(self, merge_id: int, reason: str, actor: str, now: dt.datetime) -> SubjectMerge:
+        """Let the merged subject stand for itself again."""
+        merge = self.get_merge(merge_id)
+        if merge is None:
+            raise NotFound(Message("There is no such merge.", "Không có lần hợp nhất này."))
+        self._connection.execute(
+            update(t.subject_merges)
+            .where(_M.id == merge_id)
+            .values(unmerged_at=now, unmerged_by=actor, unmerge_reason=reason)
+        )
+        self._connection.execute(
+            update(t.subjects)
+            .where(_S.id == merge.merged, _S.merged_into == merge.kept)
+            .values(merged_into=None)
+        )
+        undone = self.get_merge(merge_id)
+        return undone if undone is not None else merge
+
+    def merges_of(self, subject_id: SubjectId) -> list[SubjectMerge]:
+        """Return every merge the subject took part in, oldest first."""
+        rows = self._connection.execute(
+            select(t.subject_merges)
+            .where(or_(_M.kept == subject_id, _M.merged == subject_id))
+            .order_by(_M.id)
+        )
+        return [_merge(row) for row in rows]
+
+
+def _merge(row: Row[Any]) -> SubjectMerge:
+    return SubjectMerge(
+        id=row.id,
+        kept=SubjectId(row.kept),
+        merged=SubjectId(row.merged),
+        reason=row.reason,
+        actor=row.actor,
+        merged_at=row.merged_at,
+        unmerged_at=row.unmerged_at,
+        unmerged_by=row.unmerged_by,
+        unmerge_reason=row.unmerge_reason,
+    )

@@ -1,0 +1,293 @@
+"""The register's tables. Every change here comes with a migration and a decision note.
+
+Instants are kept in UTC. Text that is JSON is canonical JSON (RFC 8785) where it is ever hashed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+
+class Instant(TypeDecorator[dt.datetime]):
+    """An aware instant in UTC: TIMESTAMP WITH TIME ZONE where there is one, else its UTC wall time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """Turn an aware instant into what the database keeps."""
+        if value is None:
+            return None
+        utc = value.astimezone(dt.UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """Return what the database kept as an aware instant in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+# SQLite numbers rows by itself only for INTEGER keys.
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+offices = Table(
+    "offices",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("parent", String(64), index=True),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    Column("successor", String(64), index=True),
+)
+
+result_types = Table(
+    "result_types",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_en", Text),
+)
+
+procedures = Table(
+    "procedures",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("result_types", Text, nullable=False),
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("birth_date", Date),
+    Column("merged_into", String(36), index=True),
+)
+
+subject_identifiers = Table(
+    "subject_identifiers",
+    metadata,
+    Column("scheme", String(32), primary_key=True),
+    Column("number", String(32), primary_key=True),
+    Column("subject_id", String(36), primary_key=True),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    Index("ix_subject_identifiers_subject", "subject_id"),
+)
+
+subject_merges = Table(
+    "subject_merges",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("kept", String(36), nullable=False, index=True),
+    Column("merged", String(36), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("merged_at", Instant, nullable=False),
+    Column("unmerged_at", Instant),
+    Column("unmerged_by", Text),
+    Column("unmerge_reason", Text),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("caller", String(64), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("record_id", String(36), nullable=False),
+    Column("request_sha256", String(64), nullable=False),
+    Column("content_sha256", String(64), nullable=False),
+    Column("result_type", String(64), nullable=False),
+    Column("identifiers", Text, nullable=False),
+    Column("office", String(64), nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("answered", Boolean, nullable=False),
+)
+# Only deposits in progress are looked up by their bytes: the index stays as small as they are few.
+Index(
+    "ix_reservations_pending",
+    reservations.c.content_sha256,
+    sqlite_where=text("answered = 0"),
+    postgresql_where=text("NOT answered"),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("search_state", String(16), nullable=False),
+    Column("search_problem", Text),
+    Column("subject_id", String(36), nullable=False, index=True),
+    Column("office", String(64), nullable=False),
+    Column("result_type", String(64), nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("metadata_version", Integer, nullable=False),
+    Column("issued_on", Date),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("sha512", String(128), nullable=False),
+    Column("object_key", Text, nullable=False),
+    Column("object_version", Text, nullable=False),
+    Column("stored_size_bytes", BigInteger, nullable=False),
+    Column("stored_sha256", String(64), nullable=False),
+    Column("stored_sha512", String(128), nullable=False),
+    Column("locked_until", Instant, index=True),
+    Column("page_count", Integer, nullable=False),
+    Column("depositor", String(64), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("stored_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False, index=True),
+    Index("ix_records_office", "office", "id"),
+)
+Index(
+    "ix_records_quarantined",
+    records.c.id,
+    sqlite_where=text("state = 'quarantined'"),
+    postgresql_where=text("state = 'quarantined'"),
+)
+Index(
+    "ix_records_not_searchable",
+    records.c.id,
+    sqlite_where=text("search_state <> 'searchable'"),
+    postgresql_where=text("search_state <> 'searchable'"),
+)
+
+record_relations = Table(
+    "record_relations",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("target", String(36), primary_key=True, index=True),
+)
+
+metadata_versions = Table(
+    "metadata_versions",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("metadata", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("object_version", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("pages", LargeBinary, nullable=False),
+    Column("read_at", Instant, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("record_id", String(36), nullable=False, index=True),
+    Column("code", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Column("resolved_by", Text),
+    Column("resolution", Text),
+)
+Index(
+    "ix_findings_open",
+    findings.c.id,
+    sqlite_where=text("resolved_at IS NULL"),
+    postgresql_where=text("resolved_at IS NULL"),
+)
+
+# The exact bytes of each entry; the database refuses to change or delete one (see the first migration).
+log_entries = Table(
+    "log_entries",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("record_id", String(36)),
+    Column("entry", LargeBinary, nullable=False),
+    Index("ix_log_entries_record", "record_id", "index"),
+)
+
+# What an entry commits to; a row may be erased, the entry stays.
+log_payloads = Table(
+    "log_payloads",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+# One row: how many entries there are. Locked last in every transaction that logs, so indexes follow commits.
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("record_id", String(36), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("lease_until", Instant),
+    Column("asked_again", Boolean, nullable=False),
+    Column("problem", Text),
+    UniqueConstraint("kind", "record_id", name="uq_jobs_kind_record"),
+    Index("ix_jobs_due", "state", "kind", "due_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("office", String(64), nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("value", Text, nullable=False),
+)

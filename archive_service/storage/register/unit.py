@@ -1,0 +1,31 @@
+"""One register transaction with all its kinds of rows."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from archive_service.model.ports import Randomness
+from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
+from archive_service.storage.register.event_log import SqlLog
+from archive_service.storage.register.findings import SqlFindings
+from archive_service.storage.register.jobs import SqlJobs
+from archive_service.storage.register.records import SqlRecords, SqlTexts
+from archive_service.storage.register.reference import SqlReference
+from archive_service.storage.register.reservations import SqlReservations
+from archive_service.storage.register.subjects import SqlSubjects
+
+
+class SqlUnit:
+    """Implements ``RegisterUnit`` on one connection that is in a transaction."""
+
+    def __init__(self, connection: Connection, randomness: Randomness) -> None:
+        self.reservations = SqlReservations(connection)
+        self.records = SqlRecords(connection)
+        self.texts = SqlTexts(connection)
+        self.findings = SqlFindings(connection)
+        self.subjects = SqlSubjects(connection)
+        self.reference = SqlReference(connection)
+        self.log = SqlLog(connection, randomness)
+        self.jobs = SqlJobs(connection)
+        self.api_keys = SqlApiKeys(connection)
+        self.progress = SqlProgress(connection)

@@ -1,0 +1,210 @@
+"""The worker: takes follow-up work from the register, runs the named step, and records how it ended.
+
+Any number of workers run on any number of hosts. Work that fails is tried again later and later, then parked for a
+person with its reason; work of a worker that died is taken again when its claim runs out. Nothing here decides what
+a step does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from archive_service.errors import ArchiveError
+from archive_service.lifecycle.enrich import enrich
+from archive_service.lifecycle.index import index_records
+from archive_service.lifecycle.lock import renew_locks
+from archive_service.model.archive import Archive
+from archive_service.model.jobs import Job, JobKind
+from archive_service.model.record import SearchState
+from archive_service.model.units import RegisterUnit
+
+log = structlog.get_logger("worker")
+
+# How long a worker with nothing to do waits before it looks again.
+IDLE_SECONDS = 0.25
+
+# Records put into the index in one commit: a commit costs the same for one as for hundreds.
+INDEX_BATCH = 256
+
+# The longest wait between two tries of the same work.
+LONGEST_RETRY = dt.timedelta(minutes=15)
+
+# How often what needs no hurry is done: renewing locks, clearing what killed uploads left.
+MAINTENANCE_SECONDS = 600
+LOCKS_AT_A_TIME = 1000
+ABANDONED_UPLOAD = dt.timedelta(hours=6)
+
+
+class Worker:
+    """Runs follow-up work in threads until it is stopped. PDF work itself happens in the sandbox's processes."""
+
+    def __init__(self, archive: Archive, *, text_threads: int, lease: dt.timedelta) -> None:
+        self._archive = archive
+        self._text_threads = text_threads
+        self._lease = lease
+        self._stopping = threading.Event()
+        self._running: dict[int, Job] = {}
+        self._guard = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start every thread and return."""
+        tasks: list[tuple[str, Callable[[], None]]] = [
+            ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
+            ("claims", self._keep_claims),
+            ("maintenance", self._maintain),
+        ]
+        tasks += [
+            (f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich))
+            for number in range(self._text_threads)
+        ]
+        self._threads = [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Take no more work, wait for what runs, and give back what does not end in time."""
+        self._stopping.set()
+        ends = time.monotonic() + grace_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+        with self._guard:
+            unfinished = list(self._running.values())
+        if unfinished:
+            now = self._archive.clock.now()
+            self._write(lambda unit: [unit.jobs.give_back(job, now) for job in unfinished])
+
+    def _work_off(self, kind: JobKind, at_a_time: int, run: Callable[[Sequence[Job]], None]) -> None:
+        """Take and run work of a kind until the worker stops."""
+        while not self._stopping.is_set():
+            jobs = self._claim(kind, at_a_time)
+            if not jobs:
+                self._stopping.wait(IDLE_SECONDS)
+                continue
+            run(jobs)
+            with self._guard:
+                for job in jobs:
+                    self._running.pop(job.id, None)
+
+    def _claim(self, kind: JobKind, limit: int) -> list[Job]:
+        now = self._archive.clock.now()
+
+        def take(unit: RegisterUnit) -> list[Job]:
+            return unit.jobs.claim([kind], limit, now, now + self._lease)
+
+        try:
+            if not self._archive.register.read(lambda unit: unit.jobs.any_due([kind], now)):
+                return []
+            jobs = self._archive.register.write(take)
+        except ArchiveError as error:
+            log.warning("register does not answer", code=error.code)
+            self._stopping.wait(IDLE_SECONDS * 8)
+            return []
+        with self._guard:
+            self._running.update({job.id: job for job in jobs})
+        return jobs
+
+    def _enrich(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            try:
+                failure = enrich(self._archive, job.record_id)
+            except ArchiveError as error:
+                self._failed(job, error)
+                continue
+            except Exception:  # a fault of ours must not end the worker: it is logged, retried and parked
+                log.exception("step failed", kind=job.kind, record=job.record_id)
+                self._retry_or_park(job, "internal error")
+                continue
+            if failure is not None and failure.retryable and job.attempts < self._archive.rules.job_attempts:
+                self._retry_or_park(job, f"text: {failure.outcome}")
+                continue
+            self._done([job])
+
+    def _index(self, jobs: Sequence[Job]) -> None:
+        try:
+            index_records(self._archive, [job.record_id for job in jobs])
+        except ArchiveError as error:
+            for job in jobs:
+                self._failed(job, error)
+            return
+        except Exception:  # as above
+            log.exception("step failed", kind=JobKind.INDEX, count=len(jobs))
+            for job in jobs:
+                self._retry_or_park(job, "internal error")
+            return
+        self._done(jobs)
+
+    def _done(self, jobs: Sequence[Job]) -> None:
+        self._write(lambda unit: [unit.jobs.done(job) for job in jobs])
+        log.info("done", kind=jobs[0].kind, count=len(jobs), record=jobs[0].record_id)
+
+    def _failed(self, job: Job, error: ArchiveError) -> None:
+        log.warning(
+            "step failed", kind=job.kind, record=job.record_id, code=error.code, attempts=job.attempts
+        )
+        if error.retryable:
+            self._retry(job, error.code)
+        else:
+            self._park(job, error.code)
+
+    def _retry_or_park(self, job: Job, problem: str) -> None:
+        if job.attempts >= self._archive.rules.job_attempts:
+            self._park(job, problem)
+        else:
+            self._retry(job, problem)
+
+    def _retry(self, job: Job, problem: str) -> None:
+        """Try again later; a component that is down is waited for without end, its reason in view."""
+        wait = min(LONGEST_RETRY, dt.timedelta(seconds=2.0 ** min(job.attempts, 12)))
+        due_at = self._archive.clock.now() + wait
+
+        def give_back(unit: RegisterUnit) -> None:
+            unit.jobs.retry(job, due_at, problem)
+            unit.records.set_search_state(job.record_id, SearchState.WAITING, problem, due_at)
+
+        self._write(give_back)
+
+    def _park(self, job: Job, problem: str) -> None:
+        now = self._archive.clock.now()
+
+        def park(unit: RegisterUnit) -> None:
+            unit.jobs.park(job, problem)
+            unit.records.set_search_state(job.record_id, SearchState.PARKED, problem, now)
+
+        self._write(park)
+
+    def _keep_claims(self) -> None:
+        """Renew the claims on running work, so that only a dead worker's work is taken by another."""
+        while not self._stopping.wait(self._lease.total_seconds() / 3):
+            with self._guard:
+                running = list(self._running.values())
+            if running:
+                self._renew(running)
+
+    def _renew(self, running: Sequence[Job]) -> None:
+        until = self._archive.clock.now() + self._lease
+        self._write(lambda unit: unit.jobs.renew(running, until))
+
+    def _maintain(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
+                    log.info("locks renewed", count=renewed)
+                self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
+            except ArchiveError as error:
+                log.warning("maintenance failed", code=error.code)
+            except Exception:  # maintenance is tried again; its fault must not end the worker
+                log.exception("maintenance failed")
+            self._stopping.wait(MAINTENANCE_SECONDS)
+
+    def _write(self, work: Callable[[RegisterUnit], object]) -> None:
+        """Record how work ended; where the register is down, the claim runs out and the work is done again."""
+        try:
+            self._archive.register.write(work)
+        except ArchiveError as error:
+            log.warning("outcome not recorded", code=error.code)
