@@ -20,6 +20,9 @@ from pathlib import Path
 SERVICE_USERS = ("postgres", "nobody")
 """Whom servers run as that refuse to run as root: users that own no files of worth, the likeliest first."""
 
+COMMAND_WITHIN_SECONDS = 1500
+"""The longest command, building an object store, takes 4 minutes on two cores; a hang would take for ever."""
+
 LOG_TAIL_LINES = 5
 """Enough to see the cause of a failure, few enough to be read on one screen."""
 
@@ -41,7 +44,7 @@ class Commands:
         """Return what the command printed to its standard output.
 
         Raises:
-            Unobtainable: it cannot be started or fails; the reason ends with its last lines.
+            Unobtainable: it cannot be started, fails or hangs; the reason ends with its last lines.
         """
         words = [str(word) for word in command]
         with self._guard:
@@ -61,9 +64,15 @@ class Commands:
             except OSError as error:
                 raise Unobtainable(f"{words[0]}: {error.strerror}") from error
             self._running.add(process)
-        output, errors = process.communicate()
-        with self._guard:
-            self._running.discard(process)
+        try:
+            output, errors = process.communicate(timeout=COMMAND_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill_group(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise Unobtainable(f"`{' '.join(words[:4])} …` took over {COMMAND_WITHIN_SECONDS} s") from None
+        finally:
+            with self._guard:
+                self._running.discard(process)
         if process.returncode != 0:
             raise Unobtainable(f"`{' '.join(words[:4])} …` failed: {tail(errors or output)}")
         return output
