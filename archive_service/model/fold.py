@@ -1,7 +1,7 @@
 """Words made comparable: Vietnamese with its marks, and the same without them.
 
-``fold`` maps one code point to one code point, so an offset in folded text is an offset in the text it came from.
-Both search engines are given the words that ``words`` finds, so that neither splits a text its own way.
+``fold`` maps one code point to one code point, so an offset in folded text is an offset in the text it came
+from. Both search engines are given the words that ``words`` finds, so that neither splits a text its own way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,17 @@ _WORD = re.compile(r"\w+")
 
 # Letters whose mark is not a combining one, so that decomposition does not remove it.
 _STROKED = {"đ": "d", "Đ": "d", "ð": "d", "Ð": "d", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"}
+
+# Where the tone of an open syllable in oa, oe, uy is written is a matter of school: hoà and hòa are one word.
+# The newer spelling is read as the older one; "qu" is a consonant, so quý stays as it is.
+_NEWER_TONE = re.compile(r"o[àáảãạèéẻẽẹ](?!\w)|(?<!q)u[ỳýỷỹỵ](?!\w)")
+_OLDER_TONE = dict(
+    zip(
+        ["oà", "oá", "oả", "oã", "oạ", "oè", "oé", "oẻ", "oẽ", "oẹ", "uỳ", "uý", "uỷ", "uỹ", "uỵ"],
+        ["òa", "óa", "ỏa", "õa", "ọa", "òe", "óe", "ỏe", "õe", "ọe", "ùy", "úy", "ủy", "ũy", "ụy"],
+        strict=True,
+    )
+)
 
 
 class _FoldTable(dict[int, str]):
@@ -57,12 +68,23 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of NFC ``text`` in lower case with their marks, in order.
+    """Return the words of NFC ``text`` in lower case with their marks, in order, each spelling as one word.
 
     >>> words("Số: 1234/QĐ-BHXH")
     ['số', '1234', 'qđ', 'bhxh']
+    >>> words("Hoà Quý") == words("Hòa Quý")
+    True
     """
-    return _WORD.findall(lowered(text))
+    return _WORD.findall(one_spelling(lowered(text)))
+
+
+def one_spelling(text: str) -> str:
+    """Return lower-case NFC ``text`` with tones of oa, oe and uy on the first vowel, as long as it was.
+
+    >>> one_spelling("hoà thuý hoàn quý")
+    'hòa thúy hoàn quý'
+    """
+    return _NEWER_TONE.sub(lambda met: _OLDER_TONE[met[0]], text)
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """What a search asks and what an index answers: the same meaning on every engine.
 
-``parse_query`` never fails: characters that mean nothing are text, and text without a word matches by filter only.
+``parse_query`` never fails: characters that mean nothing are text, and text without a word matches by filter
+only.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from archive_service.model.record import AccessLevel, RecordState, Trust
 class Clause:
     """One part of a query: a run of words (more than one: a phrase), wanted or excluded.
 
-    ``words`` are in lower case with their marks, as ``fold.words`` gives them. ``code`` is the clause as typed, folded
-    and without blanks, where it contains a digit (a number or notation, found whole and by prefix), else None.
+    ``words`` are in lower case with their marks, as ``fold.words`` gives them. ``code`` is the clause as
+    typed, folded and without blanks, where it contains a digit (a number or notation, found whole and by
+    prefix), else None.
     """
 
     words: tuple[str, ...]
@@ -46,9 +48,11 @@ class ParsedQuery:
         return tuple(clause for clause in self.clauses if clause.excluded)
 
 
-# A longer query is a pasted document; its first words decide. Keeps every engine's clause limit far away.
+# A longer query is a pasted document; its first words decide. Keeps every engine's limits far away.
 MAXIMUM_CLAUSES = 64
+MAXIMUM_PHRASE_WORDS = 32
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<plain>[^\s"]+))')
+_ENCLOSING = ".,;:!?()[]{}<>'\"“”‘’…*"
 _CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 
 
@@ -66,12 +70,20 @@ def parse_query(text: str) -> ParsedQuery:
         found = tuple(words(body))
         if not found:
             continue
-        joined = "".join(body.split())
-        code = fold(joined).strip(".,;:!?()[]") if any(c.isdigit() for c in joined) else None
-        clauses.append(Clause(found, match["minus"] is not None, code))
+        code = code_of(body) if any(c.isdigit() for c in body) else None
+        clauses.append(Clause(found[:MAXIMUM_PHRASE_WORDS], match["minus"] is not None, code or None))
         if len(clauses) == MAXIMUM_CLAUSES:
             break
     return ParsedQuery(tuple(clauses))
+
+
+def code_of(text: str) -> str:
+    """Return NFC ``text`` as a comparable code: folded, without blanks and enclosing punctuation.
+
+    >>> code_of("(Số 1234/QĐ-BHXH);")
+    'so1234/qd-bhxh'
+    """
+    return fold("".join(c for c in text if c.isprintable() and not c.isspace())).strip(_ENCLOSING)
 
 
 class Sort(StrEnum):
@@ -94,9 +106,11 @@ class Facet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchFilters:
-    """What limits a search. An empty set means no limit; ``offices`` is always the expanded subtree of the caller.
+    """What limits a search. An empty set means no limit, except where it says what the caller may see.
 
-    ``offices`` of None means every office there is (a caller at the root): no filter is sent to the engine.
+    ``offices`` is always the expanded subtree of the caller; None means every office there is (a caller at
+    the root), and no filter is sent to the engine. Empty ``offices`` or ``access_levels`` match nothing: who
+    may see nothing finds nothing.
     """
 
     offices: frozenset[OfficeCode] | None
@@ -114,7 +128,7 @@ class SearchFilters:
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """One page of one search. ``cursor`` is what the page before gave back, opaque to everyone but the engine."""
+    """One page of one search; ``cursor`` is what the page before gave back, opaque to all but the engine."""
 
     parsed: ParsedQuery
     filters: SearchFilters
@@ -134,7 +148,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """A page of hits. ``next_cursor`` is None on the last page; facets map a value to its count over all hits."""
+    """A page of hits, best first.
+
+    ``next_cursor`` is None on the last page; facets map a value to its count over all hits.
+    """
 
     hits: tuple[Hit, ...]
     total: int
