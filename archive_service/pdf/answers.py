@@ -1,0 +1,140 @@
+"""Turns what a sandboxed process answered into the archive's own values.
+
+It must never trust the answer: a process that read a hostile file may say anything, so that every value is
+checked for kind and range, and text is cut to a length. An answer that does not hold is no answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from archive_service.model.findings import FindingCode
+from archive_service.model.inspection import Inspection, NotInspected, PageFact, PdfFacts, SignatureFact
+from archive_service.pdf.frames import Message
+
+_MAX_NAME = 200
+_MAX_ITEMS = 1_000_000
+_MAX_COUNT = 1 << 53
+_ACTIVE = frozenset(
+    (
+        FindingCode.JAVASCRIPT,
+        FindingCode.LAUNCH_ACTION,
+        FindingCode.EMBEDDED_FILES,
+        FindingCode.XFA_FORM,
+        FindingCode.EXTERNAL_STREAM,
+        FindingCode.RICH_MEDIA,
+        FindingCode.REMOTE_ACTION,
+    )
+)
+_NOT_READ = frozenset(
+    (
+        FindingCode.EMPTY,
+        FindingCode.NOT_A_PDF,
+        FindingCode.TRUNCATED,
+        FindingCode.DAMAGED,
+        FindingCode.NO_PAGES,
+        FindingCode.TOO_MANY_PAGES,
+        FindingCode.ENCRYPTED,
+        FindingCode.INFLATES_TOO_FAR,
+    )
+)
+
+
+class BadAnswer(Exception):
+    """The answer is not one that an honest process gives."""
+
+
+def inspection_from(message: Message) -> Inspection:
+    """Return the inspection that the message tells. Raises BadAnswer."""
+    kind = message.get("kind")
+    if kind == "facts":
+        return _facts(message)
+    if kind == "not-inspected":
+        detail = message.get("detail")
+        if not isinstance(detail, dict):
+            raise BadAnswer
+        return NotInspected(
+            _finding(message.get("finding"), _NOT_READ),
+            {name(key): count(value) for key, value in detail.items()},
+        )
+    raise BadAnswer
+
+
+def _facts(message: Message) -> PdfFacts:
+    pages = tuple(_page(item) for item in items(message.get("pages")))
+    claim = message.get("pdfa_claim")
+    if not pages or count(message.get("page_count")) != len(pages):
+        raise BadAnswer
+    return PdfFacts(
+        pdf_version=name(message.get("pdf_version")),
+        page_count=len(pages),
+        pages=pages,
+        pdfa_claim=None if claim is None else name(claim),
+        fonts=tuple(name(font) for font in items(message.get("fonts"))),
+        active_content=tuple(_finding(code, _ACTIVE) for code in items(message.get("active_content"))),
+        signatures=tuple(_signature(item) for item in items(message.get("signatures"))),
+        junk_before_header_bytes=count(message.get("junk_before_header_bytes")),
+        bytes_after_end=count(message.get("bytes_after_end")),
+        repairs=count(message.get("repairs")),
+        unreadable_parts=count(message.get("unreadable_parts")),
+    )
+
+
+def _page(item: object) -> PageFact:
+    if not isinstance(item, dict):
+        raise BadAnswer
+    dpi = item.get("dpi")
+    return PageFact(
+        width_points=number(item.get("width")),
+        height_points=number(item.get("height")),
+        has_text=truth(item.get("text")),
+        lowest_image_dpi=None if dpi is None else count(dpi),
+    )
+
+
+def _signature(item: object) -> SignatureFact:
+    if not isinstance(item, dict):
+        raise BadAnswer
+    return SignatureFact(name(item.get("field")), name(item.get("sub_filter")), truth(item.get("covers")))
+
+
+def _finding(value: object, permitted: frozenset[FindingCode]) -> FindingCode:
+    if not isinstance(value, str) or value not in permitted:
+        raise BadAnswer
+    return FindingCode(value)
+
+
+def items(value: object) -> Iterable[object]:
+    """Return the list. Raises BadAnswer for anything else."""
+    if not isinstance(value, list) or len(value) > _MAX_ITEMS:
+        raise BadAnswer
+    return value
+
+
+def name(value: object) -> str:
+    """Return the text, cut to a name's length and without control characters. Raises BadAnswer."""
+    if not isinstance(value, str):
+        raise BadAnswer
+    return "".join(c for c in value[:_MAX_NAME] if c.isprintable())
+
+
+def count(value: object) -> int:
+    """Return the whole number, not below nothing. Raises BadAnswer."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_COUNT:
+        raise BadAnswer
+    return value
+
+
+def number(value: object) -> float:
+    """Return the finite number, not below nothing. Raises BadAnswer."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise BadAnswer
+    return float(value)
+
+
+def truth(value: object) -> bool:
+    """Return the truth value. Raises BadAnswer."""
+    if not isinstance(value, bool):
+        raise BadAnswer
+    return value

@@ -1,0 +1,292 @@
+"""Reads what a PDF is: runs in the sandboxed child, on one open descriptor, and emits one message.
+
+It must never write, never follow a reference out of the file, and never unpack a stream beyond the budget.
+What the facts mean is decided elsewhere. Structure: ISO 32000-2.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ctypes import c_char
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pikepdf
+import pypdfium2
+
+from archive_service.model.findings import FindingCode
+from archive_service.pdf.active import active_content, dictionaries_in, stream_active_content
+from archive_service.pdf.envelope import Envelope, read_envelope
+from archive_service.pdf.inflate import BadStream, InflatesTooFar, UnknownFilter, unpacked_bytes
+from archive_service.pdf.pages import page_size, text_and_resolution
+from archive_service.pdf.sandbox_server import Emit
+from archive_service.pdf.signature_facts import Signed, signature_of
+from archive_service.pdf.window import Window
+
+FACTS = "facts"
+NOT_INSPECTED = "not-inspected"
+
+# A file up to this size is mapped into memory, a larger one read in pieces: the address space is limited.
+_MAPPED_BYTES = 128 * 1024 * 1024
+# The parser unpacks its own tables (object and reference streams); a real one has some megabytes.
+_TABLE_BYTES = 128 * 1024 * 1024
+# Each earlier revision is opened again; real files have a handful.
+_MAX_REVISIONS = 64
+_MAX_FONTS = 200
+_METADATA_BYTES = 4 * 1024 * 1024
+
+_BASE_FONT = re.compile(rb"/BaseFont /([^\s/<>\[\]()]{1,127})")
+_SUBSET = re.compile(r"^[A-Z]{6}\+")
+_MAY_BE_SIGNED = re.compile(rb"/V[\s<]")
+_PDFA_PART = re.compile(r"pdfaid:part\s*(?:=\s*[\"']|>)\s*(\d{1,2})")
+_PDFA_CONFORMANCE = re.compile(r"pdfaid:conformance\s*(?:=\s*[\"']|>)\s*([A-Za-z]{1,2})")
+
+
+# What the libraries raise for a part that is not what it should be; MemoryError is not among them.
+_BROKEN_PART = (
+    pikepdf.PdfError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class NotReadable(Exception):
+    """The file cannot be read to its end, for the reason that the finding names."""
+
+    def __init__(self, finding: FindingCode, **detail: str | int) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a walk over all objects has gathered so far."""
+
+    active: set[FindingCode] = field(default_factory=set)
+    fonts: set[str] = field(default_factory=set)
+    signatures: list[Signed] = field(default_factory=list)
+    unpacked: int = 0
+    unreadable: int = 0
+
+
+def inspect(document: int, options: Mapping[str, Any], emit: Emit) -> None:
+    """Emit the facts of the PDF on the descriptor, or why there are none.
+
+    Options: ``max_pages``, ``max_decoded_bytes``. MemoryError goes through: the process's limit was reached.
+    """
+    try:
+        emit({"kind": FACTS, **_facts(document, options["max_pages"], options["max_decoded_bytes"])})
+    except NotReadable as reason:
+        emit({"kind": NOT_INSPECTED, "finding": str(reason.finding), "detail": reason.detail})
+
+
+def _facts(document: int, max_pages: int, max_decoded_bytes: int) -> dict[str, object]:
+    envelope = read_envelope(document)
+    if envelope.size_bytes == 0:
+        raise NotReadable(FindingCode.EMPTY)
+    if envelope.header_at is None:
+        raise NotReadable(FindingCode.NOT_A_PDF)
+    pikepdf.settings.set_qpdf_limits(flate_max_memory=min(_TABLE_BYTES, max_decoded_bytes))
+    with open_whole(document, envelope) as pdf:
+        repairs = len(pdf.get_warnings())
+        # Without its last line alone a file can still be whole; what needs repairs then is not.
+        if envelope.goes_on or (not envelope.has_end and repairs):
+            raise NotReadable(FindingCode.TRUNCATED)
+        pages = _page_list(pdf, max_pages)
+        seen = _walk(pdf, document, max_decoded_bytes)
+        for end in envelope.revision_ends[-_MAX_REVISIONS:]:
+            seen.active |= _active_in_revision(document, end)
+        page_facts, unreadable_pages = _page_facts(document, pages)
+        return {
+            "pdf_version": _version(pdf),
+            "page_count": len(pages),
+            "pages": page_facts,
+            "pdfa_claim": _pdfa_claim(pdf),
+            "fonts": sorted(seen.fonts)[:_MAX_FONTS],
+            "active_content": sorted(seen.active),
+            "signatures": [asdict(signed) for signed in seen.signatures],
+            "junk_before_header_bytes": envelope.header_at,
+            "bytes_after_end": envelope.bytes_after_end,
+            "repairs": repairs + (not envelope.has_end),
+            "unreadable_parts": seen.unreadable + unreadable_pages,
+        }
+
+
+def open_whole(document: int, envelope: Envelope) -> pikepdf.Pdf:
+    """Open the file with repairs. Raises NotReadable that tells encrypted, cut off and damaged apart."""
+    source: Any = os.fdopen(os.dup(document), "rb")
+    if envelope.size_bytes > _MAPPED_BYTES:
+        source = Window(document, envelope.size_bytes)
+    limit_hits = _LimitHits()
+    logger = logging.getLogger("pikepdf")
+    logger.addHandler(limit_hits)
+    try:
+        pdf = pikepdf.open(source, suppress_warnings=False)
+    except pikepdf.PasswordError as locked:
+        raise NotReadable(FindingCode.ENCRYPTED) from locked
+    except _BROKEN_PART as broken:
+        if limit_hits.any:
+            raise NotReadable(FindingCode.INFLATES_TOO_FAR) from broken
+        if "encrypt" in str(broken).lower():
+            raise NotReadable(FindingCode.ENCRYPTED) from broken
+        whole = envelope.has_end and not envelope.goes_on
+        raise NotReadable(FindingCode.DAMAGED if whole else FindingCode.TRUNCATED) from broken
+    finally:
+        logger.removeHandler(limit_hits)
+    if pdf.is_encrypted:
+        raise NotReadable(FindingCode.ENCRYPTED)
+    if limit_hits.any:
+        raise NotReadable(FindingCode.INFLATES_TOO_FAR)
+    return pdf
+
+
+class _LimitHits(logging.Handler):
+    """Listens for the one warning that tells a bomb from damage: the parser tells nobody else."""
+
+    any = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.any = self.any or "memory limit" in record.getMessage()
+
+
+def _page_list(pdf: pikepdf.Pdf, max_pages: int) -> list[pikepdf.Page]:
+    try:
+        count = len(pdf.pages)
+    except (pikepdf.PdfError, RuntimeError, TypeError, ValueError, KeyError, AttributeError) as broken:
+        raise NotReadable(FindingCode.DAMAGED) from broken
+    if count == 0:
+        raise NotReadable(FindingCode.NO_PAGES)
+    if count > max_pages:
+        raise NotReadable(FindingCode.TOO_MANY_PAGES, pages=count, most=max_pages)
+    return list(pdf.pages)
+
+
+def _walk(pdf: pikepdf.Pdf, document: int, max_decoded_bytes: int) -> _Seen:
+    """Look at every object once. Raises NotReadable when the streams unpack beyond the budget."""
+    seen = _Seen()
+    for item in pdf.objects:
+        try:
+            if isinstance(item, pikepdf.Stream):
+                seen.active |= stream_active_content(item.stream_dict)
+                _look_at(item.stream_dict, document, seen)
+                seen.unpacked += _unpacked(item, max_decoded_bytes - seen.unpacked)
+            else:
+                _look_at(item, document, seen)
+        except InflatesTooFar as bomb:
+            raise NotReadable(FindingCode.INFLATES_TOO_FAR, most_bytes=max_decoded_bytes) from bomb
+        except (BadStream, UnknownFilter, *_BROKEN_PART):
+            seen.unreadable += 1
+    return seen
+
+
+def _look_at(item: pikepdf.Object, document: int, seen: _Seen) -> None:
+    if not isinstance(item, (pikepdf.Dictionary, pikepdf.Array)):
+        return
+    text = item.unparse(resolved=True)
+    seen.active |= active_content(text, item)
+    if len(seen.fonts) < _MAX_FONTS:
+        for name in _BASE_FONT.findall(text):
+            seen.fonts.add(_SUBSET.sub("", name.decode("utf-8", "replace")))
+    if _MAY_BE_SIGNED.search(text):
+        for dictionary in dictionaries_in(item):
+            if signed := signature_of(dictionary, document):
+                seen.signatures.append(signed)
+
+
+def _unpacked(stream: pikepdf.Stream, budget_bytes: int) -> int:
+    filters = stream.stream_dict.get("/Filter")
+    if filters is None or "/F" in stream.stream_dict:
+        return 0
+    chain = [filters] if isinstance(filters, pikepdf.Name) else list(filters)
+    names = [str(name).removeprefix("/") for name in chain]
+    return unpacked_bytes(memoryview(stream.get_raw_stream_buffer()), names, budget_bytes)
+
+
+def _active_in_revision(document: int, end: int) -> set[FindingCode]:
+    """Return what acts in the file as it was up to ``end``; nothing when that was no PDF of its own."""
+    found: set[FindingCode] = set()
+    try:
+        with pikepdf.open(Window(document, end), attempt_recovery=False) as earlier:  # type: ignore[arg-type]
+            for item in earlier.objects:
+                if isinstance(item, pikepdf.Stream):
+                    found |= stream_active_content(item.stream_dict)
+                dictionary = item.stream_dict if isinstance(item, pikepdf.Stream) else item
+                if isinstance(dictionary, (pikepdf.Dictionary, pikepdf.Array)):
+                    found |= active_content(dictionary.unparse(resolved=True), dictionary)
+    except (pikepdf.PasswordError, *_BROKEN_PART):
+        return found
+    return found
+
+
+def _page_facts(document: int, pages: list[pikepdf.Page]) -> tuple[list[dict[str, object]], int]:
+    """Return the facts of each page, and how many pages could not be read wholly."""
+    facts: list[dict[str, object]] = []
+    unreadable = 0
+    with drawable(document) as drawing:
+        for number, page in enumerate(pages):
+            width = height = 0.0
+            has_text, lowest_dpi = False, None
+            try:
+                width, height = page_size(page)
+                unit = float(page.obj.get("/UserUnit", 1))
+                if drawing is None:
+                    raise ValueError("the second library cannot open the file")
+                has_text, lowest_dpi = text_and_resolution(drawing, number, unit)
+            except _BROKEN_PART:
+                unreadable += 1
+            facts.append({"width": width, "height": height, "text": has_text, "dpi": lowest_dpi})
+    return facts, unreadable
+
+
+@contextmanager
+def drawable(document: int) -> Iterator[pypdfium2.PdfDocument | None]:
+    """Open the file with the library that draws; None when it cannot."""
+    size = os.fstat(document).st_size
+    source: Any = os.fdopen(os.dup(document), "rb")
+    if size <= _MAPPED_BYTES:
+        # A private mapping: the library wants memory that it could write to, and nothing is ever written.
+        source = (c_char * size).from_buffer(mmap.mmap(document, size, access=mmap.ACCESS_COPY))
+    try:
+        opened = pypdfium2.PdfDocument(source)
+    except (pypdfium2.PdfiumError, OSError):
+        yield None
+        return
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _version(pdf: pikepdf.Pdf) -> str:
+    """Return the later of the header's and the catalogue's version (ISO 32000-2 §7.2.2)."""
+    catalogue = pdf.Root.get("/Version")
+    later = str(catalogue).removeprefix("/") if isinstance(catalogue, pikepdf.Name) else ""
+    return max(pdf.pdf_version, later if re.fullmatch(r"\d\.\d", later) else "")
+
+
+def _pdfa_claim(pdf: pikepdf.Pdf) -> str | None:
+    """Return part and conformance level that the metadata claim, for example 2b (ISO 19005-2 §6.6.4)."""
+    try:
+        metadata = pdf.Root.get("/Metadata")
+        if not isinstance(metadata, pikepdf.Stream) or _unpacked(metadata, _METADATA_BYTES) == 0:
+            text = metadata.read_raw_bytes() if isinstance(metadata, pikepdf.Stream) else b""
+        else:
+            text = metadata.read_bytes()
+    except (InflatesTooFar, BadStream, UnknownFilter, *_BROKEN_PART):
+        return None
+    readable = text[:_METADATA_BYTES].replace(b"\0", b"").decode("utf-8", "replace")
+    part = _PDFA_PART.search(readable)
+    level = _PDFA_CONFORMANCE.search(readable)
+    return part[1] + (level[1].lower() if level else "") if part else None
