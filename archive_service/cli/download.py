@@ -1,0 +1,128 @@
+"""Brings a record's original bytes into a file: resumed after a break, named only once they are proven.
+
+Bytes arrive in ``.ID.part`` beside the target. The target never holds anything but the recorded bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from archive_service.cli.client import Answer, ArchiveClient, file_sha256
+from archive_service.errors import Conflict, IntegrityFailure, InvalidInput, Message, Unavailable
+from archive_service.model.identifiers import parse_record_id
+
+BREAKS_OVERCOME = 5  # how often one download goes on after a broken connection
+
+
+def default_target(record: Answer) -> Path:
+    """Return the file name that a record gets when none is given: its id, which says nothing of anybody."""
+    return Path(f"{parse_record_id(str(record['id']))}.pdf")
+
+
+def download_record(client: ArchiveClient, record: Answer, target: Path, *, replace: bool) -> None:
+    """Bring the record's bytes to ``target``; nothing is fetched when it already holds them.
+
+    Raises Conflict when ``target`` holds other bytes and ``replace`` is false, IntegrityFailure when the
+    archive serves other bytes than it recorded, Unavailable when it does not answer; ``target`` is unchanged
+    then.
+    """
+    expected = str(record["content"]["sha256"])
+    if target.exists():
+        if file_sha256(target) == expected:
+            return
+        if not replace:
+            raise Conflict(
+                Message(
+                    f"{target.name} is there and holds other bytes. Give another name, or --force.",
+                    f"Đã có tệp {target.name} với dữ liệu khác. Hãy đặt tên khác, hoặc dùng --force.",
+                ),
+                code="file-exists",
+            )
+    record_id = parse_record_id(str(record["id"]))
+    part = target.with_name(f".{record_id}.part")
+    with _locked(part) as file:
+        began_at = file.seek(0, os.SEEK_END)
+        if began_at < int(record["content"]["size_bytes"]):
+            _fetch(client, record_id, expected, file)
+        # A part left by an earlier run may be the damaged piece: fetch all of it again before the alarm.
+        if began_at and file_sha256(part) != expected:
+            file.truncate(0)
+            _fetch(client, record_id, expected, file)
+        _require_digest(part, expected)
+        os.fsync(file.fileno())
+        part.replace(target)
+    _sync_folder(target.parent)
+
+
+def _fetch(client: ArchiveClient, record_id: str, expected: str, file: BinaryIO) -> None:
+    """Append to ``file`` what it lacks, going on after a broken connection."""
+    for breaks in range(BREAKS_OVERCOME + 1):
+        offset = file.seek(0, os.SEEK_END)
+        try:
+            with client.content(record_id, expected, offset) as content:
+                if content.offset != offset:
+                    file.truncate(content.offset)
+                    file.seek(content.offset)
+                for chunk in content.chunks:
+                    file.write(chunk)
+                file.flush()
+                return
+        except Unavailable:
+            file.flush()
+            made_progress = file.tell() > offset
+            if breaks == BREAKS_OVERCOME or not made_progress:
+                raise
+
+
+def _require_digest(part: Path, expected: str) -> None:
+    if file_sha256(part) != expected:
+        part.unlink()
+        raise IntegrityFailure(
+            Message(
+                "The bytes that arrived are not the bytes recorded, so no file was written. "
+                "Tell the operator of the archive at once.",
+                "Dữ liệu nhận được không khớp với dữ liệu đã ghi nhận nên không có tệp nào được ghi. "
+                "Hãy báo ngay cho quản trị viên kho lưu trữ.",
+            )
+        )
+
+
+@contextmanager
+def _locked(part: Path) -> Iterator[BinaryIO]:
+    """Open the part for this process alone. Raises Conflict when another download holds it."""
+    try:
+        file = part.open("a+b")
+    except OSError as wrong:
+        raise InvalidInput(
+            Message(
+                f"Nothing can be written in the folder {part.parent}: {wrong.strerror}.",
+                f"Không ghi được vào thư mục {part.parent}: {wrong.strerror}.",
+            ),
+            code="folder-not-writable",
+        ) from wrong
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise Conflict(
+                Message(
+                    "Another download of this record into this folder is under way.",
+                    "Đang có một lượt tải khác của tài liệu này vào cùng thư mục.",
+                ),
+                code="download-under-way",
+            ) from taken
+        yield file
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last, as far as the file system does that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
