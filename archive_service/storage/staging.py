@@ -53,7 +53,7 @@ class Reception:
         self._flush()
         return self._digester.digest()
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | memoryview) -> None:
         """Take the next block of any size.
 
         Raises TooLarge as soon as the limit is passed (the block is not taken), Unavailable when the disk is
