@@ -42,7 +42,8 @@ class SystemRandomness:
 def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Iterator[Archive]:
     """Open every part that the settings name, and close them all at the end.
 
-    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core. Raises Misconfigured, Unavailable.
+    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core.
+    Raises Misconfigured, Unavailable.
     """
     randomness = SystemRandomness()
     clock = SystemClock()

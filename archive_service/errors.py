@@ -86,9 +86,7 @@ class InvalidInput(ArchiveError):
 
     code = "invalid-input"
 
-    def __init__(
-        self, message: Message, *, problems: tuple[FieldProblem, ...] = (), code: str | None = None
-    ) -> None:
+    def __init__(self, message: Message, *, problems: tuple[FieldProblem, ...] = (), code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.problems = problems
 

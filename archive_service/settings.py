@@ -26,21 +26,18 @@ class Settings(BaseSettings):
     )
     store_url: SecretStr | None = Field(
         None,
-        description="Object store: file:FOLDER, s3+http://KEY:SECRET@HOST/BUCKET or s3+https://…; default: file: in the data folder.",
+        description="Object store: file:FOLDER, s3+http://KEY:SECRET@HOST/BUCKET or s3+https://…; "
+        "default: file: in the data folder.",
     )
     index_url: SecretStr | None = Field(
         None,
         description="Search index: embedded:FOLDER, or http(s)://… of Elasticsearch; default: in the data folder.",
     )
     index_name: str = Field("archive-records", description="Alias of the index on Elasticsearch.")
-    staging_dir: Path | None = Field(
-        None, description="Folder for uploads in progress; default: in the data folder."
-    )
+    staging_dir: Path | None = Field(None, description="Folder for uploads in progress; default: in the data folder.")
     listen_host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
     listen_port: int = Field(8080, ge=1, le=65535, description="Port that `serve` listens on.")
-    web_threads: int = Field(
-        16, ge=1, le=256, description="Requests answered at the same time by one web process."
-    )
+    web_threads: int = Field(16, ge=1, le=256, description="Requests answered at the same time by one web process.")
     worker_processes: int = Field(
         0, ge=0, le=256, description="PDF processes at the same time in one worker; 0: one a core."
     )
@@ -62,12 +59,8 @@ class Settings(BaseSettings):
     text_wall_seconds: int = Field(1800, ge=1, description="Wall time to read the words of one PDF.")
     ocr_languages: str = Field("vie", description="Tesseract languages, joined by +.")
     ocr_dpi: int = Field(200, ge=72, le=600, description="Resolution at which pages are recognised.")
-    low_confidence: float = Field(
-        60.0, ge=0, le=100, description="Pages recognised below this become a finding."
-    )
-    finding_policy_file: Path | None = Field(
-        None, description="TOML table: finding → accept, quarantine or refuse."
-    )
+    low_confidence: float = Field(60.0, ge=0, le=100, description="Pages recognised below this become a finding.")
+    finding_policy_file: Path | None = Field(None, description="TOML table: finding → accept, quarantine or refuse.")
     lock_mode: str = Field(
         "governance",
         pattern="^(governance|compliance)$",
@@ -77,15 +70,11 @@ class Settings(BaseSettings):
     reservation_lease_seconds: int = Field(
         900, ge=30, description="How long a deposit in progress keeps others from depositing the same bytes."
     )
-    job_attempts: int = Field(
-        6, ge=1, description="Tries of follow-up work before it is parked for a person."
-    )
+    job_attempts: int = Field(6, ge=1, description="Tries of follow-up work before it is parked for a person.")
     job_lease_seconds: int = Field(
         60, ge=6, description="How long a silent worker keeps its work; a living one renews its claim."
     )
-    log_level: str = Field(
-        "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
-    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
 
     @property

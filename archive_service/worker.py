@@ -77,7 +77,7 @@ class Worker:
             unfinished = list(self._running.values())
         if unfinished:
             now = self._archive.clock.now()
-            self._write(lambda unit: [unit.jobs.give_back(job, now) for job in unfinished])
+            self._write_each(unfinished, lambda unit, job: unit.jobs.give_back(job, now))
 
     def _work_off(self, kind: JobKind, at_a_time: int, run: Callable[[Sequence[Job]], None]) -> None:
         """Take and run work of a kind until the worker stops."""
@@ -140,13 +140,11 @@ class Worker:
         self._done(jobs)
 
     def _done(self, jobs: Sequence[Job]) -> None:
-        self._write(lambda unit: [unit.jobs.done(job) for job in jobs])
+        self._write_each(jobs, lambda unit, job: unit.jobs.done(job))
         log.info("done", kind=jobs[0].kind, count=len(jobs), record=jobs[0].record_id)
 
     def _failed(self, job: Job, error: ArchiveError) -> None:
-        log.warning(
-            "step failed", kind=job.kind, record=job.record_id, code=error.code, attempts=job.attempts
-        )
+        log.warning("step failed", kind=job.kind, record=job.record_id, code=error.code, attempts=job.attempts)
         if error.retryable:
             self._retry(job, error.code)
         else:
@@ -201,6 +199,13 @@ class Worker:
             except Exception:  # maintenance is tried again; its fault must not end the worker
                 log.exception("maintenance failed")
             self._stopping.wait(MAINTENANCE_SECONDS)
+
+    def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
+        def change_all(unit: RegisterUnit) -> None:
+            for job in jobs:
+                change(unit, job)
+
+        self._write(change_all)
 
     def _write(self, work: Callable[[RegisterUnit], object]) -> None:
         """Record how work ended; where the register is down, the claim runs out and the work is done again."""

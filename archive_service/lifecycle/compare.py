@@ -29,9 +29,7 @@ _NUMBERS: dict[IdentifierScheme, str] = {
     IdentifierScheme.HEALTH_CARD: r"[a-z]{2}\d{13}",
     IdentifierScheme.TAX_CODE: r"\d{10}(?:-\d{3})?",
 }
-_DOCUMENT_CODE = re.compile(
-    r"\bso\s*[:.]?\s*(\d{1,6}[a-z]?)\s*/\s*((?:\d{4}\s*/\s*)?[a-z][a-z0-9]*(?:-[a-z0-9]+)*)"
-)
+_DOCUMENT_CODE = re.compile(r"\bso\s*[:.]?\s*(\d{1,6}[a-z]?)\s*/\s*((?:\d{4}\s*/\s*)?[a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
 _ISSUED = re.compile(r"\bngay\s+(\d{1,2})\s+thang\s+(\d{1,2})\s+nam\s+(\d{4})\b")
 
 # The number and date of a decision stand in its head; later ones belong to documents it cites.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from archive_service.errors import Conflict, Message, PreconditionFailed
+from archive_service.errors import Conflict, Message, NotFound, PreconditionFailed
 from archive_service.lifecycle.known import known_subjects, require_known_references, subject_for
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
@@ -102,12 +102,11 @@ def _finish(archive: Archive, claimed: MetadataVersion) -> Record:
 
 def _complete(archive: Archive, unit: RegisterUnit, version: MetadataVersion, sha256: str) -> Record:
     record = unit.records.for_update(version.record_id)
-    assert record is not None  # records are never deleted; a claimed version has one
+    if record is None:
+        raise NotFound(Message("There is no such record.", "Không có tài liệu này."))
     if record.metadata_version >= version.version:
         return record
-    subject = subject_for(
-        archive, unit, version.metadata.subject, known_subjects(unit, version.metadata.subject)
-    )
+    subject = subject_for(archive, unit, version.metadata.subject, known_subjects(unit, version.metadata.subject))
     unit.records.complete_metadata(version, subject)
     now = archive.clock.now()
     if record.state is RecordState.STORED:

@@ -149,9 +149,7 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Deposit) -> _Claimed:
     return _Claimed(reservation, known)
 
 
-def _require_not_held(
-    unit: RegisterUnit, command: Deposit, known: tuple[Subject, ...], now: dt.datetime
-) -> None:
+def _require_not_held(unit: RegisterUnit, command: Deposit, known: tuple[Subject, ...], now: dt.datetime) -> None:
     """Raise Conflict when the bytes are held for the subject and type in the caller's offices; never name others'."""
     subjects = {subject.id for subject in known}
     for record in unit.records.holding(command.content.sha256, command.metadata.result_type):
@@ -179,9 +177,7 @@ def _already_held(record_id: RecordId, state: RecordState) -> Conflict:
     )
 
 
-def _refuse(
-    archive: Archive, command: Deposit, reservation: Reservation, findings: tuple[Finding, ...]
-) -> None:
+def _refuse(archive: Archive, command: Deposit, reservation: Reservation, findings: tuple[Finding, ...]) -> None:
     """Log the refusal, free the key, and raise Rejected."""
     require_transition(RecordState.PENDING, RecordState.REFUSED)
     refusing = tuple(f for f in findings if archive.policy.outcome_of(f) is Outcome.REFUSE)
@@ -215,9 +211,7 @@ def _store(
     lock_until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     record_id = reservation.record_id
     original = archive.store.put(original_key(record_id), command.path, command.content, lock_until)
-    description = metadata_object(
-        _first_version(command, reservation, ""), command.content, _pages(inspection)
-    )
+    description = metadata_object(_first_version(command, reservation, ""), command.content, _pages(inspection))
     stored = archive.store.put(description.key, description.body, description.digest, lock_until)
     return original, stored
 
@@ -315,7 +309,8 @@ def _answer(unit: RegisterUnit, record_id: RecordId, *, replayed: bool) -> Depos
         raise IntegrityFailure(
             Message(
                 f"Record {record_id} was answered for and is not in the register. Tell the operator at once.",
-                f"Tài liệu {record_id} đã được xác nhận nhưng không có trong sổ đăng ký. Hãy báo ngay cho quản trị viên.",
+                f"Tài liệu {record_id} đã được xác nhận nhưng không có trong sổ đăng ký. "
+                "Hãy báo ngay cho quản trị viên.",
             ),
             record_id=record_id,
         )
@@ -331,9 +326,7 @@ def _end_lease(archive: Archive, command: Deposit) -> None:
     """Let others deposit the bytes at once after a fault; the id stays claimed for this key's next try."""
     try:
         archive.register.write(
-            lambda unit: unit.reservations.renew(
-                command.caller.id, command.idempotency_key, archive.clock.now()
-            )
+            lambda unit: unit.reservations.renew(command.caller.id, command.idempotency_key, archive.clock.now())
         )
     except ArchiveError:
         return  # the register is what is down: the lease runs out by itself

@@ -45,7 +45,8 @@ def _read_words(archive: Archive, record: Record) -> DocumentText | NoText:
             raise IntegrityFailure(
                 Message(
                     f"The stored bytes of record {record.id} are not those recorded. Tell the operator at once.",
-                    f"Nội dung lưu trữ của tài liệu {record.id} không khớp với giá trị đã ghi. Hãy báo ngay cho quản trị viên.",
+                    f"Nội dung lưu trữ của tài liệu {record.id} không khớp với giá trị đã ghi. "
+                    "Hãy báo ngay cho quản trị viên.",
                 ),
                 record_id=record.id,
             )

@@ -31,7 +31,7 @@ from archive_service.model.units import RegisterUnit
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a caller asks for; everything but the words is a limit. ``sort`` of None: best first where there are words."""
+    """What a caller asks for; all but the words are limits. ``sort`` of None: best first where there are words."""
 
     text: str = ""
     office: OfficeCode | None = None
@@ -125,9 +125,7 @@ def _subjects(unit: RegisterUnit, identifier: Identifier | None) -> frozenset[Su
     return frozenset(member.id for member in unit.subjects.family(subject.id))
 
 
-def _check(
-    unit: RegisterUnit, caller: Caller, page: SearchPage, parsed: ParsedQuery
-) -> tuple[FoundRecord, ...]:
+def _check(unit: RegisterUnit, caller: Caller, page: SearchPage, parsed: ParsedQuery) -> tuple[FoundRecord, ...]:
     ids = [hit.record_id for hit in page.hits]
     records = unit.records.get_many(ids)
     texts = unit.texts.get_many(ids) if parsed.wanted else {}
@@ -147,9 +145,7 @@ def _shown_text(record: Record, words: DocumentText | None) -> str:
     return " · ".join(part for part in (record.metadata.summary, words.text if words else None) if part)
 
 
-def _log(
-    archive: Archive, caller: Caller, search: Search, page: SearchPage, hits: tuple[FoundRecord, ...]
-) -> None:
+def _log(archive: Archive, caller: Caller, search: Search, page: SearchPage, hits: tuple[FoundRecord, ...]) -> None:
     event = Event(
         EventType.SEARCHED,
         caller.id,

@@ -20,6 +20,9 @@ BATCH = 500
 # Clocks of several hosts may differ by this much: changes are looked for from a little earlier.
 CLOCK_MARGIN = dt.timedelta(minutes=5)
 
+# Where an unfinished rebuild stands.
+_PROGRESS = "reindex"
+
 # What is found by search: kept and served.
 INDEXED_STATES = frozenset({RecordState.STORED})
 
@@ -86,9 +89,15 @@ def rebuild(archive: Archive, name: str, report: Report) -> int:
     build.commit()
     switching_at = archive.clock.now()
     build.switch()
-    archive.register.write(lambda unit: unit.progress.clear(f"reindex:{name}"))
+    archive.register.write(lambda unit: unit.progress.clear(_PROGRESS))
     _catch_up(archive, switching_at - CLOCK_MARGIN)
     return archive.index.count()
+
+
+def unfinished_rebuild(archive: Archive) -> str | None:
+    """Return the name of a rebuild that was interrupted, None when there is none."""
+    saved = archive.register.read(lambda unit: unit.progress.get(_PROGRESS))
+    return saved.split(" ")[0] if saved is not None else None
 
 
 def reindex_offices(archive: Archive, offices: frozenset[OfficeCode], report: Report) -> int:
@@ -107,9 +116,7 @@ def describe(unit: RegisterUnit, records: Sequence[Record]) -> list[IndexDocumen
     """Return what the index is told of each record, in the same order."""
     texts = unit.texts.get_many([record.id for record in records])
     names = {kind.code: kind.name for kind in unit.reference.result_types()}
-    return [
-        _document(record, texts.get(record.id), names.get(record.metadata.result_type)) for record in records
-    ]
+    return [_document(record, texts.get(record.id), names.get(record.metadata.result_type)) for record in records]
 
 
 def _document(record: Record, words: DocumentText | None, type_name: str | None) -> IndexDocument:
@@ -144,16 +151,16 @@ class _Resume:
 
 
 def _resume_point(archive: Archive, name: str) -> _Resume:
-    saved = archive.register.read(lambda unit: unit.progress.get(f"reindex:{name}"))
-    if saved is None:
+    saved = archive.register.read(lambda unit: unit.progress.get(_PROGRESS))
+    if saved is None or saved.split(" ")[0] != name:
         return _Resume(archive.clock.now(), None, 0)
-    began_at, after, done = saved.split(" ")
+    _, began_at, after, done = saved.split(" ")
     return _Resume(dt.datetime.fromisoformat(began_at), RecordId(after), int(done))
 
 
 def _save(archive: Archive, name: str, at: _Resume) -> None:
-    value = f"{at.began_at.isoformat()} {at.after} {at.done}"
-    archive.register.write(lambda unit: unit.progress.put(f"reindex:{name}", value))
+    value = f"{name} {at.began_at.isoformat()} {at.after} {at.done}"
+    archive.register.write(lambda unit: unit.progress.put(_PROGRESS, value))
 
 
 def _batch(archive: Archive, selection: RecordSelection) -> list[IndexDocument]:

@@ -52,9 +52,7 @@ def create_key(archive: Archive, request: KeyRequest) -> NewKey:
     """
     if not request.roles or request.valid_for <= dt.timedelta():
         raise InvalidInput(
-            Message(
-                "A key needs a role and some time to be valid.", "Khoá cần có vai trò và thời hạn hiệu lực."
-            )
+            Message("A key needs a role and some time to be valid.", "Khoá cần có vai trò và thời hạn hiệu lực.")
         )
     now = archive.clock.now()
     secret = base64.urlsafe_b64encode(archive.randomness.token(_SECRET_BYTES)).decode().rstrip("=")

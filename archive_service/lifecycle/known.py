@@ -69,9 +69,7 @@ def known_subjects(unit: RegisterUnit, claim: SubjectClaim) -> tuple[Subject, ..
     return tuple(found.values())
 
 
-def subject_for(
-    archive: Archive, unit: RegisterUnit, claim: SubjectClaim, known: tuple[Subject, ...]
-) -> SubjectId:
+def subject_for(archive: Archive, unit: RegisterUnit, claim: SubjectClaim, known: tuple[Subject, ...]) -> SubjectId:
     """Return the subject of the claim's first known identifier, or register a new one.
 
     Identifiers that nobody has had are added to a subject only where all known ones agree on it.

@@ -28,12 +28,17 @@ class Verification:
         return bool(self.records)
 
 
+def require_may_verify(caller: Caller) -> None:
+    """Raise NotAllowed for a caller that may not verify: asked before a body is read, and again in the step."""
+    require(caller, Action.VERIFY)
+
+
 def verify_bytes(archive: Archive, caller: Caller, sha256: str) -> Verification:
     """Return which records of the caller's offices hold exactly the bytes with this SHA-256 (hexadecimal).
 
     Raises NotAllowed, InvalidInput for what is no digest.
     """
-    require(caller, Action.VERIFY)
+    require_may_verify(caller)
     digest = sha256.strip().lower()
     if not _SHA256.fullmatch(digest):
         raise InvalidInput(
@@ -50,10 +55,7 @@ def verify_bytes(archive: Archive, caller: Caller, sha256: str) -> Verification:
         )
     )
     now = archive.clock.now()
-    events = [
-        Event(EventType.VERIFIED, caller.id, now, record.id, {"sha256": digest, "held": True})
-        for record in held
-    ]
+    events = [Event(EventType.VERIFIED, caller.id, now, record.id, {"sha256": digest, "held": True}) for record in held]
     if not held:
         events.append(Event(EventType.VERIFIED, caller.id, now, None, {"sha256": digest, "held": False}))
     archive.register.write(lambda unit: unit.log.append(*events))

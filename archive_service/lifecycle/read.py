@@ -165,9 +165,7 @@ def _around(unit: RegisterUnit, caller: Caller, record: Record) -> ShownRecord:
     return ShownRecord(
         record,
         tuple(unit.findings.of_record(record.id)),
-        tuple(
-            (other, kind) for other, kind in related if other in visible and may_see(caller, visible[other])
-        ),
+        tuple((other, kind) for other, kind in related if other in visible and may_see(caller, visible[other])),
     )
 
 

@@ -23,9 +23,7 @@ def load_reference(archive: Archive, data: ReferenceData, actor: str) -> None:
         types = {kind.code for kind in (*unit.reference.result_types(), *data.result_types)}
         problems = [problem for office in data.offices for problem in _office_problems(office, known)]
         problems += [
-            FieldProblem(
-                f"procedures.{p.code}", Message(f"Unknown result type {t}.", f"Không có loại kết quả {t}.")
-            )
+            FieldProblem(f"procedures.{p.code}", Message(f"Unknown result type {t}.", f"Không có loại kết quả {t}."))
             for p in data.procedures
             for t in p.result_types
             if t not in types
@@ -50,9 +48,7 @@ def _office_problems(office: Office, known: dict[OfficeCode, Office]) -> list[Fi
     problems = []
     for relation, code in (("parent", office.parent), ("successor", office.successor)):
         if code is not None and code not in known:
-            problems.append(
-                Message(f"Its {relation} {code} does not exist.", f"«{relation}» {code} không tồn tại.")
-            )
+            problems.append(Message(f"Its {relation} {code} does not exist.", f"«{relation}» {code} không tồn tại."))
     if office.valid_from and office.valid_to and office.valid_to < office.valid_from:
         problems.append(Message("It ends before it begins.", "Ngày kết thúc trước ngày bắt đầu."))
     if _returns_to(office, known):

@@ -24,9 +24,7 @@ class Reviewed:
     findings: tuple[RecordedFinding, ...]
 
 
-def list_quarantine(
-    archive: Archive, caller: Caller, after: RecordId | None, limit: int
-) -> tuple[Reviewed, ...]:
+def list_quarantine(archive: Archive, caller: Caller, after: RecordId | None, limit: int) -> tuple[Reviewed, ...]:
     """Return one page of the caller's records that wait for a decision, oldest first. Raises NotAllowed."""
     require(caller, Action.READ_QUARANTINE)
     selection = RecordSelection(caller.offices, RecordState.QUARANTINED, after=after, limit=limit)
@@ -110,9 +108,7 @@ def require_words(text: str, field: str) -> str:
     return words
 
 
-def _decide(
-    archive: Archive, caller: Caller, record_id: RecordId, reason: str, wanted: RecordState
-) -> Reviewed:
+def _decide(archive: Archive, caller: Caller, record_id: RecordId, reason: str, wanted: RecordState) -> Reviewed:
     require(caller, Action.DECIDE_QUARANTINE)
     words = require_words(reason, "reason")
 

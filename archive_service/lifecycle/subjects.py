@@ -11,9 +11,7 @@ from archive_service.model.subject import Subject, SubjectMerge
 from archive_service.model.units import RegisterUnit
 
 
-def merge_subjects(
-    archive: Archive, caller: Caller, kept: Identifier, merged: Identifier, reason: str
-) -> SubjectMerge:
+def merge_subjects(archive: Archive, caller: Caller, kept: Identifier, merged: Identifier, reason: str) -> SubjectMerge:
     """Let the subject of ``kept`` stand for the subject of ``merged``; records keep the one they were deposited for.
 
     Raises NotAllowed; NotFound for a number that nobody has, or whose subject has no record in the caller's offices;
@@ -25,9 +23,7 @@ def merge_subjects(
         stays, goes = _own(unit, caller, kept), _own(unit, caller, merged)
         if stays.id == goes.id:
             raise Conflict(
-                Message(
-                    "Both numbers belong to one subject already.", "Hai mã số này đã thuộc cùng một chủ thể."
-                ),
+                Message("Both numbers belong to one subject already.", "Hai mã số này đã thuộc cùng một chủ thể."),
                 code="already-merged",
             )
         if stays.kind is not goes.kind:

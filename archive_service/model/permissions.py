@@ -123,7 +123,8 @@ def require(caller: Caller, action: Action) -> None:
         raise NotAllowed(
             Message(
                 f"Your key does not permit this action ({action}). Ask the operator for a key with the right role.",
-                f"Khoá truy cập không có quyền thực hiện thao tác này ({action}). Hãy đề nghị quản trị viên cấp khoá phù hợp.",
+                f"Khoá truy cập không có quyền thực hiện thao tác này ({action}). "
+                "Hãy đề nghị quản trị viên cấp khoá phù hợp.",
             ),
             action=str(action),
         )

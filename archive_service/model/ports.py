@@ -68,9 +68,7 @@ class ObjectStore(Protocol):
         """Whether the store itself refuses to delete what is locked. A folder on disk does not."""
         ...
 
-    def put(
-        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
-    ) -> ObjectVersion:
+    def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Store the source's bytes under ``key`` with the lock from the first instant, and read them back.
 
         Streamed, never held whole. Create-only and idempotent: an object that is there with the same bytes is
@@ -126,8 +124,10 @@ class ObjectStore(Protocol):
         ...
 
     def prove_lock(self, now: dt.datetime) -> tuple[LockTrial, ...]:
-        """Write a canary under ``canary/``, lock it, try to delete it, to shorten its lock, and to delete it under
-        a hold whose retention has expired; clean up canaries of earlier runs whose lock has ended.
+        """Prove the lock with a canary under ``canary/``.
+
+        Lock it, try to delete it, to shorten its lock, and to delete it under a hold whose retention has expired;
+        clean up canaries of earlier runs whose lock has ended.
 
         A store that cannot lock answers with one INDETERMINATE trial that says so. Never raises for a failed trial.
         """
@@ -147,7 +147,7 @@ class Reception(Protocol):
         """The digest of what was written so far."""
         ...
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | memoryview) -> None:
         """Take the next block. Raises TooLarge as soon as the limit is passed, Unavailable when the disk is full."""
         ...
 
@@ -157,6 +157,10 @@ class Staging(Protocol):
 
     def receive(self, limit_bytes: int) -> AbstractContextManager[Reception]:
         """Open a new file of at most that many bytes; it is removed at exit. Raises Unavailable."""
+        ...
+
+    def sweep(self, older_than: dt.datetime) -> int:
+        """Remove files last written before that: killed processes left them. Return how many."""
         ...
 
 

@@ -90,7 +90,7 @@ class Reservations(Protocol):
         ...
 
     def claim(self, reservation: Reservation) -> None:
-        """Write the claim of that caller's key. Of two claims that meet, the second is run again and finds the first."""
+        """Write the claim of that caller's key. Of two that meet, the second is run again and finds the first."""
         ...
 
     def renew(self, caller: str, key: str, lease_until: dt.datetime) -> None:
@@ -105,9 +105,7 @@ class Reservations(Protocol):
         """Free the key: nothing was stored under it."""
         ...
 
-    def pending_for(
-        self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime
-    ) -> list[Reservation]:
+    def pending_for(self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime) -> list[Reservation]:
         """Return unanswered claims, whose lease has not run out, for those bytes and that type."""
         ...
 
@@ -163,9 +161,7 @@ class Records(Protocol):
         """Change the state; the step has checked that the change is permitted."""
         ...
 
-    def set_search_state(
-        self, record_id: RecordId, state: SearchState, problem: str | None, now: dt.datetime
-    ) -> None:
+    def set_search_state(self, record_id: RecordId, state: SearchState, problem: str | None, now: dt.datetime) -> None:
         """Say whether the record can be found by words, and why not."""
         ...
 
@@ -213,9 +209,7 @@ class Texts(Protocol):
 class Findings(Protocol):
     """What checks found, until a person resolves it."""
 
-    def add(
-        self, record_id: RecordId, findings: Sequence[Finding], policy: FindingPolicy, now: dt.datetime
-    ) -> None:
+    def add(self, record_id: RecordId, findings: Sequence[Finding], policy: FindingPolicy, now: dt.datetime) -> None:
         """Record findings; one with the same code that is still open for the record is not doubled."""
         ...
 
@@ -263,9 +257,7 @@ class Subjects(Protocol):
         """Give a subject another identifier, or other validity days for one it has."""
         ...
 
-    def add_merge(
-        self, kept: SubjectId, merged: SubjectId, reason: str, actor: str, now: dt.datetime
-    ) -> SubjectMerge:
+    def add_merge(self, kept: SubjectId, merged: SubjectId, reason: str, actor: str, now: dt.datetime) -> SubjectMerge:
         """Let ``kept`` stand for ``merged`` from now on."""
         ...
 
@@ -341,9 +333,11 @@ class Jobs(Protocol):
         """Ask for work on a record; the same kind still waiting for the record is not doubled."""
         ...
 
-    def claim(
-        self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime
-    ) -> list[Job]:
+    def any_due(self, kinds: Sequence[JobKind], now: dt.datetime) -> bool:
+        """Whether there is work to take: asked often, so it only reads."""
+        ...
+
+    def claim(self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime) -> list[Job]:
         """Take due work for this worker until the lease ends; work whose lease has run out is taken again.
 
         No two workers get the same piece.
@@ -423,22 +417,52 @@ class RegisterUnit(Protocol):
     """One transaction, with all its kinds of rows."""
 
     @property
-    def reservations(self) -> Reservations: ...
+    def reservations(self) -> Reservations:
+        """Deposits in progress."""
+        ...
+
     @property
-    def records(self) -> Records: ...
+    def records(self) -> Records:
+        """Records and their metadata."""
+        ...
+
     @property
-    def texts(self) -> Texts: ...
+    def texts(self) -> Texts:
+        """Words of records."""
+        ...
+
     @property
-    def findings(self) -> Findings: ...
+    def findings(self) -> Findings:
+        """What checks found."""
+        ...
+
     @property
-    def subjects(self) -> Subjects: ...
+    def subjects(self) -> Subjects:
+        """Persons and employers."""
+        ...
+
     @property
-    def reference(self) -> Reference: ...
+    def reference(self) -> Reference:
+        """Offices, result types, procedures."""
+        ...
+
     @property
-    def log(self) -> Log: ...
+    def log(self) -> Log:
+        """What happened."""
+        ...
+
     @property
-    def jobs(self) -> Jobs: ...
+    def jobs(self) -> Jobs:
+        """Follow-up work."""
+        ...
+
     @property
-    def api_keys(self) -> ApiKeys: ...
+    def api_keys(self) -> ApiKeys:
+        """Keys of callers."""
+        ...
+
     @property
-    def progress(self) -> Progress: ...
+    def progress(self) -> Progress:
+        """Where long runs stand."""
+        ...
+

@@ -32,7 +32,7 @@ class Digester:
         """How many bytes have passed so far."""
         return self._size_bytes
 
-    def update(self, block: bytes) -> None:
+    def update(self, block: bytes | memoryview) -> None:
         """Take the next block."""
         self._sha256.update(block)
         self._sha512.update(block)

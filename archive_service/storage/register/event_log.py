@@ -54,9 +54,7 @@ class SqlLog:
                 for offset, seal in enumerate(sealed)
             ],
         )
-        self._connection.execute(
-            update(t.log_head).where(t.log_head.c.id == 1).values(size=head + len(sealed))
-        )
+        self._connection.execute(update(t.log_head).where(t.log_head.c.id == 1).values(size=head + len(sealed)))
         self._waiting.clear()
 
     def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:
@@ -69,9 +67,7 @@ class SqlLog:
 
     def size(self) -> int:
         """Return how many entries there are."""
-        return int(
-            self._connection.execute(select(t.log_head.c.size).where(t.log_head.c.id == 1)).scalar_one()
-        )
+        return int(self._connection.execute(select(t.log_head.c.size).where(t.log_head.c.id == 1)).scalar_one())
 
     def _events(self, query: Select[Any]) -> list[LoggedEvent]:
         return [_logged(row) for row in self._connection.execute(query)]

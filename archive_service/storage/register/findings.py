@@ -22,9 +22,7 @@ class SqlFindings:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(
-        self, record_id: RecordId, findings: Sequence[Finding], policy: FindingPolicy, now: dt.datetime
-    ) -> None:
+    def add(self, record_id: RecordId, findings: Sequence[Finding], policy: FindingPolicy, now: dt.datetime) -> None:
         """Record findings; one that is still open with the same code is not doubled."""
         open_codes = {f.finding.code for f in self.of_record(record_id) if f.resolved_at is None}
         for finding in findings:
@@ -43,9 +41,7 @@ class SqlFindings:
 
     def get(self, finding_id: int) -> RecordedFinding | None:
         """Return one finding, its row locked."""
-        row = self._connection.execute(
-            select(t.findings).where(_C.id == finding_id).with_for_update()
-        ).one_or_none()
+        row = self._connection.execute(select(t.findings).where(_C.id == finding_id).with_for_update()).one_or_none()
         return _finding(row) if row is not None else None
 
     def of_record(self, record_id: RecordId) -> list[RecordedFinding]:
@@ -57,9 +53,7 @@ class SqlFindings:
         """Return one page of unresolved findings in id order."""
         query = select(t.findings).where(_C.resolved_at.is_(None), _C.id > after).order_by(_C.id).limit(limit)
         if offices is not None:
-            query = query.join(t.records, t.records.c.id == _C.record_id).where(
-                t.records.c.office.in_(sorted(offices))
-            )
+            query = query.join(t.records, t.records.c.id == _C.record_id).where(t.records.c.office.in_(sorted(offices)))
         return [_finding(row) for row in self._connection.execute(query)]
 
     def resolve(self, finding_id: int, actor: str, resolution: str, now: dt.datetime) -> None:

@@ -81,11 +81,9 @@ class GroupCommit:
                 for work, answer in group:
                     try:
                         outcomes.append((answer, run(work), None))
-                    except (
-                        BaseException
-                    ) as raised:  # whatever the work raised belongs to whoever asked for it
+                    except BaseException as raised:  # noqa: BLE001  # it belongs to whoever asked for the work
                         outcomes.append((answer, None, raised))
-        except BaseException as failure:  # the commit failed: nobody's work is kept
+        except BaseException as failure:  # noqa: BLE001  # the commit failed: nobody's work is kept
             for _, answer in group:
                 answer.set_exception(failure)
             return

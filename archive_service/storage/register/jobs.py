@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind, JobState
@@ -43,15 +43,16 @@ class SqlJobs:
         else:
             self._change(row.id, state=str(JobState.WAITING), attempts=0, due_at=due_at, problem=None)
 
-    def claim(
-        self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime
-    ) -> list[Job]:
+    def any_due(self, kinds: Sequence[JobKind], now: dt.datetime) -> bool:
+        """Whether there is work to take."""
+        query = select(_C.id).where(_takeable(kinds, now)).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def claim(self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime) -> list[Job]:
         """Take due work, oldest due first; rows another worker is taking are passed over."""
-        due = and_(_C.state == str(JobState.WAITING), _C.due_at <= now)
-        abandoned = and_(_C.state == str(JobState.RUNNING), _C.lease_until <= now)
         rows = self._connection.execute(
             select(t.jobs)
-            .where(_C.kind.in_([str(kind) for kind in kinds]), or_(due, abandoned))
+            .where(_takeable(kinds, now))
             .order_by(_C.due_at, _C.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -92,9 +93,7 @@ class SqlJobs:
 
     def give_back(self, job: Job, now: dt.datetime) -> None:
         """Let the work be due at once, the try not counted."""
-        self._change(
-            job.id, state=str(JobState.WAITING), due_at=now, lease_until=None, attempts=job.attempts - 1
-        )
+        self._change(job.id, state=str(JobState.WAITING), due_at=now, lease_until=None, attempts=job.attempts - 1)
 
     def park(self, job: Job, problem: str) -> None:
         """Keep the work for a person."""
@@ -116,12 +115,17 @@ class SqlJobs:
     def counts(self) -> dict[tuple[JobKind, JobState], int]:
         """Return how much work there is."""
         query = select(_C.kind, _C.state, func.count()).group_by(_C.kind, _C.state)
-        return {
-            (JobKind(kind), JobState(state)): count for kind, state, count in self._connection.execute(query)
-        }
+        return {(JobKind(kind), JobState(state)): count for kind, state, count in self._connection.execute(query)}
 
     def _change(self, job_id: int, **values: Any) -> None:
         self._connection.execute(update(t.jobs).where(_C.id == job_id).values(**values))
+
+
+def _takeable(kinds: Sequence[JobKind], now: dt.datetime) -> ColumnElement[bool]:
+    """What a worker may take: due work, and work whose worker has gone silent."""
+    due = and_(_C.state == str(JobState.WAITING), _C.due_at <= now)
+    abandoned = and_(_C.state == str(JobState.RUNNING), _C.lease_until <= now)
+    return and_(_C.kind.in_([str(kind) for kind in kinds]), or_(due, abandoned))
 
 
 def _job(row: Row[Any], attempts: int, state: JobState) -> Job:

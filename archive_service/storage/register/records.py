@@ -45,9 +45,7 @@ class SqlRecords:
         """Take a lock on (bytes, type) until the transaction ends. SQLite's one writer is that lock already."""
         if self._connection.dialect.name == "postgresql":
             name = f"{content_sha256}:{result_type}"
-            self._connection.execute(
-                text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
-            )
+            self._connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
     def add(self, record: Record, first: MetadataVersion) -> None:
         """Write the record, its first metadata version and its relations."""
@@ -88,9 +86,7 @@ class SqlRecords:
 
     def for_update(self, record_id: RecordId) -> Record | None:
         """Return the record, its row locked."""
-        row = self._connection.execute(
-            select(t.records).where(_R.id == record_id).with_for_update()
-        ).one_or_none()
+        row = self._connection.execute(select(t.records).where(_R.id == record_id).with_for_update()).one_or_none()
         return _record(row) if row is not None else None
 
     def holding(self, content_sha256: str, result_type: ResultTypeCode) -> list[Record]:
@@ -148,9 +144,7 @@ class SqlRecords:
         """Write the state."""
         self._change(record_id, {"state": str(state), "changed_at": now})
 
-    def set_search_state(
-        self, record_id: RecordId, state: SearchState, problem: str | None, now: dt.datetime
-    ) -> None:
+    def set_search_state(self, record_id: RecordId, state: SearchState, problem: str | None, now: dt.datetime) -> None:
         """Write the search state. ``changed_at`` stays: nothing that an index holds has changed."""
         self._change(record_id, {"search_state": str(state), "search_problem": problem})
 
@@ -186,9 +180,7 @@ class SqlRecords:
     def metadata_versions(self, record_id: RecordId) -> list[MetadataVersion]:
         """Return every version that is or was current, oldest first."""
         rows = self._connection.execute(
-            select(t.metadata_versions)
-            .where(_M.record_id == record_id, _M.object_version != "")
-            .order_by(_M.version)
+            select(t.metadata_versions).where(_M.record_id == record_id, _M.object_version != "").order_by(_M.version)
         )
         return [_version(row) for row in rows]
 

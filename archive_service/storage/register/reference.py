@@ -67,17 +67,13 @@ class SqlReference:
         under = select(_O.code).where(_O.code == code).cte("under", recursive=True)
         child = t.offices.alias("child")
         under = under.union(
-            select(child.c.code).join(
-                under, or_(child.c.parent == under.c.code, child.c.successor == under.c.code)
-            )
+            select(child.c.code).join(under, or_(child.c.parent == under.c.code, child.c.successor == under.c.code))
         )
         return frozenset(OfficeCode(row.code) for row in self._connection.execute(select(under.c.code)))
 
     def result_type(self, code: ResultTypeCode) -> ResultType | None:
         """Return one result type."""
-        row = self._connection.execute(
-            select(t.result_types).where(t.result_types.c.code == code)
-        ).one_or_none()
+        row = self._connection.execute(select(t.result_types).where(t.result_types.c.code == code)).one_or_none()
         return _result_type(row) if row is not None else None
 
     def result_types(self) -> list[ResultType]:

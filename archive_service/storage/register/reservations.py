@@ -65,9 +65,7 @@ class SqlReservations:
 
     def answer(self, caller: str, key: str) -> None:
         """Mark the claim as answered."""
-        self._connection.execute(
-            update(t.reservations).where(_C.caller == caller, _C.key == key).values(answered=True)
-        )
+        self._connection.execute(update(t.reservations).where(_C.caller == caller, _C.key == key).values(answered=True))
 
     def release(self, caller: str, key: str) -> None:
         """Free the key unless its record was written."""
@@ -75,9 +73,7 @@ class SqlReservations:
             delete(t.reservations).where(_C.caller == caller, _C.key == key, _C.answered.is_(False))
         )
 
-    def pending_for(
-        self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime
-    ) -> list[Reservation]:
+    def pending_for(self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime) -> list[Reservation]:
         """Return live unanswered claims for the bytes and type."""
         rows = self._connection.execute(
             select(t.reservations).where(

@@ -107,9 +107,7 @@ class SqlSubjects:
             },
         )
 
-    def add_merge(
-        self, kept: SubjectId, merged: SubjectId, reason: str, actor: str, now: dt.datetime
-    ) -> SubjectMerge:
+    def add_merge(self, kept: SubjectId, merged: SubjectId, reason: str, actor: str, now: dt.datetime) -> SubjectMerge:
         """Let one subject stand for another."""
         self._connection.execute(update(t.subjects).where(_S.id == merged).values(merged_into=kept))
         result = self._connection.execute(
@@ -134,9 +132,7 @@ class SqlSubjects:
             .values(unmerged_at=now, unmerged_by=actor, unmerge_reason=reason)
         )
         self._connection.execute(
-            update(t.subjects)
-            .where(_S.id == merge.merged, _S.merged_into == merge.kept)
-            .values(merged_into=None)
+            update(t.subjects).where(_S.id == merge.merged, _S.merged_into == merge.kept).values(merged_into=None)
         )
         undone = self.get_merge(merge_id)
         return undone if undone is not None else merge
@@ -144,9 +140,7 @@ class SqlSubjects:
     def merges_of(self, subject_id: SubjectId) -> list[SubjectMerge]:
         """Return every merge the subject took part in, oldest first."""
         rows = self._connection.execute(
-            select(t.subject_merges)
-            .where(or_(_M.kept == subject_id, _M.merged == subject_id))
-            .order_by(_M.id)
+            select(t.subject_merges).where(or_(_M.kept == subject_id, _M.merged == subject_id)).order_by(_M.id)
         )
         return [_merge(row) for row in rows]
 

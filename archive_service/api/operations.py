@@ -1,0 +1,105 @@
+"""For operators: is it alive, can it take deposits, what are its figures."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+
+from flask import Blueprint, Flask, Response, g, jsonify, request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from archive_service.api.identity import caller
+from archive_service.errors import ArchiveError
+from archive_service.lifecycle.diagnose import check_components
+from archive_service.model.archive import Archive
+from archive_service.model.jobs import JobKind, JobState
+from archive_service.model.permissions import Action, require
+from archive_service.model.ports import ProofResult
+
+# Without these no deposit can be taken; without the others nothing is lost.
+_NEEDED = frozenset({"register", "store"})
+
+
+class Metrics:
+    """The service's figures, without personal data: routes are patterns, never addresses."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "archive_http_requests_total",
+            "Requests answered.",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "archive_http_request_seconds", "Time to answer.", ("route", "method"), registry=self.registry
+        )
+        self.jobs = Gauge("archive_jobs", "Follow-up work.", ("kind", "state"), registry=self.registry)
+        self.log_entries = Gauge("archive_log_entries", "Entries of the log.", registry=self.registry)
+        self.register_up = Gauge("archive_register_up", "Whether the register answers.", registry=self.registry)
+
+    def look(self, archive: Archive) -> None:
+        """Bring the gauges up to date; a register that is down is itself a figure."""
+        try:
+            counts, size = archive.register.read(lambda unit: (unit.jobs.counts(), unit.log.size()))
+        except ArchiveError:
+            self.register_up.set(0)
+            return
+        self.register_up.set(1)
+        self.log_entries.set(size)
+        for kind in JobKind:
+            for state in JobState:
+                self.jobs.labels(str(kind), str(state)).set(counts.get((kind, state), 0))
+
+
+def install_metrics(app: Flask) -> Metrics:
+    """Let the app count and time every request."""
+    metrics = Metrics()
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.monotonic()
+
+    @app.after_request
+    def end(answer: Response) -> Response:
+        route = str(request.url_rule) if request.url_rule else "(none)"
+        metrics.requests.labels(route, request.method, str(answer.status_code)).inc()
+        if "began" in g:
+            metrics.seconds.labels(route, request.method).observe(time.monotonic() - g.began)
+        return answer
+
+    return metrics
+
+
+def health_blueprint(archive: Archive) -> Blueprint:
+    """Return the two endpoints that need no key."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/health/live")
+    def live() -> Response:
+        return jsonify({"status": "ok"})
+
+    @blueprint.get("/health/ready")
+    def ready() -> tuple[Response, int]:
+        found = check_components(archive)
+        takes = all(d.result is ProofResult.PASSED for d in found if d.name in _NEEDED)
+        status = HTTPStatus.OK if takes else HTTPStatus.SERVICE_UNAVAILABLE
+        # What exactly is wrong is for those with a key on the host: doctor tells it.
+        parts = {d.name: "ok" if d.result is ProofResult.PASSED else "not ready" for d in found}
+        return jsonify({"status": "ok" if takes else "not ready", "components": parts}), status
+
+    return blueprint
+
+
+def metrics_blueprint(archive: Archive, metrics: Metrics) -> Blueprint:
+    """Return /metrics."""
+    blueprint = Blueprint("metrics", __name__)
+
+    @blueprint.get("/metrics")
+    def show() -> Response:
+        require(caller(), Action.READ_METRICS)
+        metrics.look(archive)
+        return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
+
+    return blueprint

@@ -1,0 +1,23 @@
+"""What an HTTP server calls to get the application: settings from the environment, everything opened."""
+
+from __future__ import annotations
+
+import atexit
+from contextlib import ExitStack
+
+from flask import Flask
+
+from archive_service.api.app import create_app
+from archive_service.bootstrap import open_archive
+from archive_service.logs import configure_logs
+from archive_service.settings import load_settings
+
+
+def build() -> Flask:
+    """Return the application over the archive that the settings name; closed when the process ends."""
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    stack = ExitStack()
+    atexit.register(stack.close)
+    archive = stack.enter_context(open_archive(settings, pdf_processes=settings.checker_processes or None))
+    return create_app(archive, max_metadata_bytes=settings.max_metadata_bytes)

@@ -1,0 +1,132 @@
+"""Commands that run: the service on one machine, and a worker on any."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from archive_service.bootstrap import open_archive, upgrade_register
+from archive_service.cli.output import ArchiveCommand, examples
+from archive_service.logs import configure_logs
+from archive_service.settings import Settings, load_settings
+from archive_service.worker import Worker
+
+# How long work in progress may take to end after the service was told to stop.
+GRACE_SECONDS = 20.0
+
+# A worker that dies is started again, not faster than this.
+RESTART_SECONDS = 2.0
+
+
+@click.command(cls=ArchiveCommand, epilog=examples("archive-service serve", "archive-service serve --port 8081"))
+@click.option("--host", default=None, help="Address to listen on; default: ARCHIVE_LISTEN_HOST.")
+@click.option("--port", default=None, type=click.IntRange(1, 65535), help="Default: ARCHIVE_LISTEN_PORT.")
+@click.option("--worker/--no-worker", default=True, help="Run a worker beside the web process.")
+def serve(host: str | None, port: int | None, worker: bool) -> None:
+    """Run the service: one web process, and one worker process beside it. Ctrl-C ends both."""
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    upgrade_register(settings)
+    beside = WorkerProcess() if worker else None
+    if beside is not None:
+        beside.start()
+    try:
+        _serve_http(settings, host or settings.listen_host, port or settings.listen_port)
+    finally:
+        if beside is not None:
+            beside.stop()
+
+
+@click.command(cls=ArchiveCommand, epilog=examples("archive-service worker"))
+def worker() -> None:
+    """Take follow-up work: read documents' words, index records, renew locks. Any number may run, on any host."""
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    upgrade_register(settings)
+    run_worker(settings)
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until told to stop: the first signal lets work in progress end, a second one ends at once."""
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    processes = settings.worker_processes or os.cpu_count() or 1
+    with open_archive(settings, pdf_processes=processes) as archive:
+        running = Worker(archive, text_threads=processes, lease=dt.timedelta(seconds=settings.job_lease_seconds))
+        running.start()
+        parent = os.getppid()
+        # A worker whose service was killed must not live on unseen.
+        while not stopping.wait(1.0):
+            if os.environ.get(_BESIDE) and os.getppid() != parent:
+                break
+        running.stop(GRACE_SECONDS)
+
+
+# Set for a worker that `serve` started: it ends with its service.
+_BESIDE = "ARCHIVE_WORKER_BESIDE_SERVICE"
+
+
+class WorkerProcess:
+    """The worker beside a web process: started again when it dies, ended with the service."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch = threading.Thread(target=self._keep_running, name="worker-watch", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker and watch it."""
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Tell the worker to stop and wait for it."""
+        self._stopping.set()
+        if self._process is not None:
+            self._process.terminate()
+        self._watch.join(GRACE_SECONDS + 5)
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+
+    def _keep_running(self) -> None:
+        command = [sys.executable, "-m", "archive_service", "worker"]
+        while not self._stopping.is_set():
+            self._process = subprocess.Popen(command, env={**os.environ, _BESIDE: "1"})  # noqa: S603  # our own command
+            self._process.wait()
+            self._stopping.wait(RESTART_SECONDS)
+
+
+def _serve_http(settings: Settings, host: str, port: int) -> None:
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    server = Server(
+        "archive_service.api.wsgi:build",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=settings.web_threads,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=int(GRACE_SECONDS),
+        working_dir=Path.cwd(),
+    )
+    click.echo(f"archive-service listens on http://{host}:{port}", err=True)
+    server.serve()
