@@ -58,9 +58,7 @@ def decode(query: SearchQuery, engine: str) -> Cursor | None:
         padded = query.cursor + "=" * (-len(query.cursor) % 4)
         body = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
         made_for, sort_value, record_id, position, forgiving = body
-        cursor = Cursor(
-            _number(sort_value), parse_record_id(_text(record_id)), _count(position), bool(forgiving)
-        )
+        cursor = Cursor(_number(sort_value), parse_record_id(_text(record_id)), _count(position), bool(forgiving))
     except (ValueError, TypeError, RecursionError, InvalidInput) as unreadable:
         raise _refused() from unreadable
     if made_for != fingerprint(query, engine):
@@ -91,10 +89,7 @@ def fingerprint(query: SearchQuery, engine: str) -> str:
             )
         ),
         filters.dossier_code,
-        *(
-            str(day)
-            for day in (filters.issued_from, filters.issued_to, filters.stored_from, filters.stored_to)
-        ),
+        *(str(day) for day in (filters.issued_from, filters.issued_to, filters.stored_from, filters.stored_to)),
     ]
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return base64.urlsafe_b64encode(digest).decode()[:_FINGERPRINT_CHARACTERS]

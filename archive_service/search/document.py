@@ -82,9 +82,7 @@ def index_fields(document: IndexDocument) -> IndexFields:
     )
     exact = f" {SEPARATOR} ".join(" ".join(index_words(text)) for text in texts if text)
     name = " ".join(index_words(document.subject_name))
-    keys = tuple(
-        dict.fromkeys(_codes((*document.identifiers, document.dossier_code, document.document_code)))
-    )
+    keys = tuple(dict.fromkeys(_codes((*document.identifiers, document.dossier_code, document.document_code))))
     found = dict.fromkeys((*keys, *_text_codes(document.summary or "", document.text)))
     issued_on = document.issued_on
     return IndexFields(

@@ -228,9 +228,7 @@ class EmbeddedBuild:
             writer.wait_merging_threads()
 
 
-def _replace(
-    writer: tantivy.IndexWriter, documents: Iterable[IndexFields], of_schema: tantivy.Schema
-) -> None:
+def _replace(writer: tantivy.IndexWriter, documents: Iterable[IndexFields], of_schema: tantivy.Schema) -> None:
     for fields in documents:
         writer.delete_documents_by_term("record", fields.record_id)
         writer.add_document(to_tantivy(fields, of_schema))

@@ -146,15 +146,10 @@ class PageReader:
         order = Order.Desc if column.descending else Order.Asc
         limit = wanted + _SPARE
         while True:
-            hits = self._searcher.search(
-                query, limit, count=False, order_by_field=column.name, order=order
-            ).hits
+            hits = self._searcher.search(query, limit, count=False, order_by_field=column.name, order=order).hits
             exhausted = len(hits) < limit
             keys = sorted(
-                (
-                    SortKey(value, number)
-                    for (value, _), number in zip(hits, self._numbers_of(hits), strict=True)
-                ),
+                (SortKey(value, number) for (value, _), number in zip(hits, self._numbers_of(hits), strict=True)),
                 reverse=column.descending,
             )
             whole = [
@@ -181,16 +176,10 @@ class PageReader:
             return {}
         counted = self._searcher.aggregate(
             self._writer.matching(request.plan),
-            {
-                facet.value: {"terms": {"field": _FACET_FIELDS[facet], "size": _FACET_SIZE}}
-                for facet in request.facets
-            },
+            {facet.value: {"terms": {"field": _FACET_FIELDS[facet], "size": _FACET_SIZE}} for facet in request.facets},
         )
         return {
-            facet: {
-                _facet_value(bucket["key"]): int(bucket["doc_count"])
-                for bucket in counted[facet.value]["buckets"]
-            }
+            facet: {_facet_value(bucket["key"]): int(bucket["doc_count"]) for bucket in counted[facet.value]["buckets"]}
             for facet in request.facets
         }
 

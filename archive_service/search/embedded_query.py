@@ -68,9 +68,7 @@ class QueryWriter:
         return Query.term_set_query(self._schema, field, values)
 
     def _range(self, days: DayRange) -> Query:
-        return Query.range_query(
-            self._schema, days.field, tantivy.FieldType.Unsigned, days.lowest, days.highest
-        )
+        return Query.range_query(self._schema, days.field, tantivy.FieldType.Unsigned, days.lowest, days.highest)
 
     def _clause(self, clause: ClausePlan) -> Query:
         """Return the query for what one clause matches: its words without marks, or its code."""
@@ -84,12 +82,9 @@ class QueryWriter:
         # Distance 0 with a free ending is the engine's plainest search by prefix: nothing in the code is a
         # sign to it.
         codes += [
-            Query.fuzzy_term_query(self._schema, "codes", prefix, distance=0, prefix=True)
-            for prefix in clause.prefixes
+            Query.fuzzy_term_query(self._schema, "codes", prefix, distance=0, prefix=True) for prefix in clause.prefixes
         ]
-        return Query.boolean_query(
-            [(Occur.Should, found), *((Occur.Should, _silent(code)) for code in codes)]
-        )
+        return Query.boolean_query([(Occur.Should, found), *((Occur.Should, _silent(code)) for code in codes)])
 
     def _words(self, field: str, words: Sequence[str]) -> Query:
         if len(words) == 1:
