@@ -74,9 +74,7 @@ class LocalStore:
         """A folder does not: see the module's text."""
         return False
 
-    def put(
-        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
-    ) -> ObjectVersion:
+    def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Store the bytes under ``key``: see ObjectStore.put."""
         path = self._path(key)
         lock_until = in_whole_seconds(lock_until)
@@ -91,9 +89,7 @@ class LocalStore:
         raise unavailable("store") from FileNotFoundError(path.name)
 
     @contextmanager
-    def read(
-        self, key: str, version: str, *, start: int = 0, length: int | None = None
-    ) -> Iterator[Iterator[bytes]]:
+    def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         """Open the object for reading: see ObjectStore.read."""
         path = self._existing(key, version)
         with _store_errors():
@@ -193,9 +189,7 @@ class LocalStore:
             raise
         return incoming
 
-    def _give_name(
-        self, key: str, incoming: Path, digest: ContentDigest, lock_until: dt.datetime
-    ) -> ObjectVersion:
+    def _give_name(self, key: str, incoming: Path, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Link the written file to its final name, or compare what has that name already.
 
         Raises FileNotFoundError when a delete removed the folder in between.
@@ -385,8 +379,7 @@ def _after(locked_until: dt.datetime | None, now: dt.datetime) -> bool:
 def _unusable() -> Misconfigured:
     return Misconfigured(
         Message(
-            "The folder of the object store cannot be used: it must be writable, on a file system with hard "
-            "links.",
+            "The folder of the object store cannot be used: it must be writable, on a file system with hard links.",
             "Không dùng được thư mục của kho lưu trữ: cần quyền ghi và hệ thống tệp hỗ trợ liên kết cứng.",
         ),
         code="store-folder-unusable",

@@ -27,6 +27,7 @@ from archive_service.model.ports import Clock, LockTrial
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage import lock_canary
 from archive_service.storage.digests import BLOCK_BYTES, digest_of, digest_of_blocks
+from archive_service.storage.s3_connections import connections
 from archive_service.storage.s3_errors import (
     DENIED,
     EXISTS,
@@ -47,9 +48,7 @@ from archive_service.storage.store_answers import (
 )
 
 CONNECT_SECONDS = 3.0
-READ_SECONDS = 30.0
-# Connections kept open: as many as threads of a web process or a worker use at the same time.
-_POOL_SIZE = 32
+WAIT_SECONDS = 30.0
 # A second attempt finds what a lost answer hid, a third one gets over a restart; then the caller may ask
 # again.
 _PUT_ATTEMPTS = 3
@@ -76,12 +75,7 @@ class MinioStore:
         self._bucket = address.bucket
         self._mode = lock_mode.upper()
         self._clock = clock
-        http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            maxsize=_POOL_SIZE,
-            cert_reqs="CERT_REQUIRED",
-            retries=urllib3.Retry(total=1, backoff_factor=0.2, status_forcelist=(502, 503, 504)),
-        )
+        http = connections(connect_seconds=CONNECT_SECONDS, wait_seconds=WAIT_SECONDS)
         self._client = Minio(
             address.host,
             address.access_key,
@@ -101,9 +95,7 @@ class MinioStore:
         """An S3 server with Object Lock does; ``prove_lock`` tells whether this one keeps its word."""
         return True
 
-    def put(
-        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
-    ) -> ObjectVersion:
+    def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Store the bytes under ``key``: see ObjectStore.put. At most 5 GiB."""
         require_key(key)
         until = in_whole_seconds(lock_until)
@@ -120,9 +112,7 @@ class MinioStore:
         raise failure or unavailable("store")
 
     @contextmanager
-    def read(
-        self, key: str, version: str, *, start: int = 0, length: int | None = None
-    ) -> Iterator[Iterator[bytes]]:
+    def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         """Open one version for reading: see ObjectStore.read."""
         if length == 0:
             self.lock_of(key, version)
@@ -224,9 +214,7 @@ class MinioStore:
                     raise object_locked(key) from refusal
                 raise
 
-    def _put_once(
-        self, key: str, source: Path | bytes, digest: ContentDigest, until: dt.datetime
-    ) -> ObjectVersion:
+    def _put_once(self, key: str, source: Path | bytes, digest: ContentDigest, until: dt.datetime) -> ObjectVersion:
         headers = {
             "Content-Type": "application/octet-stream",
             "x-amz-object-lock-mode": self._mode,
@@ -272,14 +260,10 @@ class MinioStore:
         with self.read(key, version) as blocks:
             return digest_of_blocks(blocks) == digest
 
-    def _get(
-        self, key: str, version: str, start: int, length: int | None
-    ) -> urllib3.response.BaseHTTPResponse | None:
+    def _get(self, key: str, version: str, start: int, length: int | None) -> urllib3.response.BaseHTTPResponse | None:
         """Open one version, or return None when the range begins after its end."""
         try:
-            return self._client.get_object(
-                self._bucket, key, offset=start, length=length or 0, version_id=version
-            )
+            return self._client.get_object(self._bucket, key, offset=start, length=length or 0, version_id=version)
         except S3Error as refusal:
             if refusal.code != RANGE_AFTER_END:
                 raise

@@ -62,9 +62,7 @@ class S3Requests:
         self._address = address
         self._http = http
 
-    def put_new(
-        self, key: str, source: Path | bytes, digest: ContentDigest, headers: Mapping[str, str]
-    ) -> str | None:
+    def put_new(self, key: str, source: Path | bytes, digest: ContentDigest, headers: Mapping[str, str]) -> str | None:
         """Store the source under a key that must not exist yet, in one request, and return the version.
 
         The last block is held back until all of them are known to be the announced bytes, so that a source
@@ -107,18 +105,14 @@ class S3Requests:
             raise
         return _text(_parsed(answer), "ObjectLockEnabled") == "Enabled"
 
-    def _send(
-        self, request: _Request, body: Iterator[bytes] | None = None
-    ) -> urllib3.response.BaseHTTPResponse:
+    def _send(self, request: _Request, body: Iterator[bytes] | None = None) -> urllib3.response.BaseHTTPResponse:
         """Sign and send one request, return its answer read whole. Raises S3Error, InvalidResponseError."""
         address = self._address
         url = SplitResult(
             "https" if address.secure else "http",
             address.host,
             quote(f"/{address.bucket}/{request.key}".rstrip("/")),
-            "&".join(
-                f"{quote(name, '')}={quote(value, '')}" for name, value in sorted(request.query.items())
-            ),
+            "&".join(f"{quote(name, '')}={quote(value, '')}" for name, value in sorted(request.query.items())),
             "",
         )
         now = minio.time.utcnow()

@@ -84,10 +84,8 @@ def stored_differs(key: str) -> IntegrityFailure:
     """Return the error for a key that holds other bytes than it should."""
     return IntegrityFailure(
         Message(
-            f"The store holds other bytes under {key} than those recorded. Nothing was changed; "
-            "call the operator.",
-            f"Nội dung lưu tại {key} khác với nội dung đã ghi nhận. Không có gì bị thay đổi; "
-            "hãy báo quản trị viên.",
+            f"The store holds other bytes under {key} than those recorded. Nothing was changed; call the operator.",
+            f"Nội dung lưu tại {key} khác với nội dung đã ghi nhận. Không có gì bị thay đổi; hãy báo quản trị viên.",
         ),
         code="stored-differs",
         key=key,

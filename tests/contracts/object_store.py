@@ -31,21 +31,23 @@ SHORT_SECONDS = 2
 
 
 class SystemClock:
-    """The real time: stores lock by it."""
+    """The real time, which a test may move forward for stores that lock by this clock."""
+
+    def __init__(self) -> None:
+        self._ahead = dt.timedelta()
 
     def now(self) -> dt.datetime:
         """Return the present instant."""
-        return dt.datetime.now(dt.UTC)
+        return dt.datetime.now(dt.UTC) + self._ahead
+
+    def forward_to(self, instant: dt.datetime) -> None:
+        """Let that instant be the present one."""
+        self._ahead = instant - dt.datetime.now(dt.UTC)
 
 
 def in_seconds(seconds: float) -> dt.datetime:
     """Return the instant so many seconds from now, rounded up to whole ones as stores keep them."""
     return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds + 1)).replace(microsecond=0)
-
-
-def wait_until(instant: dt.datetime) -> None:
-    """Return when that instant has surely passed on a store on the same machine."""
-    time.sleep(max(0.0, (instant - dt.datetime.now(dt.UTC)).total_seconds()) + 0.1)
 
 
 def read_all(store: ObjectStore, key: str, version: str, start: int = 0, length: int | None = None) -> bytes:
@@ -58,6 +60,16 @@ def read_all(store: ObjectStore, key: str, version: str, start: int = 0, length:
 
 class ObjectStoreContract:
     """What every ObjectStore does."""
+
+    @pytest.fixture
+    def clock(self) -> SystemClock:
+        """Give the clock that the store under test looks at, if it has none of its own."""
+        return SystemClock()
+
+    def wait_until(self, instant: dt.datetime | None, clock: SystemClock) -> None:
+        """Return when that instant has passed for the store, which has a clock of its own on this machine."""
+        assert instant is not None
+        time.sleep(max(0.0, (instant - dt.datetime.now(dt.UTC)).total_seconds()) + 0.1)
 
     @pytest.fixture
     def store(self) -> ObjectStore:
@@ -92,18 +104,14 @@ class ObjectStoreContract:
         assert store.put(f"{prefix}/original", BYTES, digest_of(BYTES), until) == first
         assert [v.version for v in store.list_under(prefix)] == [first.version]
 
-    def test_a_second_put_lengthens_the_lock_and_never_shortens_it(
-        self, store: ObjectStore, prefix: str
-    ) -> None:
+    def test_a_second_put_lengthens_the_lock_and_never_shortens_it(self, store: ObjectStore, prefix: str) -> None:
         early, late = in_seconds(30), in_seconds(90)
         store.put(f"{prefix}/original", BYTES, digest_of(BYTES), early)
         second = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), late)
         assert second.locked_until == store.lock_of(second.key, second.version) == late
         assert store.put(f"{prefix}/original", BYTES, digest_of(BYTES), early) == second
 
-    def test_a_lock_is_kept_in_whole_seconds_and_never_ends_too_early(
-        self, store: ObjectStore, prefix: str
-    ) -> None:
+    def test_a_lock_is_kept_in_whole_seconds_and_never_ends_too_early(self, store: ObjectStore, prefix: str) -> None:
         until = in_seconds(30) - dt.timedelta(microseconds=1)
         put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), until)
         assert put.locked_until == store.lock_of(put.key, put.version) == until + dt.timedelta(microseconds=1)
@@ -137,9 +145,7 @@ class ObjectStoreContract:
         assert len(answers) == 1
         assert [v.version for v in store.list_under(prefix)] == [a.version for a in answers]
 
-    def test_racing_writers_of_different_bytes_leave_one_winner(
-        self, store: ObjectStore, prefix: str
-    ) -> None:
+    def test_racing_writers_of_different_bytes_leave_one_winner(self, store: ObjectStore, prefix: str) -> None:
         sources = [BYTES + bytes([number]) for number in range(8)]
 
         def put(source: bytes) -> bytes | None:
@@ -199,9 +205,7 @@ class ObjectStoreContract:
             with pytest.raises(NotFound):
                 store.set_hold(key, version, held=True)
 
-    def test_a_lock_is_there_from_the_first_instant_and_blocks_deleting(
-        self, store: ObjectStore, prefix: str
-    ) -> None:
+    def test_a_lock_is_there_from_the_first_instant_and_blocks_deleting(self, store: ObjectStore, prefix: str) -> None:
         put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(60))
         assert store.lock_of(put.key, put.version) == put.locked_until
         with pytest.raises(Conflict):
@@ -224,17 +228,16 @@ class ObjectStoreContract:
         assert store.lock_of(put.key, put.version) == max(wanted)
 
     def test_a_version_is_deleted_for_good_once_its_lock_has_ended(
-        self, store: ObjectStore, prefix: str
+        self, store: ObjectStore, prefix: str, clock: SystemClock
     ) -> None:
         put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(SHORT_SECONDS))
-        assert put.locked_until is not None
-        wait_until(put.locked_until)
+        self.wait_until(put.locked_until, clock)
         store.delete(put.key, put.version)
         store.delete(put.key, put.version)
         assert list(store.list_under(prefix)) == []
         with pytest.raises(NotFound), store.read(put.key, put.version):
             pass
-        again = store.put(put.key, OTHER_BYTES, digest_of(OTHER_BYTES), in_seconds(5))
+        again = store.put(put.key, OTHER_BYTES, digest_of(OTHER_BYTES), in_seconds(60))
         assert read_all(store, again.key, again.version) == OTHER_BYTES
 
     def test_deleting_what_never_was_is_a_success(self, store: ObjectStore, prefix: str) -> None:
@@ -243,7 +246,9 @@ class ObjectStoreContract:
         store.delete(put.key, str(uuid.uuid4()))
         assert read_all(store, put.key, put.version) == BYTES
 
-    def test_a_hold_blocks_deleting_until_it_is_lifted(self, store: ObjectStore, prefix: str) -> None:
+    def test_a_hold_blocks_deleting_until_it_is_lifted(
+        self, store: ObjectStore, prefix: str, clock: SystemClock
+    ) -> None:
         put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(SHORT_SECONDS))
         store.set_hold(put.key, put.version, held=True)
         store.set_hold(put.key, put.version, held=True)
@@ -251,8 +256,7 @@ class ObjectStoreContract:
             store.delete(put.key, put.version)
         store.set_hold(put.key, put.version, held=False)
         store.set_hold(put.key, put.version, held=False)
-        assert put.locked_until is not None
-        wait_until(put.locked_until)
+        self.wait_until(put.locked_until, clock)
         store.delete(put.key, put.version)
         assert list(store.list_under(prefix)) == []
 

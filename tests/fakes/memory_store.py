@@ -58,9 +58,7 @@ class MemoryStore:
         with self._lock:
             del self._kept[key]
 
-    def put(
-        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
-    ) -> ObjectVersion:
+    def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """See ObjectStore.put."""
         require_key(key)
         content = source if isinstance(source, bytes) else source.read_bytes()
@@ -79,9 +77,7 @@ class MemoryStore:
             return ObjectVersion(key, kept.version, digest, kept.locked_until)
 
     @contextmanager
-    def read(
-        self, key: str, version: str, *, start: int = 0, length: int | None = None
-    ) -> Iterator[Iterator[bytes]]:
+    def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         """See ObjectStore.read."""
         with self._up():
             content = self._existing(key, version).content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import stat
@@ -27,7 +28,6 @@ from tests.contracts.object_store import (
     SystemClock,
     in_seconds,
     read_all,
-    wait_until,
 )
 
 KEY = "records/0193a4c1-7b1c-7000-8000-000000000001/original"
@@ -40,44 +40,43 @@ class TestLocalStore(StreamingObjectStoreContract):
     """The contract, run on a folder."""
 
     @pytest.fixture
-    def store(self, tmp_path: Path) -> LocalStore:
+    def store(self, tmp_path: Path, clock: SystemClock) -> LocalStore:
         """Give a store in a new folder."""
-        return LocalStore(tmp_path / "objects", SystemClock())
+        return LocalStore(tmp_path / "objects", clock)
+
+    def wait_until(self, instant: dt.datetime | None, clock: SystemClock) -> None:
+        """Move the clock: this store looks at no other."""
+        assert instant is not None
+        clock.forward_to(instant)
 
     def test_a_folder_says_that_it_does_not_enforce_locks(self, store: LocalStore) -> None:
         assert store.enforces_locks is False
         [trial] = store.prove_lock(SystemClock().now())
         assert trial.result is ProofResult.INDETERMINATE
 
-    def test_an_object_is_a_read_only_file_in_a_folder_by_time(
-        self, store: LocalStore, tmp_path: Path
-    ) -> None:
+    def test_an_object_is_a_read_only_file_in_a_folder_by_time(self, store: LocalStore, tmp_path: Path) -> None:
         store.put(KEY, BYTES, digest_of(BYTES), in_seconds(5))
         file = tmp_path / "objects/records/0193/a4/c1/0193a4c1-7b1c-7000-8000-000000000001/original"
         assert file.read_bytes() == BYTES
         assert stat.S_IMODE(file.stat().st_mode) == 0o440
         assert file.stat().st_nlink == 1
 
-    def test_locks_and_holds_outlive_the_process(self, store: LocalStore, tmp_path: Path) -> None:
+    def test_locks_and_holds_outlive_the_process(self, store: LocalStore, tmp_path: Path, clock: SystemClock) -> None:
         put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(1))
         store.set_hold(KEY, put.version, held=True)
-        again = LocalStore(tmp_path / "objects", SystemClock())
+        again = LocalStore(tmp_path / "objects", clock)
         assert again.lock_of(KEY, put.version) == put.locked_until
-        assert put.locked_until is not None
-        wait_until(put.locked_until)
+        self.wait_until(put.locked_until, clock)
         with pytest.raises(Conflict):
             again.delete(KEY, put.version)
 
-    def test_deleting_leaves_no_empty_folders(self, store: LocalStore, tmp_path: Path) -> None:
+    def test_deleting_leaves_no_empty_folders(self, store: LocalStore, tmp_path: Path, clock: SystemClock) -> None:
         put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(0))
-        assert put.locked_until is not None
-        wait_until(put.locked_until)
+        self.wait_until(put.locked_until, clock)
         store.delete(KEY, put.version)
         assert [path.name for path in (tmp_path / "objects").rglob("*")] == ["~incoming"]
 
-    def test_a_damaged_guard_is_an_alarm_and_never_a_missing_lock(
-        self, store: LocalStore, tmp_path: Path
-    ) -> None:
+    def test_a_damaged_guard_is_an_alarm_and_never_a_missing_lock(self, store: LocalStore, tmp_path: Path) -> None:
         put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(0))
         [guard] = (tmp_path / "objects").rglob("*~lock")
         guard.chmod(0o640)
@@ -122,9 +121,7 @@ class TestLocalStore(StreamingObjectStoreContract):
         assert _python(code, str(tmp_path / "objects")) == "store\n"
         assert [path.name for path in (tmp_path / "objects").rglob("*")] == ["~incoming"]
 
-    def test_a_kill_in_the_middle_of_a_put_leaves_nothing_or_the_whole(
-        self, store: LocalStore, tmp_path: Path
-    ) -> None:
+    def test_a_kill_in_the_middle_of_a_put_leaves_nothing_or_the_whole(self, store: LocalStore, tmp_path: Path) -> None:
         source = tmp_path / "source"
         source.write_bytes(os.urandom(4 * MIB))
         code = """

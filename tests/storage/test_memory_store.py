@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from archive_service.errors import Unavailable
@@ -14,9 +16,14 @@ class TestMemoryStore(ObjectStoreContract):
     """The contract, and being down."""
 
     @pytest.fixture
-    def store(self) -> MemoryStore:
+    def store(self, clock: SystemClock) -> MemoryStore:
         """Give a new fake."""
-        return MemoryStore(SystemClock())
+        return MemoryStore(clock)
+
+    def wait_until(self, instant: dt.datetime | None, clock: SystemClock) -> None:
+        """Move the clock: this store looks at no other."""
+        assert instant is not None
+        clock.forward_to(instant)
 
     def test_a_store_that_is_down_is_unavailable(self, store: MemoryStore) -> None:
         store.down = True

@@ -7,13 +7,13 @@ import socket
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from minio import Minio
 
 from archive_service.errors import Conflict, IntegrityFailure, Misconfigured, Unavailable
-from archive_service.model.ports import ProofResult
+from archive_service.model.ports import LockTrial, ProofResult
 from archive_service.storage.digests import digest_of
 from archive_service.storage.minio_store import MinioStore
 from archive_service.storage.s3_requests import S3Address
@@ -33,14 +33,26 @@ from tests.storage.relay import relay_to
 
 def client_of(address: S3Address) -> Minio:
     """Return a bare client, to do what the store never does."""
-    return Minio(
-        address.host, address.access_key, address.secret_key, secure=address.secure, region=address.region
-    )
+    return Minio(address.host, address.access_key, address.secret_key, secure=address.secure, region=address.region)
 
 
 def open_at(address: S3Address, lock_mode: str = "governance") -> MinioStore:
     """Open the store there."""
     return MinioStore(address, lock_mode=lock_mode, clock=SystemClock())
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a proof of the lock said, and what it found before."""
+
+    trials: tuple[LockTrial, ...]
+    locked: list[str]
+    old: str
+
+    @property
+    def results(self) -> dict[str, ProofResult]:
+        """Each trial's verdict."""
+        return {trial.name: trial.result for trial in self.trials}
 
 
 class S3StoreContract(StreamingObjectStoreContract):
@@ -102,9 +114,7 @@ class S3StoreContract(StreamingObjectStoreContract):
         late = in_seconds(60)
         assert open_at(address, "compliance").extend_lock(put.key, put.version, late) == late
 
-    def test_a_delete_marker_hides_nothing_from_a_put(
-        self, store: MinioStore, address: S3Address, prefix: str
-    ) -> None:
+    def test_a_delete_marker_hides_nothing_from_a_put(self, store: MinioStore, address: S3Address, prefix: str) -> None:
         first = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(60))
         client_of(address).remove_object(address.bucket, first.key)
         again = store.put(first.key, BYTES, digest_of(BYTES), in_seconds(60))
@@ -125,29 +135,29 @@ class S3StoreContract(StreamingObjectStoreContract):
         # The server may answer before it has read the body, and close the connection.
         content = bytes(16 * MIB)
         first = store.put(f"{prefix}/original", content, digest_of(content), in_seconds(60))
-        assert store.put(f"{prefix}/original", content, digest_of(content), in_seconds(60)).version == (
-            first.version
-        )
+        assert store.put(f"{prefix}/original", content, digest_of(content), in_seconds(60)).version == (first.version)
         other = bytes(15 * MIB) + OTHER_BYTES
         with pytest.raises(IntegrityFailure):
             store.put(f"{prefix}/original", other, digest_of(other), in_seconds(60))
 
-    def test_a_second_proof_removes_the_canaries_of_an_old_one(self, store: MinioStore) -> None:
-        # Their locks end in a few seconds, but their names say that they are old.
+    @pytest.fixture(scope="class")
+    @classmethod
+    def proof(cls, store: MinioStore) -> Proof:
+        """Leave canaries that are old by their names, one of them still locked, and prove the lock."""
         old = f"canary/20260101T000000Z-{uuid.uuid4().hex[:12]}"
-        now = SystemClock().now()
         ended = store.put(f"{old}/held", BYTES, digest_of(BYTES), in_seconds(0))
         locked = store.put(f"{old}/delete", BYTES, digest_of(BYTES), in_seconds(60))
         store.set_hold(ended.key, ended.version, held=True)
         time.sleep(1.5)
-        store.prove_lock(now)
-        assert [v.key for v in store.list_under(old)] == [locked.key]
+        return Proof(store.prove_lock(SystemClock().now()), [locked.key], old)
 
-    def trials(self, store: MinioStore) -> dict[str, ProofResult]:
-        """Return each trial's verdict, having checked that each is explained."""
-        trials = store.prove_lock(SystemClock().now())
-        assert all(trial.explanation.endswith((".", "it.")) for trial in trials)
-        return {trial.name: trial.result for trial in trials}
+    def test_a_proof_removes_the_canaries_of_old_ones_whose_lock_has_ended(
+        self, store: MinioStore, proof: Proof
+    ) -> None:
+        assert [v.key for v in store.list_under(proof.old)] == proof.locked
+
+    def test_every_verdict_is_explained(self, proof: Proof) -> None:
+        assert all(trial.explanation.endswith(".") for trial in proof.trials)
 
 
 class TestMinio(S3StoreContract):
@@ -159,8 +169,8 @@ class TestMinio(S3StoreContract):
         """Give a bucket that is not there yet."""
         return address_of(f"{minio_url}/{unique_name('store')}")
 
-    def test_every_trial_of_the_lock_passes(self, store: MinioStore) -> None:
-        assert self.trials(store) == dict.fromkeys(
+    def test_every_trial_of_the_lock_passes(self, proof: Proof) -> None:
+        assert proof.results == dict.fromkeys(
             ("overwrite", "delete-while-locked", "shorten", "delete-while-held"), ProofResult.PASSED
         )
 
@@ -174,10 +184,8 @@ class TestVersitygw(S3StoreContract):
         """Give a bucket that is not there yet."""
         return address_of(f"{versitygw_url}/{unique_name('store')}")
 
-    def test_a_held_version_can_be_deleted_after_its_retention_and_the_proof_says_so(
-        self, store: MinioStore
-    ) -> None:
-        assert self.trials(store) == {
+    def test_a_held_version_can_be_deleted_after_its_retention_and_the_proof_says_so(self, proof: Proof) -> None:
+        assert proof.results == {
             "overwrite": ProofResult.PASSED,
             "delete-while-locked": ProofResult.PASSED,
             "shorten": ProofResult.PASSED,

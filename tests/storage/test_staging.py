@@ -77,9 +77,7 @@ def test_a_kept_file_outlives_its_context(staging: Staging) -> None:
     assert path.read_bytes() == b"abc"
 
 
-def test_sweeping_removes_what_killed_processes_left_and_nothing_younger(
-    staging: Staging, folder: Path
-) -> None:
+def test_sweeping_removes_what_killed_processes_left_and_nothing_younger(staging: Staging, folder: Path) -> None:
     for name, hours in (("old.upload", 5), ("young.upload", 1), ("old.other", 5)):
         (folder / name).write_bytes(b"abc")
         then = (NOW - dt.timedelta(hours=hours)).timestamp()
