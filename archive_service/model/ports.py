@@ -72,8 +72,9 @@ class ObjectStore(Protocol):
         """Store the source's bytes under ``key`` with the lock from the first instant, and read them back.
 
         Streamed, never held whole. Create-only and idempotent: an object that is there with the same bytes is
-        returned as it is (a lost answer is harmless, two racing writers leave one version). Returns only after the
-        bytes were read back by version and compared with ``digest``.
+        returned, its lock lengthened to ``lock_until`` if it is shorter (a lost answer is harmless, two racing
+        writers leave one version). Locks are kept in whole seconds, rounded up; ``lock_until`` lies in the future.
+        Returns only after the bytes were read back by version and compared with ``digest``.
 
         Raises IntegrityFailure when what is stored, or the source, has another digest; Unavailable when it could
         not be told whether the object was stored: ask again with the same arguments.
@@ -94,6 +95,7 @@ class ObjectStore(Protocol):
         """Yield every version of every object whose key starts with ``prefix``, in key order, streamed.
 
         ``stored`` carries the size; digests are empty strings, because they would have to be read to be known.
+        ``locked_until`` is None: ask ``lock_of``.
         """
         ...
 
