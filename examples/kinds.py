@@ -47,7 +47,5 @@ def load_kinds() -> tuple[Kind, ...]:
 
 
 def _kind(table: dict[str, Any]) -> Kind:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in table.items()
-    }
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
     return Kind(**values)

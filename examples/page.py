@@ -114,9 +114,7 @@ class Sheet:
             self.y = TOP
             self.run(str(self.page), WIDTH / 2, Style(size=11), centred=True, y=TOP + 8 * mm)
 
-    def run(
-        self, text: str, x: float, style: Style, *, centred: bool = False, y: float | None = None
-    ) -> None:
+    def run(self, text: str, x: float, style: Style, *, centred: bool = False, y: float | None = None) -> None:
         """Draw one line of text from ``x``, or centred on it; ``self.y`` stays."""
         start = x - text_width(text, style) / 2 if centred else x
         self._place([text], start, self.y if y is None else y, style, gap=0.0)

@@ -125,9 +125,7 @@ def make_results(seed: int, count: int, forms: Sequence[Form] = ALL_FORMS) -> It
         elif form is Form.SIGNED:
             signer = signer or ExampleSigner(draft.office.parent, dt.datetime.now(dt.UTC))
             pdf = signer.sign(pdf, location=draft.office.place)
-        yield ExampleResult(
-            f"{index + 1:05d}-{draft.kind.slug}-{form}", pdf, make_metadata(draft, form, draw), form
-        )
+        yield ExampleResult(f"{index + 1:05d}-{draft.kind.slug}-{form}", pdf, make_metadata(draft, form, draw), form)
 
 
 def make_draft(seed: int, index: int, kinds: tuple[Kind, ...]) -> Draft:
@@ -210,9 +208,7 @@ def make_metadata(draft: Draft, form: Form, draw: random.Random) -> dict[str, An
         "language": "vi",
     }
     if form is Form.SCANNED:
-        metadata["paper_location"] = (
-            f"Kho {draw.randint(1, 4)}, giá {draw.randint(1, 30)}, hộp {draw.randint(1, 12)}"
-        )
+        metadata["paper_location"] = f"Kho {draw.randint(1, 4)}, giá {draw.randint(1, 30)}, hộp {draw.randint(1, 12)}"
     return metadata
 
 
@@ -342,7 +338,9 @@ def write_results(folder: Path, results: Iterable[ExampleResult]) -> int:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--count", default=6, show_default=True, help="How many results.")
 @click.option("--seed", default=1, show_default=True, help="Another seed makes other results.")
-@click.option("--form", "forms", multiple=True, type=click.Choice(list(ALL_FORMS)), help="Only these forms.")
+@click.option(
+    "--form", "forms", multiple=True, type=click.Choice([str(form) for form in ALL_FORMS]), help="Only these forms."
+)
 def main(folder: Path, count: int, seed: int, forms: tuple[str, ...]) -> None:
     """Write made-up results into FOLDER: NAME.pdf, NAME.json and one manifest.csv.
 

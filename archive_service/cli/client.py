@@ -252,7 +252,10 @@ class ArchiveClient:
 
         The stream may break with Unavailable; what arrived until then may be kept, and the rest asked for.
         """
-        headers = {"Range": f"bytes={offset}-", "If-Range": f'"{sha256}"'} if offset else {}
+        # The bytes as they are kept: an offset means nothing in a stream that was compressed on the way.
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers |= {"Range": f"bytes={offset}-", "If-Range": f'"{sha256}"'}
         request = self._http.build_request("GET", f"/records/{_segment(record_id)}/content", headers=headers)
         response = self._answered(lambda: self._http.send(request, stream=True))
         try:
@@ -265,7 +268,7 @@ class ArchiveClient:
 
     def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
         try:
-            yield from response.iter_bytes(CHUNK_BYTES)
+            yield from response.iter_raw()  # in pieces as they arrive, so that a break loses none
         except httpx.TransportError as lost:
             raise self._unreachable() from lost
 

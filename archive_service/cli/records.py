@@ -59,9 +59,9 @@ def deposit(
     ),
 )
 @click.argument("query", default="")
-@click.option("--office", multiple=True, help="Office code; offices under it are included. May be repeated.")
+@click.option("--office", help="Office code; offices under it are included.")
 @click.option("--result-type", multiple=True, help="Code of the kind of result. May be repeated.")
-@click.option("--scheme", type=click.Choice(list(IdentifierScheme)), help="With --number: one subject.")
+@click.option("--scheme", type=click.Choice([str(one) for one in IdentifierScheme]), help="With --number: one subject.")
 @click.option("--number", help="With --scheme: one subject.")
 @click.option("--dossier", help="Dossier code.")
 @click.option("--issued-from", type=DAY, help="First day of issue, YYYY-MM-DD or DD/MM/YYYY.")
@@ -161,7 +161,7 @@ def verify(client: ArchiveClient, ctx: click.Context, /, file: Path, upload: boo
     """
     sha256 = file_sha256(file)
     answer = client.verify_file(file) if upload else client.verify_digest(sha256)
-    if upload and answer.get("content", {}).get("sha256") != sha256:
+    if upload and answer["sha256"] != sha256:
         raise IntegrityFailure(
             Message(
                 "The archive received other bytes than this file holds: it changed, or was damaged.",
