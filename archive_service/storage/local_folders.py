@@ -4,8 +4,7 @@ Pure names, no file is touched here. The second part of a key (the record's id) 
 first 4 + 2 + 2 characters. A record's id is a UUID version 7 (RFC 9562 §5.7), whose first 8 characters count
 periods of 65.5 seconds: a folder holds the records of one such period, the folders above it at most 256
 each, the topmost one gains seven a year. Time order is also what backups and tapes like. Sharding by the
-random end of the id would spread as well, but then listing in key order would have to merge every folder
-there is.
+random end of the id would spread as well, but then listing in key order would have to merge every folder there is.
 """
 
 from __future__ import annotations

@@ -49,13 +49,13 @@ from archive_service.storage.store_answers import (
 
 CONNECT_SECONDS = 3.0
 WAIT_SECONDS = 30.0
-# A second attempt finds what a lost answer hid, a third one gets over a restart; then the caller may ask
-# again.
+# A second attempt finds what a lost answer hid, a third one gets over a restart; then the caller may ask again.
 _PUT_ATTEMPTS = 3
 _PUT_PAUSE_SECONDS = 0.2
-# How far the clocks of this machine and of the store may differ before a lock is taken for a missing
-# permission.
+# How far the clocks of this machine and of the store may differ before a lock is taken for a missing permission.
 _CLOCK_TOLERANCE = dt.timedelta(minutes=1)
+# Locks among which the keys are spread, so that one slow answer does not hold up everybody.
+_STRIPES = 64
 _READY_KEY = "canary/ready"
 
 
@@ -85,9 +85,8 @@ class MinioStore:
             http_client=http,
         )
         self._requests = S3Requests(address, http)
-        # Some servers compare and set a lock in two steps: two extensions at once could leave the shorter
-        # one.
-        self._extending = threading.Lock()
+        # Some servers compare and set a lock in two steps: two extensions at once could leave the shorter one.
+        self._extending = tuple(threading.Lock() for _ in range(_STRIPES))
         self._open_bucket()
 
     @property
@@ -145,7 +144,7 @@ class MinioStore:
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the version's lock: see ObjectStore.extend_lock."""
         until = in_whole_seconds(until)
-        with self._extending:
+        with self._extending[hash(key) % _STRIPES]:
             current = self._retention(key, version)
             if current is not None and current.retain_until_date >= until:
                 return current.retain_until_date
@@ -154,8 +153,7 @@ class MinioStore:
                 try:
                     self._client.set_object_retention(self._bucket, key, wanted, version)
                 except S3Error as refusal:
-                    # Another process may have lengthened it further since: this request would have
-                    # shortened it.
+                    # Another process may have lengthened it further since: this request would have shortened it.
                     longer = self.lock_of(key, version)
                     if refusal.code not in (LOCKED, DENIED) or longer is None or longer < until:
                         raise
@@ -229,7 +227,9 @@ class MinioStore:
                 if refusal.code != EXISTS:
                     raise
                 return self._what_is_there(key, digest, until)
-        if version is None or not self._holds(key, version, digest):
+        if version is None:
+            raise without_object_lock(self._bucket)
+        if not self._holds(key, version, digest):
             raise stored_differs(key)
         locked_until = self.lock_of(key, version)
         if locked_until is None or locked_until < until:
@@ -239,16 +239,19 @@ class MinioStore:
     def _what_is_there(self, key: str, digest: ContentDigest, until: dt.datetime) -> ObjectVersion:
         """Return the version with the wanted bytes, its lock lengthened to ``until``.
 
-        Raises IntegrityFailure when there are only others, Unavailable when there are none: the put may be
-        repeated.
+        Raises IntegrityFailure when there are only others, Unavailable when there are none: the put may be repeated.
         """
         with s3_errors(key):
             lines = [line for line in self._requests.list_versions(key) if line.key == key]
         versions = [line for line in lines if not line.is_delete_marker]
-        for line in versions:
-            if line.size_bytes == digest.size_bytes and self._holds(key, line.version, digest):
-                locked_until = self.extend_lock(key, line.version, until)
-                return ObjectVersion(key, line.version, digest, locked_until)
+        try:
+            for line in versions:
+                if line.size_bytes == digest.size_bytes and self._holds(key, line.version, digest):
+                    locked_until = self.extend_lock(key, line.version, until)
+                    return ObjectVersion(key, line.version, digest, locked_until)
+        except NotFound as vanished:
+            # It was deleted since it was listed, as audit does with what nobody has adopted.
+            raise unavailable("store") from vanished
         if versions:
             raise stored_differs(key)
         # A marker without anything to hide stands in the way on some servers. It holds no bytes.

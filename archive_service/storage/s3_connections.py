@@ -21,8 +21,7 @@ def connections(*, connect_seconds: float, wait_seconds: float) -> urllib3.PoolM
 
     Args:
         connect_seconds: how long a host may take to accept a connection, its TLS handshake included.
-        wait_seconds: how long a server may take to read the next bytes sent to it, or to send the next of
-        its own.
+        wait_seconds: how long a server may take to read the next bytes sent to it, or to send the next of its own.
 
     What can be repeated without harm is sent once more after a failure; a request may turn that off.
     """

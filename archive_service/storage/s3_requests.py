@@ -172,8 +172,7 @@ def _refusal(answer: urllib3.response.BaseHTTPResponse) -> S3Error | InvalidResp
 
 
 def _parsed(answer: urllib3.response.BaseHTTPResponse) -> ET.Element:
-    # The server is the one that keeps every record, and the parser refuses entities that multiply (expat
-    # 2.4).
+    # The server is the one that keeps every record, and the parser refuses entities that multiply (expat 2.4).
     return ET.fromstring(answer.data)  # noqa: S314
 
 

@@ -56,8 +56,7 @@ class Reception:
     def write(self, block: bytes | memoryview) -> None:
         """Take the next block of any size.
 
-        Raises TooLarge as soon as the limit is passed (the block is not taken), Unavailable when the disk is
-        full.
+        Raises TooLarge as soon as the limit is passed (the block is not taken), Unavailable when the disk is full.
         """
         if self._digester.size_bytes + len(block) > self._limit_bytes:
             raise too_large(self._limit_bytes)
