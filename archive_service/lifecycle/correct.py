@@ -109,8 +109,7 @@ def _complete(archive: Archive, unit: RegisterUnit, version: MetadataVersion, sh
     subject = subject_for(archive, unit, version.metadata.subject, known_subjects(unit, version.metadata.subject))
     unit.records.complete_metadata(version, subject)
     now = archive.clock.now()
-    if record.state is RecordState.STORED:
-        unit.jobs.add(JobKind.INDEX, record.id, now)
+    unit.jobs.add(JobKind.INDEX, record.id, now)
     changed = changed_fields(record.metadata, version.metadata)
     unit.log.append(
         Event(

@@ -274,8 +274,8 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
     unit.records.add(record, _first_version(command, reservation, kept.metadata.version))
     unit.findings.add(record.id, kept.findings, archive.policy, now)
     unit.reservations.answer(reservation.caller, reservation.key)
-    if state is RecordState.STORED:
-        unit.jobs.add(JobKind.ENRICH, record.id, now)
+    # What is in quarantine is not read by anything but the checks; it is found by its metadata.
+    unit.jobs.add(JobKind.ENRICH if state is RecordState.STORED else JobKind.INDEX, record.id, now)
     unit.log.append(_deposited(kept, record, now))
     return Deposited(record, tuple(unit.findings.of_record(record.id)), replayed=False)
 

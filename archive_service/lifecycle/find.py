@@ -108,9 +108,12 @@ def _filters(unit: RegisterUnit, caller: Caller, search: Search) -> SearchFilter
         stored_from=search.stored_from,
         stored_to=search.stored_to,
         trusts=search.trusts,
-        states=search.states,
+        states=search.states if caller.may(Action.READ_QUARANTINE) else search.states & _SERVED,
     )
 
+
+# What is shown to everyone who may search; the rest to those who may look into quarantine.
+_SERVED = frozenset({RecordState.STORED})
 
 # No subject has this id: a number that nobody has must find nothing, and not everything.
 _NOBODY = SubjectId("nobody")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import OfficeCode, RecordId
@@ -23,8 +24,8 @@ CLOCK_MARGIN = dt.timedelta(minutes=5)
 # Where an unfinished rebuild stands.
 _PROGRESS = "reindex"
 
-# What is found by search: kept and served.
-INDEXED_STATES = frozenset({RecordState.STORED})
+# What is found by search: everything that is kept. What is not served is shown only to those who may see quarantine.
+INDEXED_STATES = frozenset({RecordState.STORED, RecordState.QUARANTINED, RecordState.REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,14 @@ Report = Callable[[Progress], None]
 def index_records(archive: Archive, record_ids: Sequence[RecordId]) -> None:
     """Make the index say what the register says of these records, in one bulk write; idempotent.
 
-    Records that are not served leave the index. Raises Unavailable.
+    Records that are no longer kept leave the index. Raises Unavailable.
     """
 
     def look(unit: RegisterUnit) -> tuple[list[IndexDocument], list[RecordId]]:
         records = unit.records.get_many(record_ids)
-        served = [record for record in records.values() if record.state in INDEXED_STATES]
-        gone = [record_id for record_id in record_ids if record_id not in {record.id for record in served}]
-        return describe(unit, served), gone
+        documents = describe(unit, list(records.values()))
+        kept = {document.record_id for document in documents}
+        return documents, [record_id for record_id in record_ids if record_id not in kept]
 
     documents, gone = archive.register.read(look)
     if documents:
@@ -74,23 +75,21 @@ def rebuild(archive: Archive, name: str, report: Report) -> int:
     """
     started = _resume_point(archive, name)
     build = archive.index.build(name)
-    total = archive.register.read(lambda unit: unit.records.count(RecordState.STORED))
+    total = archive.register.read(lambda unit: unit.records.count())
     done = started.done
-    after = started.after
-    while batch := _batch(archive, RecordSelection(None, RecordState.STORED, after=after, limit=BATCH)):
-        build.add(batch)
+    for batch in _batches(archive, RecordSelection(None, after=started.after, limit=BATCH)):
+        build.add(batch.documents)
         build.commit()
-        after = batch[-1].record_id
-        done += len(batch)
-        _save(archive, name, _Resume(started.began_at, after, done))
+        done += len(batch.documents)
+        _save(archive, name, _Resume(started.began_at, batch.last, done))
         report(Progress(done, max(total, done)))
-    for changed in _changed(archive, started.began_at - CLOCK_MARGIN):
-        build.add(changed)
+    for changed in _batches(archive, _changed_since(started.began_at)):
+        build.add(changed.documents)
     build.commit()
     switching_at = archive.clock.now()
     build.switch()
     archive.register.write(lambda unit: unit.progress.clear(_PROGRESS))
-    _catch_up(archive, switching_at - CLOCK_MARGIN)
+    _catch_up(archive, _changed_since(switching_at))
     return archive.index.count()
 
 
@@ -101,19 +100,17 @@ def unfinished_rebuild(archive: Archive) -> str | None:
 
 
 def reindex_offices(archive: Archive, offices: frozenset[OfficeCode], report: Report) -> int:
-    """Put every served record of the offices into the index in use again; return how many."""
-    done, after = 0, None
-    selection = RecordSelection(offices, RecordState.STORED, limit=BATCH)
-    while batch := _batch(archive, _after(selection, after)):
-        archive.index.put(batch)
-        after = batch[-1].record_id
-        done += len(batch)
+    """Put every kept record of the offices into the index in use again; return how many."""
+    done = 0
+    for batch in _batches(archive, RecordSelection(offices, limit=BATCH)):
+        archive.index.put(batch.documents)
+        done += len(batch.documents)
         report(Progress(done, done))
     return done
 
 
 def describe(unit: RegisterUnit, records: Sequence[Record]) -> list[IndexDocument]:
-    """Return what the index is told of each record, in the same order."""
+    """Return what the index is told of each record that is kept, in the same order."""
     texts = unit.texts.get_many([record.id for record in records])
     names = {kind.code: kind.name for kind in unit.reference.result_types()}
     return [_document(record, texts.get(record.id), names.get(record.metadata.result_type)) for record in records]
@@ -163,35 +160,40 @@ def _save(archive: Archive, name: str, at: _Resume) -> None:
     archive.register.write(lambda unit: unit.progress.put(_PROGRESS, value))
 
 
-def _batch(archive: Archive, selection: RecordSelection) -> list[IndexDocument]:
-    return archive.register.read(lambda unit: describe(unit, unit.records.select(selection)))
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Documents of one page of records, and the last record of the page."""
+
+    last: RecordId
+    documents: list[IndexDocument]
 
 
-def _changed(archive: Archive, since: dt.datetime) -> list[list[IndexDocument]]:
-    """Return what changed since, in batches; a rebuild's tail is short."""
-    batches: list[list[IndexDocument]] = []
-    after: RecordId | None = None
-    selection = RecordSelection(None, RecordState.STORED, changed_since=since, limit=BATCH)
-    while batch := _batch(archive, _after(selection, after)):
-        batches.append(batch)
-        after = batch[-1].record_id
-    return batches
+def _batches(archive: Archive, selection: RecordSelection) -> Iterator[_Batch]:
+    """Yield what the index is told of the selection, page by page, each page read on its own."""
+
+    while (batch := archive.register.read(partial(_page, selection))) is not None:
+        yield batch
+        selection = dataclasses.replace(selection, after=batch.last)
 
 
-def _catch_up(archive: Archive, since: dt.datetime) -> None:
+def _page(selection: RecordSelection, unit: RegisterUnit) -> _Batch | None:
+    records = unit.records.select(selection)
+    return _Batch(records[-1].id, describe(unit, records)) if records else None
+
+
+def _changed_since(instant: dt.datetime) -> RecordSelection:
+    return RecordSelection(None, changed_since=instant - CLOCK_MARGIN, limit=BATCH)
+
+
+def _catch_up(archive: Archive, selection: RecordSelection) -> None:
     """Ask the workers to index again what changed around the switch: it may have gone into the old index only."""
-    after: RecordId | None = None
-    selection = RecordSelection(None, changed_since=since, limit=BATCH)
-
-    def ask(unit: RegisterUnit) -> RecordId | None:
-        from_here = unit.records.select(_after(selection, after))
-        for record in from_here:
-            unit.jobs.add(JobKind.INDEX, record.id, archive.clock.now())
-        return from_here[-1].id if from_here else None
-
-    while (last := archive.register.write(ask)) is not None:
-        after = last
+    now = archive.clock.now()
+    while (last := archive.register.write(partial(_ask_to_index, selection, now))) is not None:
+        selection = dataclasses.replace(selection, after=last)
 
 
-def _after(selection: RecordSelection, after: RecordId | None) -> RecordSelection:
-    return dataclasses.replace(selection, after=after)
+def _ask_to_index(selection: RecordSelection, now: dt.datetime, unit: RegisterUnit) -> RecordId | None:
+    records = unit.records.select(selection)
+    for record in records:
+        unit.jobs.add(JobKind.INDEX, record.id, now)
+    return records[-1].id if records else None

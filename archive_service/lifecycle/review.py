@@ -117,8 +117,7 @@ def _decide(archive: Archive, caller: Caller, record_id: RecordId, reason: str, 
         require_transition(record.state, wanted)
         now = archive.clock.now()
         unit.records.set_state(record_id, wanted, now)
-        if wanted is RecordState.STORED:
-            unit.jobs.add(JobKind.ENRICH, record_id, now)
+        unit.jobs.add(JobKind.ENRICH if wanted is RecordState.STORED else JobKind.INDEX, record_id, now)
         kind = EventType.RELEASED if wanted is RecordState.STORED else EventType.REJECTED
         unit.log.append(Event(kind, caller.id, now, record_id, {"reason": words}))
         return Reviewed(unit.records.get(record_id) or record, tuple(unit.findings.of_record(record_id)))
