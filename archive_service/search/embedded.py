@@ -25,7 +25,7 @@ from archive_service.search.driver import FoundPage, PageRequest
 from archive_service.search.embedded_paging import PageReader
 from archive_service.search.embedded_query import QueryWriter
 from archive_service.search.embedded_schema import schema, to_tantivy
-from archive_service.search.generations import Generations
+from archive_service.search.generations import Generations, Identity
 
 # Memory that the engine may fill before it writes a segment: daily work comes in small batches, a build in
 # large ones.
@@ -45,7 +45,7 @@ _State = tuple[int, int, int] | None
 class _View:
     """An opened generation, and the state of its segment list when it was last read."""
 
-    generation: str
+    identity: Identity
     index: tantivy.Index
     segment_list: _State
 
@@ -62,7 +62,7 @@ class EmbeddedIndex:
         self._queries = QueryWriter(self._schema)
         self._view: _View | None = None
         self._viewing = threading.Lock()
-        self._writer: tuple[str, tantivy.IndexWriter] | None = None
+        self._writer: tuple[Identity, tantivy.IndexWriter] | None = None
         self._writing = threading.Lock()
 
     def put(self, documents: Iterable[IndexDocument]) -> None:
@@ -131,14 +131,14 @@ class EmbeddedIndex:
     def _searcher_of(self, generation: str) -> tantivy.Searcher:
         # The state is taken before the segments are read: a commit in between is then seen by the next
         # search.
-        path = self._generations.path(generation)
-        state = _state(path)
+        identity = self._generations.identity(generation)
+        state = _state(self._generations.path(generation))
         view = self._view
-        if view is None or view.generation != generation or view.segment_list is None or state is None:
-            view = self._view = _View(generation, self._open(generation), state)
+        if view is None or view.identity != identity or view.segment_list is None or state is None:
+            view = self._view = _View(identity, self._open(generation), state)
         elif state != view.segment_list:
             view.index.reload()
-            view = self._view = _View(generation, view.index, state)
+            view = self._view = _View(identity, view.index, state)
         return view.index.searcher()
 
     def _open(self, generation: str) -> tantivy.Index:
@@ -167,10 +167,11 @@ class EmbeddedIndex:
     def _open_writer(self) -> tantivy.IndexWriter:
         """Return the writer of the generation in use, taking it over when the generation was switched."""
         generation = self._generations.current() or self._generations.first()
-        if self._writer is not None and self._writer[0] != generation:
+        identity = self._generations.identity(generation)
+        if self._writer is not None and self._writer[0] != identity:
             self._writer = None
         if self._writer is None:
-            self._writer = (generation, _take_writer(self._open(generation), _WRITER_BYTES, 1))
+            self._writer = (identity, _take_writer(self._open(generation), _WRITER_BYTES, 1))
         return self._writer[1]
 
     def _close_writer(self) -> None:

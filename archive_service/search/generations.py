@@ -24,6 +24,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 # A second folder name for each build name: a build may carry the name of the generation in use.
 _OTHER = ".other"
 
+# A generation's name and the inode of its folder.
+Identity = tuple[str, int]
+
 
 class Generations:
     """The generations under one folder. Every method may be called by several processes at once."""
@@ -42,6 +45,10 @@ class Generations:
     def path(self, generation: str) -> Path:
         """Return the folder of a generation."""
         return self._folder / generation
+
+    def identity(self, generation: str) -> Identity:
+        """Return what changes when the folder of a generation was removed and made again under its name."""
+        return generation, self.path(generation).stat().st_ino
 
     def fits(self, generation: str) -> bool:
         """Return whether the generation was made for this schema."""
