@@ -14,7 +14,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import urllib3
@@ -70,7 +70,8 @@ class MinioStore:
             lock_mode: "governance" or "compliance", for every object from its first put.
             clock: the time.
 
-        Raises Misconfigured when the bucket is there without Object Lock or the key is refused, Unavailable.
+        A store that does not answer yet is asked again at the first put. Raises Misconfigured when the bucket is
+        there without Object Lock or the key is refused.
         """
         self._bucket = address.bucket
         self._mode = lock_mode.upper()
@@ -87,7 +88,10 @@ class MinioStore:
         self._requests = S3Requests(address, http)
         # Some servers compare and set a lock in two steps: two extensions at once could leave the shorter one.
         self._extending = tuple(threading.Lock() for _ in range(_STRIPES))
-        self._open_bucket()
+        # A store that is down at start is met later: the service starts, and takes deposits once it is back.
+        self._bucket_is_open = False
+        with suppress(Unavailable):
+            self._require_bucket()
 
     @property
     def enforces_locks(self) -> bool:
@@ -97,6 +101,7 @@ class MinioStore:
     def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Store the bytes under ``key``: see ObjectStore.put. At most 5 GiB."""
         require_key(key)
+        self._require_bucket()
         until = in_whole_seconds(lock_until)
         failure: Unavailable | None = None
         for attempt in range(_PUT_ATTEMPTS):
@@ -187,6 +192,7 @@ class MinioStore:
         The first time it is written. So no check leaves a version behind, and only a key that may write is
         told that the object exists.
         """
+        self._require_bucket()
         with s3_errors(_READY_KEY):
             try:
                 self._requests.put_new(_READY_KEY, b"ready", digest_of(b"ready"), {})
@@ -281,6 +287,12 @@ class MinioStore:
             until = self.lock_of(key, version)
             locked = until is not None and until > self._clock.now() - _CLOCK_TOLERANCE
             return locked or self._client.is_object_legal_hold_enabled(self._bucket, key, version)
+
+    def _require_bucket(self) -> None:
+        """Nothing is written to a bucket that was not seen to have Object Lock."""
+        if not self._bucket_is_open:
+            self._open_bucket()
+            self._bucket_is_open = True
 
     def _open_bucket(self) -> None:
         with s3_errors(self._bucket):

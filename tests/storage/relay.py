@@ -12,8 +12,8 @@ from threading import Thread
 class Relay(socketserver.ThreadingTCPServer):
     """Passes bytes on in both directions, one connection to the server for each that it takes."""
 
-    def __init__(self, server_host: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+    def __init__(self, server_host: str, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Connection)
         name, _, port = server_host.partition(":")
         self.target = (name, int(port))
         self.lose_next_answer = False
@@ -59,9 +59,9 @@ def _shut(end: socket.socket) -> None:
 
 
 @contextmanager
-def relay_to(server_host: str) -> Iterator[Relay]:
-    """Give a relay to the server at HOST:PORT; it goes away at the end."""
-    with Relay(server_host) as relay:
+def relay_to(server_host: str, port: int = 0) -> Iterator[Relay]:
+    """Give a relay to the server at HOST:PORT, itself on a free port or the one named; it goes away at the end."""
+    with Relay(server_host, port) as relay:
         serving = Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
         try:

@@ -228,8 +228,9 @@ def test_a_server_that_goes_away_in_mid_read_is_unavailable(minio_url: str) -> N
 def test_a_server_that_is_down_is_unavailable_within_seconds() -> None:
     address = S3Address(f"127.0.0.1:{closed_port()}", "bucket", "key", "secret-word", secure=False)
     began = time.monotonic()
+    store = open_at(address)  # the service starts, and takes deposits once its store is back
     with pytest.raises(Unavailable) as answer:
-        open_at(address)
+        store.check_ready()
     assert time.monotonic() - began < 5
     assert answer.value.component == "store"
     assert "secret-word" not in repr(address) + str(answer.value)
@@ -257,6 +258,15 @@ def test_a_store_whose_server_goes_down_is_unavailable_in_every_call(minio_url: 
     assert time.monotonic() - began < 10
     results = {trial.result for trial in store.prove_lock(dt.datetime.now(dt.UTC))}
     assert results == {ProofResult.INDETERMINATE}
+
+
+def test_a_store_that_comes_up_later_is_used_then(minio_url: str) -> None:
+    address = address_of(f"{minio_url}/{unique_name('later')}")
+    port = closed_port()
+    store = open_at(replace(address, host=f"127.0.0.1:{port}"))
+    with relay_to(address.host, port):
+        put = store.put("records/later/original", BYTES, digest_of(BYTES), in_seconds(5))
+        assert read_all(store, put.key, put.version) == BYTES
 
 
 def test_a_bucket_that_is_taken_away_is_the_operators_case(minio_url: str) -> None:
