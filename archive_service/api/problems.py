@@ -129,7 +129,9 @@ def problem(
         "request_id": g.get("request_id"),
         **(fields or {}),
     }
-    answer = Response(json.dumps(body, ensure_ascii=False), status=int(status), mimetype="application/problem+json")
+    # A field's name may come from the request, and hold half a character that cannot be written.
+    text = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    answer = Response(text, status=int(status), mimetype="application/problem+json")
     answer.headers.update(headers or {})
     return answer
 

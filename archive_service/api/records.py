@@ -61,7 +61,7 @@ _DEPOSIT_BODY = {
 def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
     """Return the endpoints under /records."""
     blueprint = Blueprint("records", __name__, description="Deposit results, read them, correct their metadata.")
-    limits = Limits(max_metadata_bytes, archive.rules.max_file_bytes)
+    limits = Limits(max_metadata_bytes, archive.rules.max_file_bytes, frozenset({"metadata"}))
 
     @blueprint.route("/records")
     class Deposits(MethodView):
@@ -168,7 +168,7 @@ def _command(key: str, received: Received, file: Reception) -> Deposit:
             raise InvalidInput(Message(f"The part {name} is missing.", f"Thiếu phần «{name}»."), code="part-missing")
     try:
         values = json.loads(received.fields["metadata"])
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:  # the latter for lists within lists without end
         raise InvalidInput(
             Message("The part metadata is not JSON.", "Phần metadata không phải là JSON."), code="not-json"
         ) from wrong

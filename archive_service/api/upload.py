@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from archive_service.errors import InvalidInput, Message, TooLarge, UnsupportedMediaType
 from archive_service.model.ports import Reception
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks  # exists for type checkers only
 
 # Large enough that the calls cost nothing beside the hashing, small enough for many uploads at once.
 BLOCK_BYTES = 256 * 1024
@@ -43,15 +46,16 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much each part may carry, in bytes."""
+    """How much each part may carry, in bytes; ``fields`` are the small parts that are asked for beside the file."""
 
     field_bytes: int
     file_bytes: int
+    fields: frozenset[str] = frozenset()
 
     @property
     def body_bytes(self) -> int:
         """How much the whole body may carry."""
-        return self.field_bytes + self.file_bytes + FRAMING_BYTES
+        return len(self.fields) * self.field_bytes + self.file_bytes + FRAMING_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,16 @@ def require_body_within(length: int | None, limit_bytes: int) -> None:
 
 
 def receive(body: Body, file: Reception, limits: Limits) -> Received:
-    """Read the body to its end: the part ``file`` into ``file``, every other part into memory.
+    """Read the body to its end: the part ``file`` into ``file``, the small parts that are asked for into memory.
 
     Raises UnsupportedMediaType for a body that is not multipart/form-data or a file that says it is no PDF, TooLarge,
-    InvalidInput when the body ends early or a part comes twice, and what ``file.write`` raises.
+    InvalidInput when the body ends early, a part comes twice or nobody asked for it, and what ``file.write`` raises.
     """
     require_body_within(body.length, limits.body_bytes)
     collector = _Collector(file, limits)
-    parser = MultipartParser(_boundary(body.content_type), collector.callbacks())
+    boundary = _boundary(body.content_type)
     try:
+        parser = MultipartParser(boundary, collector.callbacks())
         for block in _blocks(body.stream, limits.body_bytes):
             parser.write(block)
         parser.finalize()
@@ -170,8 +175,14 @@ class _Collector:
         if name == "file":
             self._require_pdf()
             self.has_file = True
-        else:
+        elif name in self._limits.fields:
             self.fields[name] = bytearray()
+        else:
+            # Any number of parts would otherwise be held in memory, and a mistyped name lost quietly.
+            raise InvalidInput(
+                Message("There is a part that nobody asked for.", "Có phần dữ liệu không được yêu cầu."),
+                code="part-unknown",
+            )
 
     def _require_pdf(self) -> None:
         # Many clients send application/octet-stream for what they do not know; the bytes are checked later anyway.

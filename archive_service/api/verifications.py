@@ -36,7 +36,7 @@ _BODY = {
 def verifications_blueprint(archive: Archive) -> Blueprint:
     """Return the endpoint /verifications."""
     blueprint = Blueprint("verifications", __name__, description="Check a file or digest against what is held.")
-    limits = Limits(4096, archive.rules.max_file_bytes)
+    limits = Limits(0, archive.rules.max_file_bytes)
 
     @blueprint.route("/verifications")
     class Verifications(MethodView):
