@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,13 @@ from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_
 from archive_service.errors import Message, NotFound
 from archive_service.lifecycle import keys
 from archive_service.lifecycle.diagnose import Diagnosis, check_components, compare_counts, prove_lock
-from archive_service.lifecycle.index import Progress, rebuild, reindex_offices, unfinished_rebuild
+from archive_service.lifecycle.index import (
+    Progress,
+    ask_to_index,
+    rebuild,
+    unfinished_rebuild,
+    waiting_to_be_indexed,
+)
 from archive_service.lifecycle.reference import load_reference as load
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import OfficeCode
@@ -23,6 +30,9 @@ from archive_service.model.permissions import Role
 from archive_service.model.ports import ProofResult
 from archive_service.settings import load_settings
 from archive_service.storage.reference_files import read_reference
+
+# Workers that do nothing for this long are not there.
+_SILENT_SECONDS = 15.0
 
 
 @contextmanager
@@ -71,30 +81,44 @@ def load_reference(folder: Path, as_json: bool) -> None:
     cls=ArchiveCommand,
     epilog=examples("archive-service reindex", "archive-service reindex --office BHXH-01"),
 )
-@click.option("--office", help="Only this office and everything under it, into the index in use.")
+@click.option("--office", help="Only this office and everything under it: the workers put it into the index in use.")
 @click.option("--name", default="", help="Name of the new index; the same name again resumes an interrupted run.")
 @json_option
 def reindex(office: str | None, name: str, as_json: bool) -> None:
     """Build the search index anew beside the old one and switch at the end. Safe to stop and to run again."""
     with _archive() as archive:
-        report = _reporter(as_json)
+        report = _Reporter(quiet=as_json)
         if office is not None:
             count = _reindex_office(archive, OfficeCode(office), report)
         else:
             count = rebuild(archive, name or _unfinished(archive), report)
     if as_json:
         print_json({"documents": count})
-    else:
+    elif office is None:
         click.echo(f"{count} documents are in the index.")
+    else:
+        click.echo(f"{count} records of {office} were given to the workers to index again.")
 
 
 def _reindex_office(archive: Archive, office: OfficeCode, report: _Reporter) -> int:
+    """Ask the workers, and watch them until they are done or seem not to be there."""
     offices = archive.register.read(
         lambda unit: unit.reference.subtree(office) if unit.reference.office(office) else frozenset()
     )
     if not offices:
         raise NotFound(Message(f"There is no office {office}.", f"Không có cơ quan {office}."))
-    return reindex_offices(archive, offices, report)
+    asked = ask_to_index(archive, offices)
+    waiting, silent_since = asked, time.monotonic()
+    while waiting and time.monotonic() - silent_since < _SILENT_SECONDS:
+        time.sleep(0.5)
+        left = waiting_to_be_indexed(archive)
+        if left != waiting:
+            silent_since = time.monotonic()
+        waiting = left
+        report(Progress(max(0, asked - waiting), asked))
+    if waiting:
+        click.echo("No worker seems to run: the work waits for one.", err=True)
+    return asked
 
 
 def _unfinished(archive: Archive) -> str:
@@ -121,10 +145,6 @@ class _Reporter:
         elif share >= self._told + 10 or progress.done >= progress.total:
             self._told = share
             click.echo(f"{progress.done:,} of {progress.total:,} ({share} %)", err=True)
-
-
-def _reporter(as_json: bool) -> _Reporter:
-    return _Reporter(quiet=as_json)
 
 
 @click.command(cls=ArchiveCommand, epilog=examples("archive-service doctor"))

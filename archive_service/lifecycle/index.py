@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,6 +38,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+Add = Callable[[list[IndexDocument]], int]
 
 
 def index_records(archive: Archive, record_ids: Sequence[RecordId]) -> None:
@@ -46,8 +48,7 @@ def index_records(archive: Archive, record_ids: Sequence[RecordId]) -> None:
     """
 
     def look(unit: RegisterUnit) -> tuple[list[IndexDocument], list[RecordId]]:
-        records = unit.records.get_many(record_ids)
-        documents = describe(unit, list(records.values()))
+        documents = _described(record_ids, unit)
         kept = {document.record_id for document in documents}
         return documents, [record_id for record_id in record_ids if record_id not in kept]
 
@@ -67,24 +68,26 @@ def index_records(archive: Archive, record_ids: Sequence[RecordId]) -> None:
     archive.register.write(mark)
 
 
-def rebuild(archive: Archive, name: str, report: Report) -> int:
+def rebuild(archive: Archive, name: str, report: Report, threads: int = 4) -> int:
     """Build a new index beside the one in use from the whole register, and switch to it at the end.
 
-    Resumes a build of the same name where it stopped. Records that change meanwhile are put in again before and after
-    the switch. Returns how many documents the new index holds. Raises Unavailable: run it again to go on.
+    Resumes a build of the same name where it stopped; ``threads`` work side by side. Records that change meanwhile
+    are put in again before and after the switch. Returns how many documents the new index holds.
+    Raises Unavailable: run it again to go on.
     """
     started = _resume_point(archive, name)
     build = archive.index.build(name)
     total = archive.register.read(lambda unit: unit.records.count())
     done = started.done
-    for batch in _batches(archive, RecordSelection(None, after=started.after, limit=BATCH)):
-        build.add(batch.documents)
-        build.commit()
-        done += len(batch.documents)
-        _save(archive, name, _Resume(started.began_at, batch.last, done))
-        report(Progress(done, max(total, done)))
-    for changed in _batches(archive, _changed_since(started.began_at)):
-        build.add(changed.documents)
+    with ThreadPoolExecutor(threads) as pool:
+        adding = partial(_add_all, archive, pool, build.add)
+        for page in _pages(archive, RecordSelection(None, after=started.after, limit=BATCH * threads)):
+            done += adding(page)
+            build.commit()
+            _save(archive, name, _Resume(started.began_at, page[-1], done))
+            report(Progress(done, max(total, done)))
+        for page in _pages(archive, _changed_since(started.began_at)):
+            adding(page)
     build.commit()
     switching_at = archive.clock.now()
     build.switch()
@@ -99,21 +102,34 @@ def unfinished_rebuild(archive: Archive) -> str | None:
     return saved.split(" ")[0] if saved is not None else None
 
 
-def reindex_offices(archive: Archive, offices: frozenset[OfficeCode], report: Report) -> int:
-    """Put every kept record of the offices into the index in use again; return how many."""
-    done = 0
-    for batch in _batches(archive, RecordSelection(offices, limit=BATCH)):
-        archive.index.put(batch.documents)
-        done += len(batch.documents)
-        report(Progress(done, done))
-    return done
+def ask_to_index(archive: Archive, offices: frozenset[OfficeCode]) -> int:
+    """Ask the workers to put every record of the offices into the index in use again; return how many.
+
+    The workers do it, because on one machine the worker alone writes to the index.
+    """
+    asked = 0
+    selection = RecordSelection(offices, limit=BATCH)
+    while page := archive.register.write(partial(_ask_to_index, selection, archive.clock.now())):
+        asked += len(page)
+        selection = dataclasses.replace(selection, after=page[-1])
+    return asked
+
+
+def waiting_to_be_indexed(archive: Archive) -> int:
+    """Return how many records the workers have yet to put into the index."""
+    counts = archive.register.read(lambda unit: unit.jobs.counts())
+    return sum(count for (kind, _), count in counts.items() if kind is JobKind.INDEX)
 
 
 def describe(unit: RegisterUnit, records: Sequence[Record]) -> list[IndexDocument]:
     """Return what the index is told of each record that is kept, in the same order."""
     texts = unit.texts.get_many([record.id for record in records])
     names = {kind.code: kind.name for kind in unit.reference.result_types()}
-    return [_document(record, texts.get(record.id), names.get(record.metadata.result_type)) for record in records]
+    return [
+        _document(record, texts.get(record.id), names.get(record.metadata.result_type))
+        for record in records
+        if record.state in INDEXED_STATES
+    ]
 
 
 def _document(record: Record, words: DocumentText | None, type_name: str | None) -> IndexDocument:
@@ -160,25 +176,28 @@ def _save(archive: Archive, name: str, at: _Resume) -> None:
     archive.register.write(lambda unit: unit.progress.put(_PROGRESS, value))
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Documents of one page of records, and the last record of the page."""
-
-    last: RecordId
-    documents: list[IndexDocument]
-
-
-def _batches(archive: Archive, selection: RecordSelection) -> Iterator[_Batch]:
-    """Yield what the index is told of the selection, page by page, each page read on its own."""
-
-    while (batch := archive.register.read(partial(_page, selection))) is not None:
-        yield batch
-        selection = dataclasses.replace(selection, after=batch.last)
+def _pages(archive: Archive, selection: RecordSelection) -> Iterator[list[RecordId]]:
+    """Yield the ids of the selection page by page, each page read on its own."""
+    while page := archive.register.read(partial(_ids, selection)):
+        yield page
+        selection = dataclasses.replace(selection, after=page[-1])
 
 
-def _page(selection: RecordSelection, unit: RegisterUnit) -> _Batch | None:
-    records = unit.records.select(selection)
-    return _Batch(records[-1].id, describe(unit, records)) if records else None
+def _ids(selection: RecordSelection, unit: RegisterUnit) -> list[RecordId]:
+    return unit.records.ids(selection)
+
+
+def _described(record_ids: Sequence[RecordId], unit: RegisterUnit) -> list[IndexDocument]:
+    return describe(unit, list(unit.records.get_many(record_ids).values()))
+
+
+def _add_all(archive: Archive, pool: ThreadPoolExecutor, add: Add, record_ids: Sequence[RecordId]) -> int:
+    """Describe and add the records in batches side by side: one thread reads while another one writes."""
+
+    def put(batch: Sequence[RecordId]) -> int:
+        return add(archive.register.read(partial(_described, batch)))
+
+    return sum(pool.map(put, (record_ids[start : start + BATCH] for start in range(0, len(record_ids), BATCH))))
 
 
 def _changed_since(instant: dt.datetime) -> RecordSelection:
@@ -188,12 +207,12 @@ def _changed_since(instant: dt.datetime) -> RecordSelection:
 def _catch_up(archive: Archive, selection: RecordSelection) -> None:
     """Ask the workers to index again what changed around the switch: it may have gone into the old index only."""
     now = archive.clock.now()
-    while (last := archive.register.write(partial(_ask_to_index, selection, now))) is not None:
-        selection = dataclasses.replace(selection, after=last)
+    while page := archive.register.write(partial(_ask_to_index, selection, now)):
+        selection = dataclasses.replace(selection, after=page[-1])
 
 
-def _ask_to_index(selection: RecordSelection, now: dt.datetime, unit: RegisterUnit) -> RecordId | None:
-    records = unit.records.select(selection)
-    for record in records:
-        unit.jobs.add(JobKind.INDEX, record.id, now)
-    return records[-1].id if records else None
+def _ask_to_index(selection: RecordSelection, now: dt.datetime, unit: RegisterUnit) -> list[RecordId]:
+    record_ids = unit.records.ids(selection)
+    for record_id in record_ids:
+        unit.jobs.add(JobKind.INDEX, record_id, now)
+    return record_ids

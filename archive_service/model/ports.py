@@ -189,7 +189,10 @@ class IndexBuild(Protocol):
     """A new index being built beside the one in use; resumable by its name."""
 
     def add(self, documents: Iterable[IndexDocument]) -> int:
-        """Put documents into the new index (replacing those with the same record id); return how many."""
+        """Put documents into the new index (replacing those with the same record id); return how many.
+
+        Several threads may add at once.
+        """
         ...
 
     def commit(self) -> None:

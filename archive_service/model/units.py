@@ -153,6 +153,10 @@ class Records(Protocol):
         """Return one page of records in id order."""
         ...
 
+    def ids(self, selection: RecordSelection) -> list[RecordId]:
+        """Return the ids of one page of records in id order."""
+        ...
+
     def count(self, state: RecordState | None = None, search_state: SearchState | None = None) -> int:
         """Return how many records there are."""
         ...
@@ -173,8 +177,8 @@ class Records(Protocol):
         """Return the version that is decided and not yet current, if there is one."""
         ...
 
-    def complete_metadata(self, version: MetadataVersion, subject: SubjectId) -> None:
-        """Make a claimed version, now in the store, the current one."""
+    def complete_metadata(self, version: MetadataVersion, subject: SubjectId, now: dt.datetime) -> None:
+        """Make a claimed version, now in the store, the current one: the record changed at ``now``."""
         ...
 
     def metadata_versions(self, record_id: RecordId) -> list[MetadataVersion]:
@@ -186,7 +190,10 @@ class Records(Protocol):
         ...
 
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
-        """Return stored, quarantined and rejected records whose lock ends before the instant, soonest first."""
+        """Return stored and quarantined records whose lock ends before the instant, soonest first.
+
+        Records that were let go are left out: their ended locks would stand in front of all others for ever.
+        """
         ...
 
 
@@ -194,7 +201,7 @@ class Texts(Protocol):
     """The words of records: derived, erasable, made anew from the original at any time."""
 
     def put(self, record_id: RecordId, text: DocumentText, now: dt.datetime) -> None:
-        """Keep the words, replacing those of an earlier run."""
+        """Keep the words, replacing those of an earlier run: the record changed at ``now``."""
         ...
 
     def get(self, record_id: RecordId) -> DocumentText | None:
@@ -345,7 +352,10 @@ class Jobs(Protocol):
         ...
 
     def renew(self, jobs: Sequence[Job], lease_until: dt.datetime) -> None:
-        """Let this worker keep the work it is doing until the lease ends."""
+        """Let this worker keep the work it is doing until the lease ends.
+
+        This and every method by which work ends passes over work that another worker has taken since.
+        """
         ...
 
     def done(self, job: Job) -> None:
@@ -465,4 +475,3 @@ class RegisterUnit(Protocol):
     def progress(self) -> Progress:
         """Where long runs stand."""
         ...
-

@@ -189,16 +189,14 @@ class EmbeddedBuild:
         self._schema = of_schema
         self._index = tantivy.Index(of_schema, str(generations.path(generation)))
         self._writer: tantivy.IndexWriter | None = None
+        self._adding = threading.Lock()
 
     def add(self, documents: Iterable[IndexDocument]) -> int:
-        """Put documents into the new index, streamed; return how many. Durable after ``commit``."""
-        added = 0
-        with _translated():
-            writer = self._open_writer()
-            for document in documents:
-                _replace(writer, (index_fields(document),), self._schema)
-                added += 1
-        return added
+        """Put documents into the new index, from any thread; return how many. Durable after ``commit``."""
+        fields = [index_fields(document) for document in documents]
+        with _translated(), self._adding:
+            _replace(self._open_writer(), fields, self._schema)
+        return len(fields)
 
     def commit(self) -> None:
         """Make what was added durable."""

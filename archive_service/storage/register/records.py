@@ -118,18 +118,12 @@ class SqlRecords:
 
     def select(self, selection: RecordSelection) -> list[Record]:
         """Return one page of the selection in id order."""
-        query = select(t.records).order_by(_R.id).limit(selection.limit)
-        if selection.offices is not None:
-            query = query.where(_R.office.in_(sorted(selection.offices)))
-        if selection.state is not None:
-            query = query.where(_R.state == str(selection.state))
-        if selection.search_state is not None:
-            query = query.where(_R.search_state == str(selection.search_state))
-        if selection.changed_since is not None:
-            query = query.where(_R.changed_at >= selection.changed_since)
-        if selection.after is not None:
-            query = query.where(_R.id > selection.after)
-        return self._all(query)
+        return self._all(_selected(select(t.records), selection))
+
+    def ids(self, selection: RecordSelection) -> list[RecordId]:
+        """Return the ids of one page of the selection in id order."""
+        rows = self._connection.execute(_selected(select(_R.id), selection))
+        return [RecordId(row.id) for row in rows]
 
     def count(self, state: RecordState | None = None, search_state: SearchState | None = None) -> int:
         """Return how many records there are, of all or of the states named."""
@@ -159,7 +153,7 @@ class SqlRecords:
         ).one_or_none()
         return _version(row) if row is not None else None
 
-    def complete_metadata(self, version: MetadataVersion, subject: SubjectId) -> None:
+    def complete_metadata(self, version: MetadataVersion, subject: SubjectId, now: dt.datetime) -> None:
         """Name the version's object and let the record show the version."""
         self._connection.execute(
             update(t.metadata_versions)
@@ -173,7 +167,7 @@ class SqlRecords:
             | {
                 "metadata_version": version.version,
                 "subject_id": subject,
-                "changed_at": version.recorded_at,
+                "changed_at": now,
             },
         )
 
@@ -189,10 +183,10 @@ class SqlRecords:
         self._change(record_id, {"locked_until": original.locked_until})
 
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
-        """Return records whose lock ends before the instant, soonest first."""
+        """Return stored and quarantined records whose lock ends before the instant, soonest first."""
         return self._all(
             select(t.records)
-            .where(_R.locked_until < instant, _R.state != str(RecordState.DISPOSED))
+            .where(_R.locked_until < instant, _R.state.in_(_HOLDING))
             .order_by(_R.locked_until)
             .limit(limit)
         )
@@ -230,6 +224,22 @@ class SqlRecords:
             )
 
 
+def _selected(query: Select[Any], selection: RecordSelection) -> Select[Any]:
+    """Return the query limited to one page of the selection, in id order."""
+    query = query.order_by(_R.id).limit(selection.limit)
+    if selection.offices is not None:
+        query = query.where(_R.office.in_(sorted(selection.offices)))
+    if selection.state is not None:
+        query = query.where(_R.state == str(selection.state))
+    if selection.search_state is not None:
+        query = query.where(_R.search_state == str(selection.search_state))
+    if selection.changed_since is not None:
+        query = query.where(_R.changed_at >= selection.changed_since)
+    if selection.after is not None:
+        query = query.where(_R.id > selection.after)
+    return query
+
+
 class SqlTexts:
     """Implements ``Texts``: the words of a record as compressed JSON."""
 
@@ -237,11 +247,12 @@ class SqlTexts:
         self._connection = connection
 
     def put(self, record_id: RecordId, words: DocumentText, now: dt.datetime) -> None:
-        """Keep the words, replacing earlier ones."""
+        """Keep the words, replacing earlier ones; the record has changed, for the index holds its words."""
         pages = [[p.number, p.text, str(p.source), p.confidence] for p in words.pages]
         # Level 3: Vietnamese text shrinks to about 40 %, at a tenth of the time of the default level.
         packed = zlib.compress(json.dumps(pages, ensure_ascii=False).encode(), 3)
         upsert(self._connection, t.texts, {"record_id": record_id, "pages": packed, "read_at": now})
+        self._connection.execute(update(t.records).where(_R.id == record_id).values(changed_at=now))
 
     def get(self, record_id: RecordId) -> DocumentText | None:
         """Return the words of the record."""
