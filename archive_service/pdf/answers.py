@@ -7,10 +7,11 @@ checked for kind and range, and text is cut to a length. An answer that does not
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Inspection, NotInspected, PageFact, PdfFacts, SignatureFact
+from archive_service.model.record import DocumentText, PageText, TextSource
 from archive_service.pdf.frames import Message
 
 _MAX_NAME = 200
@@ -39,6 +40,10 @@ _NOT_READ = frozenset(
         FindingCode.INFLATES_TOO_FAR,
     )
 )
+
+
+class MissingModel(Exception):
+    """The process needed a language model that is not installed."""
 
 
 class BadAnswer(Exception):
@@ -103,6 +108,33 @@ def _finding(value: object, permitted: frozenset[FindingCode]) -> FindingCode:
     if not isinstance(value, str) or value not in permitted:
         raise BadAnswer
     return FindingCode(value)
+
+
+def text_from(messages: Sequence[Message]) -> DocumentText | None:
+    """Return the words that the messages tell, page by page; None when the file could not be read.
+
+    Raises MissingModel when words must be recognised and no model of the language is there, BadAnswer.
+    """
+    if not messages:
+        raise BadAnswer
+    *pages, last = messages
+    if last.get("kind") == "unreadable":
+        return None
+    if last.get("kind") == "missing-language":
+        raise MissingModel
+    if last.get("kind") != "end" or count(last.get("pages")) != len(pages):
+        raise BadAnswer
+    return DocumentText(tuple(_page_text(page, number) for number, page in enumerate(pages, 1)))
+
+
+def _page_text(message: Message, number_wanted: int) -> PageText:
+    text, source, confidence = message.get("text"), message.get("source"), message.get("confidence")
+    if message.get("kind") != "page" or message.get("number") != number_wanted:
+        raise BadAnswer
+    if not isinstance(text, str) or not isinstance(source, str) or source not in set(TextSource):
+        raise BadAnswer
+    sure = None if confidence is None else min(100.0, number(confidence))
+    return PageText(number_wanted, text, TextSource(source), sure)
 
 
 def items(value: object) -> Iterable[object]:

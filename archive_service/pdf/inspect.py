@@ -7,23 +7,20 @@ What the facts mean is decided elsewhere. Structure: ISO 32000-2.
 from __future__ import annotations
 
 import logging
-import mmap
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from ctypes import c_char
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pikepdf
-import pypdfium2
 
 from archive_service.model.findings import FindingCode
 from archive_service.pdf.active import active_content, dictionaries_in, stream_active_content
+from archive_service.pdf.drawing import MAPPED_BYTES, drawable
 from archive_service.pdf.envelope import Envelope, read_envelope
 from archive_service.pdf.inflate import BadStream, InflatesTooFar, UnknownFilter, unpacked_bytes
-from archive_service.pdf.pages import page_size, text_and_resolution
+from archive_service.pdf.pages import Drawn, drawn_on, loaded_page, page_size
 from archive_service.pdf.sandbox_server import Emit
 from archive_service.pdf.signature_facts import Signed, signature_of
 from archive_service.pdf.window import Window
@@ -31,8 +28,6 @@ from archive_service.pdf.window import Window
 FACTS = "facts"
 NOT_INSPECTED = "not-inspected"
 
-# A file up to this size is mapped into memory, a larger one read in pieces: the address space is limited.
-_MAPPED_BYTES = 128 * 1024 * 1024
 # The parser unpacks its own tables (object and reference streams); a real one has some megabytes.
 _TABLE_BYTES = 128 * 1024 * 1024
 # Each earlier revision is opened again; real files have a handful.
@@ -127,7 +122,7 @@ def _facts(document: int, max_pages: int, max_decoded_bytes: int) -> dict[str, o
 def open_whole(document: int, envelope: Envelope) -> pikepdf.Pdf:
     """Open the file with repairs. Raises NotReadable that tells encrypted, cut off and damaged apart."""
     source: Any = os.fdopen(os.dup(document), "rb")
-    if envelope.size_bytes > _MAPPED_BYTES:
+    if envelope.size_bytes > MAPPED_BYTES:
         source = Window(document, envelope.size_bytes)
     limit_hits = _LimitHits()
     logger = logging.getLogger("pikepdf")
@@ -237,36 +232,19 @@ def _page_facts(document: int, pages: list[pikepdf.Page]) -> tuple[list[dict[str
     with drawable(document) as drawing:
         for number, page in enumerate(pages):
             width = height = 0.0
-            has_text, lowest_dpi = False, None
+            seen = Drawn(has_text=False, lowest_dpi=None, image_share=0.0, anything=False)
             try:
                 width, height = page_size(page)
                 unit = float(page.obj.get("/UserUnit", 1))
                 if drawing is None:
                     raise ValueError("the second library cannot open the file")
-                has_text, lowest_dpi = text_and_resolution(drawing, number, unit)
+                with loaded_page(drawing, number) as opened:
+                    seen = drawn_on(opened, unit)
             except _BROKEN_PART:
                 unreadable += 1
-            facts.append({"width": width, "height": height, "text": has_text, "dpi": lowest_dpi})
+            dpi = None if seen.lowest_dpi is None else round(seen.lowest_dpi)
+            facts.append({"width": width, "height": height, "text": seen.has_text, "dpi": dpi})
     return facts, unreadable
-
-
-@contextmanager
-def drawable(document: int) -> Iterator[pypdfium2.PdfDocument | None]:
-    """Open the file with the library that draws; None when it cannot."""
-    size = os.fstat(document).st_size
-    source: Any = os.fdopen(os.dup(document), "rb")
-    if size <= _MAPPED_BYTES:
-        # A private mapping: the library wants memory that it could write to, and nothing is ever written.
-        source = (c_char * size).from_buffer(mmap.mmap(document, size, access=mmap.ACCESS_COPY))
-    try:
-        opened = pypdfium2.PdfDocument(source)
-    except (pypdfium2.PdfiumError, OSError):
-        yield None
-        return
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 def _version(pdf: pikepdf.Pdf) -> str:

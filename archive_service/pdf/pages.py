@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pikepdf
@@ -46,25 +48,50 @@ def _corners(box: Any) -> tuple[float, float, float, float]:
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
-def text_and_resolution(document: pypdfium2.PdfDocument, number: int, unit: float) -> tuple[bool, int | None]:
-    """Return whether the page (from 0) has text objects, and its images' lowest resolution in dots an inch.
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What is drawn on a page: whether text, and its images that are no decoration.
 
-    ``unit`` is the page's UserUnit. Raises ValueError when the page cannot be parsed.
+    ``lowest_dpi`` is the lowest resolution of those images; ``image_share`` is the part of the page's area that
+    they cover, from 0 to 1, overlaps counted twice; ``anything`` is False for a page without any object.
     """
+
+    has_text: bool
+    lowest_dpi: float | None
+    image_share: float
+    anything: bool
+
+
+@contextmanager
+def loaded_page(document: pypdfium2.PdfDocument, number: int) -> Iterator[Any]:
+    """Open the page (from 0) of a document, as the library's own handle. Raises ValueError when it cannot."""
     page = pdfium.FPDF_LoadPage(document, number)
     if not page:
         raise ValueError("a page that cannot be parsed")
     try:
-        has_text, lowest = False, math.inf
-        for drawn, matrix in _objects(page):
-            kind = pdfium.FPDFPageObj_GetType(drawn)
-            if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-                has_text = True
-            elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-                lowest = min(lowest, _resolution(drawn, matrix, unit))
-        return has_text, None if math.isinf(lowest) else max(1, min(round(lowest), 100_000))
+        yield page
     finally:
         pdfium.FPDF_ClosePage(page)
+
+
+def drawn_on(page: Any, unit: float) -> Drawn:
+    """Return what is drawn on the opened page; ``unit`` is its UserUnit."""
+    has_text, anything, lowest, covered = False, False, math.inf, 0.0
+    for drawn, matrix in _objects(page):
+        anything = True
+        kind = pdfium.FPDFPageObj_GetType(drawn)
+        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+            has_text = True
+        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+            dpi, area = _resolution_and_area(drawn, matrix, unit)
+            lowest, covered = min(lowest, dpi), covered + area
+    whole = pdfium.FPDF_GetPageWidthF(page) * pdfium.FPDF_GetPageHeightF(page)
+    return Drawn(
+        has_text,
+        None if math.isinf(lowest) else max(1.0, min(lowest, 100_000.0)),
+        min(1.0, covered / whole) if whole > 0 else 0.0,
+        anything,
+    )
 
 
 def _objects(page: Any) -> Iterator[tuple[Any, Matrix]]:
@@ -103,13 +130,14 @@ def _times(inner: Matrix, outer: Matrix) -> Matrix:
     return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
-def _resolution(image: Any, matrix: Matrix, unit: float) -> float:
-    """Return the lower of the image's two resolutions, infinite for one that is too small to matter."""
+def _resolution_and_area(image: Any, matrix: Matrix, unit: float) -> tuple[float, float]:
+    """Return the lower of the image's two resolutions, and its area; infinite and nothing for a decoration."""
     across, down = ctypes.c_uint(), ctypes.c_uint()
     if not pdfium.FPDFImageObj_GetImagePixelSize(image, across, down):
-        return math.inf
+        return math.inf, 0.0
     a, b, c, d = _times(_matrix(image), matrix)
-    width, height = math.hypot(a, b) * unit, math.hypot(c, d) * unit
-    if not (width >= _DECORATION_POINTS and height >= _DECORATION_POINTS):
-        return math.inf
-    return min(across.value / width, down.value / height) * 72.0
+    width, height = math.hypot(a, b), math.hypot(c, d)
+    if not (width * unit >= _DECORATION_POINTS and height * unit >= _DECORATION_POINTS):
+        return math.inf, 0.0
+    dpi = min(across.value / width, down.value / height) * 72.0 / unit
+    return dpi, abs(a * d - b * c)

@@ -7,14 +7,18 @@ process that dies, or hits a limit, is an answer like any other.
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from archive_service.errors import Message, Misconfigured
 from archive_service.model.findings import FindingCode
-from archive_service.model.inspection import Inspection, NotInspected
-from archive_service.pdf.answers import BadAnswer, inspection_from
+from archive_service.model.inspection import Inspection, NoText, NotInspected, PdfFacts, TextOutcome
+from archive_service.model.record import DocumentText, TextSource
+from archive_service.pdf.answers import BadAnswer, MissingModel, inspection_from, text_from
 from archive_service.pdf.confinement import ProcessLimits
 from archive_service.pdf.sandbox import Ending, Job, Run, Sandbox, SandboxSetup, unavailable_reader
+from archive_service.pdf.trial import trial_pdf
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,49 @@ class SandboxedPdfReader:
             return NotInspected(FindingCode.CHECK_FAILED, {"reason": "bad-answer"})
         return NotInspected(FindingCode.CHECK_FAILED, {"reason": str(run.ending)})
 
+    def read_text(self, path: Path) -> DocumentText | NoText:
+        """Return the words of every page: the text layer where it is good, recognised ones where not.
+
+        Running out of CPU time or memory would happen again, running out of wall time need not.
+        Raises Misconfigured when words must be recognised and the language is not installed, and as ``inspect``.
+        """
+        limits = self._limits
+        options = {"max_pages": limits.max_pages, "ocr_dpi": limits.ocr_dpi}
+        allowed = ProcessLimits(limits.memory_bytes, limits.text_cpu_seconds, limits.text_wall_seconds)
+        run = self._run(path, Job("text", options, allowed))
+        if run.ending is Ending.OUT_OF_TIME:
+            return NoText(TextOutcome.TIMED_OUT, retryable=True)
+        if run.ending in (Ending.OUT_OF_CPU, Ending.OUT_OF_MEMORY):
+            return NoText(TextOutcome.TIMED_OUT, retryable=False)
+        if run.ending is not Ending.COMPLETE:
+            return NoText(TextOutcome.CRASHED, retryable=True)
+        try:
+            text = text_from(run.messages)
+        except BadAnswer:
+            return NoText(TextOutcome.CRASHED, retryable=True)
+        except MissingModel as missing:
+            raise _language_missing(limits.ocr_languages) from missing
+        return text or NoText(TextOutcome.UNREADABLE, retryable=False)
+
+    def check_ready(self) -> None:
+        """Return when a small PDF is inspected and its words, which are an image, are recognised.
+
+        Raises Misconfigured when processes cannot be confined or a language is missing, Unavailable otherwise.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "trial.pdf"
+            path.write_bytes(trial_pdf())
+            seen = self.inspect(path)
+            words = self.read_text(path)
+        if not isinstance(seen, PdfFacts) or not isinstance(words, DocumentText):
+            raise unavailable_reader()
+        if words.pages[0].source is not TextSource.OCR:
+            raise unavailable_reader()
+
+    def server_pid(self) -> int | None:
+        """Return the process id of the sandbox's server while one is there."""
+        return self._sandbox.server_pid()
+
     def close(self) -> None:
         """End the sandbox's server. Idempotent."""
         self._sandbox.close()
@@ -78,3 +125,13 @@ class SandboxedPdfReader:
             return self._sandbox.run(document, job)
         finally:
             os.close(document)
+
+
+def _language_missing(languages: str) -> Misconfigured:
+    return Misconfigured(
+        Message(
+            f"Tesseract has no language data for {languages}. Install it, or change ARCHIVE_OCR_LANGUAGES.",
+            f"Tesseract chưa có dữ liệu ngôn ngữ {languages}. Hãy cài đặt, hoặc sửa ARCHIVE_OCR_LANGUAGES.",
+        ),
+        code="ocr-language-missing",
+    )

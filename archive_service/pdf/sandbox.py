@@ -73,7 +73,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSetup:
-    """What a server loads (module of tasks, options of its ``preload``) and how its children are confined."""
+    """What a server loads (module of tasks, options of its ``load``) and how its children are confined."""
 
     tasks: str = "archive_service.pdf.tasks"
     preload: Mapping[str, object] = field(default_factory=dict)

@@ -18,7 +18,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from archive_service.pdf.confinement import (
     Confinement,
@@ -40,16 +40,14 @@ _PARENT_CHECK_SECONDS = 5.0
 _REQUEST_BYTES = 65536
 
 Emit = Callable[[Mapping[str, object]], None]
-Task = Callable[[int, Mapping[str, object], Emit], None]
+Task = Callable[[int, Mapping[str, Any], Emit], None]
 
 
 class TaskModule(Protocol):
-    """A module of tasks: what to load before the first fork, and what can be asked for."""
+    """A module of tasks."""
 
-    TASKS: Mapping[str, Task]
-
-    def preload(self, options: Mapping[str, object]) -> None:
-        """Load libraries and data that every child inherits."""
+    def load(self, options: Mapping[str, Any]) -> Mapping[str, Task]:
+        """Load libraries and data that every child inherits; return what can be asked for, by name."""
         ...
 
 
@@ -200,12 +198,12 @@ def main() -> None:
     setup = json.loads(sys.argv[1])
     parent = socket.socket(fileno=os.dup(0))
     module: TaskModule = importlib.import_module(setup["tasks"])
-    module.preload(setup["preload"])
+    tasks = module.load(setup["preload"])
     ways = tuple(Confinement(way) for way in setup["ways"])
     gc.collect()
     # What is there now is never garbage: left alone, its pages stay shared with the children.
     gc.freeze()
-    _Server(parent, _Setup(module.TASKS, build_filter(), ways)).run()
+    _Server(parent, _Setup(tasks, build_filter(), ways)).run()
 
 
 if __name__ == "__main__":

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import struct
 import zlib
 from collections.abc import Callable
 
 import pikepdf
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.x509.oid import NameOID
 from pikepdf import Array, Dictionary, Name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import signers
 
 PAGE = (595.0, 842.0)
 
@@ -123,8 +131,7 @@ def page_tree_loop() -> bytes:
 def page_tree_bomb(levels: int = 12) -> bytes:
     """Each node has the next one ten times: as many pages as ten to the power of the levels."""
     nodes = [
-        b"<< /Type /Pages /Count 1000000 /Kids [%s] >>" % (b"%d 0 R " % (number + 3) * 10)
-        for number in range(levels)
+        b"<< /Type /Pages /Count 1000000 /Kids [%s] >>" % (b"%d 0 R " % (number + 3) * 10) for number in range(levels)
     ]
     leaf = b"<< /Type /Page /MediaBox [0 0 595 842] >>"
     return classic([CATALOGUE % b"", *nodes, leaf])
@@ -183,6 +190,28 @@ def add_image(pdf: pikepdf.Pdf, page_number: int, jpeg: bytes, width: int, heigh
     box = [float(number) for number in page.mediabox]
     drawing = f"q {box[2]} 0 0 {box[3]} 0 0 cm {name} Do Q ".encode()
     page.contents_add(drawing, prepend=True)
+
+
+def signed(content: bytes) -> bytes:
+    """The file with an incremental update that signs it, by a key made for the purpose."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test key")])
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + dt.timedelta(days=3650))
+        .add_extension(x509.KeyUsage(*(True, True, *[False] * 7)), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    packed = pkcs12.serialize_key_and_certificates(b"test", key, certificate, None, BestAvailableEncryption(b"test"))
+    signer = signers.SimpleSigner.load_pkcs12_data(packed, [], b"test")
+    out = io.BytesIO()
+    signers.sign_pdf(
+        IncrementalPdfFileWriter(io.BytesIO(content)),
+        signers.PdfSignatureMetadata(field_name="Signature1"),
+        signer=signer,
+        output=out,
+    )
+    return out.getvalue()
 
 
 def nested_array(levels: int) -> Array:

@@ -14,10 +14,6 @@ from typing import Any
 from archive_service.pdf.sandbox_server import Emit, Task
 
 
-def preload(options: Mapping[str, object]) -> None:
-    """Nothing is needed."""
-
-
 def _told(attempt: Callable[[], object], emit: Emit) -> None:
     try:
         attempt()
@@ -33,9 +29,7 @@ def _socket(document: int, options: Mapping[str, Any], emit: Emit) -> None:
     def connect() -> None:
         with socket.socket(kinds[options["family"]], socket.SOCK_STREAM) as trial:
             trial.settimeout(2)
-            trial.connect(
-                options["address"] if isinstance(options["address"], str) else tuple(options["address"])
-            )
+            trial.connect(options["address"] if isinstance(options["address"], str) else tuple(options["address"]))
 
     _told(connect, emit)
 
@@ -141,7 +135,7 @@ def _read_back(document: int, options: Mapping[str, Any], emit: Emit) -> None:
     emit({"text": os.pread(document, 1000, 0).decode()})
 
 
-TASKS: Mapping[str, Task] = {
+_TASKS: Mapping[str, Task] = {
     "socket": _socket,
     "socket-pair": _socket_pair,
     "execute": _execute,
@@ -163,3 +157,7 @@ TASKS: Mapping[str, Task] = {
     "garbage": _garbage,
     "read-back": _read_back,
 }
+
+
+def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
+    return _TASKS

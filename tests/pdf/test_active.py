@@ -74,12 +74,8 @@ ACTIVE: list[tuple[str, dict[str, Any], Code]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parts", "expected"), [case[1:] for case in ACTIVE], ids=[case[0] for case in ACTIVE]
-)
-def test_active_content_is_found_wherever_it_hides(
-    inspected: Inspect, parts: dict[str, Any], expected: Code
-) -> None:
+@pytest.mark.parametrize(("parts", "expected"), [case[1:] for case in ACTIVE], ids=[case[0] for case in ACTIVE])
+def test_active_content_is_found_wherever_it_hides(inspected: Inspect, parts: dict[str, Any], expected: Code) -> None:
     assert facts(inspected(make.one_page(**parts))).active_content == (expected,)
 
 

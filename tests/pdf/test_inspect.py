@@ -245,9 +245,7 @@ def test_signatures_are_named_with_their_kind_and_what_they_cover(
     assert not partial.covers_whole_file
 
 
-def test_every_file_of_the_corpora_ends_in_a_typed_answer(
-    reader: SandboxedPdfReader, shared_data: Path
-) -> None:
+def test_every_file_of_the_corpora_ends_in_a_typed_answer(reader: SandboxedPdfReader, shared_data: Path) -> None:
     files = sorted(path for path in (shared_data / "pdf").rglob("*") if path.is_file())
     with ThreadPoolExecutor(4) as threads:
         answers = dict(zip(files, threads.map(reader.inspect, files), strict=True))

@@ -53,9 +53,7 @@ def listener() -> Iterator[socket.socket]:
 def test_a_process_reads_the_descriptor_it_was_given(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("nội dung")
     with (tmp_path / "a").open("rb") as document:
-        assert sandbox.run(document.fileno(), Job("read-back", {}, LIMITS)).messages == (
-            {"text": "nội dung"},
-        )
+        assert sandbox.run(document.fileno(), Job("read-back", {}, LIMITS)).messages == ({"text": "nội dung"},)
 
 
 def test_a_process_cannot_reach_the_network(sandbox: Sandbox, listener: socket.socket) -> None:
@@ -71,9 +69,7 @@ def test_a_process_cannot_reach_the_network(sandbox: Sandbox, listener: socket.s
         assert answer.messages == ({"refused": errno.EPERM},), family
 
 
-@pytest.mark.parametrize(
-    "task", ["execute", "fork", "kill-parent", "trace-parent", "lift-limits", "socket-pair"]
-)
+@pytest.mark.parametrize("task", ["execute", "fork", "kill-parent", "trace-parent", "lift-limits", "socket-pair"])
 def test_a_process_cannot_reach_beyond_itself(sandbox: Sandbox, task: str) -> None:
     answer = run(sandbox, task)
     assert answer.messages == ({"refused": errno.EPERM},)
