@@ -11,7 +11,7 @@ from archive_service.model.events import LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
-from archive_service.model.subject import DatedIdentifier, SubjectMerge
+from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 
 BASE = "/api/v1"
 
@@ -143,17 +143,23 @@ def _hit(hit: FoundRecord) -> dict[str, Any]:
 
 def subject_page_json(page: SubjectPage) -> dict[str, Any]:
     """Return a subject with every result of it."""
-    subject = page.subject
     return {
-        "subject": {
-            "id": subject.id,
-            "kind": str(subject.kind),
-            "name": subject.name,
-            "birth_date": subject.birth_date.isoformat() if subject.birth_date else None,
-            "identifiers": [_identifier(identifier) for identifier in page.identifiers],
-            "merges": [merge_json(merge) for merge in page.merges],
-        },
+        "subject": subject_json(page.subject, page.identifiers, page.merges),
         "records": [shown_record_json(shown) for shown in page.records],
+    }
+
+
+def subject_json(
+    subject: Subject, identifiers: tuple[DatedIdentifier, ...], merges: tuple[SubjectMerge, ...]
+) -> dict[str, Any]:
+    """Return a subject with its numbers and merges."""
+    return {
+        "id": subject.id,
+        "kind": str(subject.kind),
+        "name": subject.name,
+        "birth_date": subject.birth_date.isoformat() if subject.birth_date else None,
+        "identifiers": [_identifier(identifier) for identifier in identifiers],
+        "merges": [merge_json(merge) for merge in merges],
     }
 
 

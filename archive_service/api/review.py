@@ -57,6 +57,13 @@ def review_blueprint(archive: Archive) -> Blueprint:
             done = review.reject(archive, caller(), parse_record_id(record_id), said["reason"])
             return present.record_json(done.record, done.findings)
 
+    @blueprint.route("/records/<record_id>/rereading")
+    class Rereading(MethodView):
+        @blueprint.response(202, RecordSchema)
+        def post(self, record_id: str) -> dict[str, Any]:
+            """Ask for the words to be read again, after a failure or with better recognition."""
+            return present.record_json(review.read_again(archive, caller(), parse_record_id(record_id)))
+
     @blueprint.route("/findings")
     class Findings(MethodView):
         @blueprint.arguments(NumberedListQuery, location="query")

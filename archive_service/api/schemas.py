@@ -436,6 +436,16 @@ class MergeRequest(StrictSchema):
     reason = Line(required=True, longest=2000)
 
 
+class IdentificationRequest(StrictSchema):
+    """Another number of a subject, and the days on which it is valid."""
+
+    known = fields.Nested(IdentifierSchema, required=True)
+    added = fields.Nested(IdentifierSchema, required=True)
+    valid_from = fields.Date(allow_none=True, load_default=None)
+    valid_to = fields.Date(allow_none=True, load_default=None)
+    reason = Line(required=True, longest=2000)
+
+
 class DigestRequest(StrictSchema):
     """A digest to look for."""
 

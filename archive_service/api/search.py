@@ -10,21 +10,24 @@ from archive_service.api import present
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
 from archive_service.api.schemas import (
+    IdentificationRequest,
     MergeRequest,
     MergeSchema,
     ReasonRequest,
     SearchAnswerSchema,
     SearchArguments,
     SubjectPageSchema,
+    SubjectSchema,
 )
 from archive_service.errors import FieldProblem, InvalidInput, Message
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.read import show_subject
-from archive_service.lifecycle.subjects import merge_subjects, unmerge_subjects
+from archive_service.lifecycle.subjects import identify_subject, merge_subjects, unmerge_subjects
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import Identifier, OfficeCode, ResultTypeCode, parse_identifier
 from archive_service.model.query import Facet, Sort
 from archive_service.model.record import RecordState, Trust
+from archive_service.model.subject import DatedIdentifier
 
 
 def search_blueprint(archive: Archive) -> Blueprint:
@@ -48,6 +51,17 @@ def search_blueprint(archive: Archive) -> Blueprint:
             """Show every result of a subject over all its identifiers, in time order."""
             page = show_subject(archive, caller(), parse_identifier(scheme, number))
             return present.subject_page_json(page)
+
+    @blueprint.route("/subjects/identifiers")
+    class SubjectIdentifiers(MethodView):
+        @blueprint.arguments(IdentificationRequest)
+        @blueprint.response(200, SubjectSchema)
+        @blueprint.alt_response(409, schema="Problem", description="The number is another subject's.")
+        def post(self, asked: dict[str, Any]) -> dict[str, Any]:
+            """Give a subject another number, or other days of validity for one it has."""
+            added = DatedIdentifier(asked["added"], asked["valid_from"], asked["valid_to"])
+            subject = identify_subject(archive, caller(), asked["known"], added, asked["reason"])
+            return present.subject_json(subject, subject.identifiers, ())
 
     @blueprint.route("/subjects/merges")
     class Merges(MethodView):

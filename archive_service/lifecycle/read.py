@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from archive_service.errors import Conflict, Message, NotFound
-from archive_service.lifecycle.visible import may_see, require_visible
+from archive_service.errors import Message, NotFound
+from archive_service.lifecycle.visible import may_see, require_served, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json, LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.identifiers import Identifier, RecordId
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.record import DocumentText, MetadataVersion, Record, RecordState
+from archive_service.model.record import DocumentText, MetadataVersion, Record
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units import RegisterUnit
 
@@ -171,16 +171,7 @@ def _around(unit: RegisterUnit, caller: Caller, record: Record) -> ShownRecord:
 
 def _served(unit: RegisterUnit, caller: Caller, record_id: RecordId) -> Record:
     record = require_visible(unit, caller, record_id)
-    if record.state is not RecordState.STORED:
-        raise Conflict(
-            Message(
-                f"The record is {record.state} and is not served.",
-                f"Tài liệu đang ở trạng thái «{record.state}» nên chưa được cung cấp.",
-            ),
-            code="not-served",
-            record_id=record_id,
-            state=str(record.state),
-        )
+    require_served(record)
     return record
 
 

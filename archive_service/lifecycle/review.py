@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotFound
-from archive_service.lifecycle.visible import may_see, require_visible
+from archive_service.lifecycle.visible import may_see, require_served, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.record import Record, RecordState, require_transition
+from archive_service.model.record import Record, RecordState, SearchState, require_transition
 from archive_service.model.units import RecordSelection, RegisterUnit
 
 
@@ -53,6 +53,25 @@ def reject(archive: Archive, caller: Caller, record_id: RecordId, reason: str) -
     Raises as ``release``.
     """
     return _decide(archive, caller, record_id, reason, RecordState.REJECTED)
+
+
+def read_again(archive: Archive, caller: Caller, record_id: RecordId) -> Record:
+    """Ask for a stored record's words to be read again, after a failure or with better recognition.
+
+    Raises NotAllowed, NotFound, Conflict ``not-served``.
+    """
+    require(caller, Action.CORRECT)
+
+    def ask(unit: RegisterUnit) -> Record:
+        record = require_visible(unit, caller, record_id, lock=True)
+        require_served(record)
+        now = archive.clock.now()
+        unit.jobs.add(JobKind.ENRICH, record_id, now)
+        unit.records.set_search_state(record_id, SearchState.WAITING, None, now)
+        unit.log.append(Event(EventType.READING_ASKED, caller.id, now, record_id))
+        return unit.records.get_many([record_id])[record_id]
+
+    return archive.register.write(ask)
 
 
 def list_findings(archive: Archive, caller: Caller, after: int, limit: int) -> tuple[RecordedFinding, ...]:

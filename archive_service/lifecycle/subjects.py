@@ -1,14 +1,49 @@
-"""Merging two subjects that are one person, and undoing it: both stay in the history."""
+"""Knowing a subject by its numbers over time; merging two that are one, and undoing it: all stays in the history."""
 
 from __future__ import annotations
 
-from archive_service.errors import Conflict, Message, NotFound
+from archive_service.errors import Conflict, InvalidInput, Message, NotFound
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import Identifier
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.subject import Subject, SubjectMerge
+from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units import RegisterUnit
+
+
+def identify_subject(
+    archive: Archive, caller: Caller, known: Identifier, added: DatedIdentifier, reason: str
+) -> Subject:
+    """Give the subject of ``known`` another number, or other days of validity for one it has.
+
+    Raises NotAllowed; NotFound for a number that nobody has, or whose subject has no record in the caller's offices;
+    Conflict when the added number is another subject's (merge them, if they are one); InvalidInput when it would end
+    before it begins.
+    """
+    require(caller, Action.MERGE_SUBJECTS)
+    if added.valid_from and added.valid_to and added.valid_to < added.valid_from:
+        raise InvalidInput(Message("It would end before it begins.", "Ngày hết hiệu lực trước ngày có hiệu lực."))
+
+    def identify(unit: RegisterUnit) -> Subject:
+        subject = _own(unit, caller, known)
+        holder = unit.subjects.by_identifier(added.identifier)
+        if holder is not None and holder.id != subject.id:
+            raise Conflict(
+                Message(
+                    "This number belongs to another subject. If both are one person or employer, merge them.",
+                    "Mã số này thuộc chủ thể khác. Nếu là cùng một chủ thể, hãy hợp nhất.",
+                ),
+                code="identifier-of-another-subject",
+            )
+        # A merged subject keeps its own numbers, so that undoing the merge gives them back.
+        family = unit.subjects.family(subject.id)
+        has_it = [m for m in family if any(i.identifier == added.identifier for i in m.identifiers)]
+        unit.subjects.add_identifier((has_it or [subject])[0].id, added)
+        values = {"subject": subject.id, "scheme": str(added.identifier.scheme), "reason": reason}
+        unit.log.append(Event(EventType.SUBJECT_IDENTIFIED, caller.id, archive.clock.now(), None, values))
+        return unit.subjects.standing(subject.id)
+
+    return archive.register.write(identify)
 
 
 def merge_subjects(archive: Archive, caller: Caller, kept: Identifier, merged: Identifier, reason: str) -> SubjectMerge:

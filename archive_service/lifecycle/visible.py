@@ -5,10 +5,10 @@ Not a step itself; the steps that read call it, so that the rule stands once.
 
 from __future__ import annotations
 
-from archive_service.errors import Message, NotFound
+from archive_service.errors import Conflict, Message, NotFound
 from archive_service.model.identifiers import RecordId
 from archive_service.model.permissions import Caller
-from archive_service.model.record import Record
+from archive_service.model.record import Record, RecordState
 from archive_service.model.units import RegisterUnit
 
 
@@ -28,3 +28,17 @@ def require_visible(unit: RegisterUnit, caller: Caller, record_id: RecordId, *, 
             )
         )
     return record
+
+
+def require_served(record: Record) -> None:
+    """Raise Conflict ``not-served`` unless the record is stored: what is in quarantine is shown to nobody."""
+    if record.state is not RecordState.STORED:
+        raise Conflict(
+            Message(
+                f"The record is {record.state} and is not served.",
+                f"Tài liệu đang ở trạng thái «{record.state}» nên chưa được cung cấp.",
+            ),
+            code="not-served",
+            record_id=record.id,
+            state=str(record.state),
+        )

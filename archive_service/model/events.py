@@ -30,6 +30,8 @@ class EventType(StrEnum):
     SEARCHED = "searched"
     SUBJECT_READ = "subject-read"
     VERIFIED = "verified"
+    READING_ASKED = "reading-asked"
+    SUBJECT_IDENTIFIED = "subject-identified"
     SUBJECTS_MERGED = "subjects-merged"
     SUBJECTS_UNMERGED = "subjects-unmerged"
     REFERENCE_LOADED = "reference-loaded"
