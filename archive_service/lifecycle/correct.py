@@ -107,8 +107,8 @@ def _complete(archive: Archive, unit: RegisterUnit, version: MetadataVersion, sh
     if record.metadata_version >= version.version:
         return record
     subject = subject_for(archive, unit, version.metadata.subject, known_subjects(unit, version.metadata.subject))
-    unit.records.complete_metadata(version, subject)
     now = archive.clock.now()
+    unit.records.complete_metadata(version, subject, now)
     unit.jobs.add(JobKind.INDEX, record.id, now)
     changed = changed_fields(record.metadata, version.metadata)
     unit.log.append(

@@ -8,30 +8,26 @@ import datetime as dt
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.objects import record_prefix
-from archive_service.model.record import Record, RecordState
+from archive_service.model.record import Record
 from archive_service.model.units import RegisterUnit
 from retention.locks import longer_lock, quarantine_lock_until
 
 # Who renewals are done by, in the log.
 _ACTOR = "worker"
 
-# A rejected record is let go: its lock ends and is not renewed.
-_RENEWED = frozenset({RecordState.STORED, RecordState.QUARANTINED})
-
 
 def renew_locks(archive: Archive, limit: int) -> int:
     """Lengthen the locks that have less than half of their time left, soonest first; return how many records.
 
-    Idempotent; may run on several hosts at once. Raises Unavailable: what was lengthened stays so.
+    A rejected record is let go: its lock ends and is not renewed. Idempotent; may run on several hosts at once. Raises Unavailable: what was lengthened stays so.
     """
     now = archive.clock.now()
     days = archive.rules.quarantine_lock_days
     soon = now + dt.timedelta(days=days) / 2
     due = archive.register.read(lambda unit: unit.records.locks_ending_before(soon, limit))
-    renewed = [record for record in due if record.state in _RENEWED]
-    for record in renewed:
+    for record in due:
         _renew(archive, record, quarantine_lock_until(now, days))
-    return len(renewed)
+    return len(due)
 
 
 def _renew(archive: Archive, record: Record, wanted: dt.datetime) -> None:

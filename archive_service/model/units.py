@@ -86,7 +86,7 @@ class Reservations(Protocol):
     """Deposits in progress, and the keys of finished ones."""
 
     def find(self, caller: str, key: str) -> Reservation | None:
-        """Return the claim of that caller's key."""
+        """Return the claim of that caller's key, and keep others from changing it: asked for within ``write`` only."""
         ...
 
     def claim(self, reservation: Reservation) -> None:

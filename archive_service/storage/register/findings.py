@@ -23,7 +23,8 @@ class SqlFindings:
         self._connection = connection
 
     def add(self, record_id: RecordId, findings: Sequence[Finding], policy: FindingPolicy, now: dt.datetime) -> None:
-        """Record findings; one that is still open with the same code is not doubled."""
+        """Record findings; one that is still open with the same code is not doubled. The record's row is locked."""
+        self._connection.execute(select(t.records.c.id).where(t.records.c.id == record_id).with_for_update())
         open_codes = {f.finding.code for f in self.of_record(record_id) if f.resolved_at is None}
         for finding in findings:
             if finding.code in open_codes:

@@ -38,27 +38,29 @@ class GroupCommit:
 
     def run(self, work: Callable[[RegisterUnit], T]) -> T:
         """Run the work and return its result after the commit it shared; its error if it failed."""
-        self._start()
         answer: Future[T] = Future()
-        self._waiting.put((work, answer))
+        with self._starting:
+            # Under the same lock as closing: what is put after the end would wait for ever.
+            self._start()
+            self._waiting.put((work, answer))
         return answer.result()
 
     def close(self) -> None:
         """Let what waits end, then end the thread."""
         with self._starting:
+            if not self._closed:
+                self._waiting.put(None)
             self._closed = True
             thread = self._thread
         if thread is not None:
-            self._waiting.put(None)
             thread.join()
 
     def _start(self) -> None:
-        with self._starting:
-            if self._closed:
-                raise unavailable("register")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="register-writer", daemon=True)
-                self._thread.start()
+        if self._closed:
+            raise unavailable("register")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="register-writer", daemon=True)
+            self._thread.start()
 
     def _serve(self) -> None:
         while (first := self._waiting.get()) is not None:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, false, func, insert, or_, select, update
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind, JobState
@@ -74,30 +74,26 @@ class SqlJobs:
         """Lengthen the leases of running work."""
         self._connection.execute(
             update(t.jobs)
-            .where(_C.id.in_([job.id for job in jobs]), _C.state == str(JobState.RUNNING))
+            .where(or_(*(_held(job) for job in jobs)) if jobs else false())
             .values(lease_until=lease_until)
         )
 
     def done(self, job: Job) -> None:
         """Remove the work, or let it wait again where it was asked for while it ran."""
-        self._connection.execute(delete(t.jobs).where(_C.id == job.id, _C.asked_again.is_(False)))
-        self._connection.execute(
-            update(t.jobs)
-            .where(_C.id == job.id)
-            .values(state=str(JobState.WAITING), attempts=0, lease_until=None, asked_again=False)
-        )
+        self._connection.execute(delete(t.jobs).where(_held(job), _C.asked_again.is_(False)))
+        self._end(job, state=str(JobState.WAITING), attempts=0, lease_until=None, asked_again=False)
 
     def retry(self, job: Job, due_at: dt.datetime, problem: str) -> None:
         """Let the work wait until ``due_at``."""
-        self._change(job.id, state=str(JobState.WAITING), due_at=due_at, lease_until=None, problem=problem)
+        self._end(job, state=str(JobState.WAITING), due_at=due_at, lease_until=None, problem=problem)
 
     def give_back(self, job: Job, now: dt.datetime) -> None:
         """Let the work be due at once, the try not counted."""
-        self._change(job.id, state=str(JobState.WAITING), due_at=now, lease_until=None, attempts=job.attempts - 1)
+        self._end(job, state=str(JobState.WAITING), due_at=now, lease_until=None, attempts=job.attempts - 1)
 
     def park(self, job: Job, problem: str) -> None:
         """Keep the work for a person."""
-        self._change(job.id, state=str(JobState.PARKED), lease_until=None, problem=problem)
+        self._end(job, state=str(JobState.PARKED), lease_until=None, problem=problem)
 
     def parked(self, limit: int) -> list[Job]:
         """Return parked work, oldest first."""
@@ -120,12 +116,21 @@ class SqlJobs:
     def _change(self, job_id: int, **values: Any) -> None:
         self._connection.execute(update(t.jobs).where(_C.id == job_id).values(**values))
 
+    def _end(self, job: Job, **values: Any) -> None:
+        """Write how the work ended, unless another worker has taken it since."""
+        self._connection.execute(update(t.jobs).where(_held(job)).values(**values))
+
 
 def _takeable(kinds: Sequence[JobKind], now: dt.datetime) -> ColumnElement[bool]:
     """What a worker may take: due work, and work whose worker has gone silent."""
     due = and_(_C.state == str(JobState.WAITING), _C.due_at <= now)
     abandoned = and_(_C.state == str(JobState.RUNNING), _C.lease_until <= now)
     return and_(_C.kind.in_([str(kind) for kind in kinds]), or_(due, abandoned))
+
+
+def _held(job: Job) -> ColumnElement[bool]:
+    """Whether the worker that took the work still has it: whoever takes it again counts one more try."""
+    return and_(_C.id == job.id, _C.attempts == job.attempts, _C.state == str(JobState.RUNNING))
 
 
 def _job(row: Row[Any], attempts: int, state: JobState) -> Job:

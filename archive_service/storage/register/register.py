@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -38,6 +38,8 @@ class SqlRegister:
     def __init__(self, url: str, randomness: Randomness, *, pool_size: int = 16) -> None:
         self._randomness = randomness
         self.engine = _open_engine(url, pool_size)
+        # SQLite's transactions see one view anyway; PostgreSQL's do not at its default level.
+        self._reading = self.engine if self.is_sqlite else _read_only(self.engine)
         self._group = GroupCommit(self._sqlite_writing) if self.is_sqlite else None
 
     @property
@@ -62,8 +64,8 @@ class SqlRegister:
         raise unavailable("register")
 
     def read(self, work: Callable[[RegisterUnit], T]) -> T:
-        """Run ``work`` on one consistent view."""
-        with _translated(), self.engine.connect() as connection, connection.begin():
+        """Run ``work`` on one consistent view: every statement sees what the first one saw."""
+        with _translated(), self._reading.connect() as connection, connection.begin():
             return work(SqlUnit(connection, self._randomness))
 
     def check_ready(self) -> None:
@@ -88,6 +90,7 @@ class SqlRegister:
         ):
 
             def run(work: Callable[[RegisterUnit], Any]) -> Any:
+                require_transaction(connection)
                 try:
                     with _translated(), connection.begin_nested():
                         unit = SqlUnit(connection, self._randomness)
@@ -99,10 +102,17 @@ class SqlRegister:
                     raise unavailable("register") from met
 
             yield run
-            # A full disk makes SQLite roll the whole transaction back by itself; a commit would then do nothing,
-            # silently, and what was lost would be answered as kept.
-            if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-                raise unavailable("register")
+            require_transaction(connection)
+
+
+def require_transaction(connection: Connection) -> None:
+    """Raise Unavailable when SQLite has rolled the whole transaction back by itself, as it may on a full disk.
+
+    A commit would then do nothing, silently, and what was lost would be answered as kept; and a savepoint would begin
+    a transaction of its own.
+    """
+    if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+        raise unavailable("register")
 
 
 class _MetAnother(Exception):
@@ -132,6 +142,7 @@ def _open_engine(url: str, pool_size: int) -> Engine:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_timeout=10,
+                hide_parameters=True,  # an error that is logged must not carry names and numbers
                 connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_TIMEOUT_MS / 1000},
             )
             event.listen(engine, "connect", _prepare_sqlite)
@@ -144,11 +155,17 @@ def _open_engine(url: str, pool_size: int) -> Engine:
                 max_overflow=pool_size,
                 pool_timeout=10,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=20s"},
             )
     except (ArgumentError, NoSuchModuleError, ValueError) as wrong:
         raise _wrong_url() from wrong
     raise _wrong_url()
+
+
+def _read_only(engine: Engine) -> Engine:
+    """Return the same connections, but for transactions that see one view and change nothing."""
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def _wrong_url() -> Misconfigured:

@@ -23,9 +23,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "findings",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("record_id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
@@ -47,9 +45,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_findings_record_id"), "findings", ["record_id"], unique=False)
     op.create_table(
         "jobs",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("record_id", sa.String(length=36), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -220,9 +216,7 @@ def upgrade() -> None:
     op.create_index("ix_subject_identifiers_subject", "subject_identifiers", ["subject_id"], unique=False)
     op.create_table(
         "subject_merges",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kept", sa.String(length=36), nullable=False),
         sa.Column("merged", sa.String(length=36), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -264,6 +258,12 @@ def _guard_the_log() -> None:
                 f"CREATE TRIGGER log_entries_no_{action.lower()} BEFORE {action} ON log_entries "
                 "BEGIN SELECT RAISE(ABORT, 'log entries are never changed or deleted'); END"
             )
+        # REPLACE deletes without asking the trigger for deletion.
+        op.execute(
+            "CREATE TRIGGER log_entries_no_replace BEFORE INSERT ON log_entries "
+            'WHEN EXISTS (SELECT 1 FROM log_entries WHERE "index" = NEW."index") '
+            "BEGIN SELECT RAISE(ABORT, 'log entries are never changed or deleted'); END"
+        )
         return
     op.execute(
         "CREATE FUNCTION refuse_log_change() RETURNS trigger LANGUAGE plpgsql AS "
