@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -141,18 +141,18 @@ def subject_page(answer: Answer) -> RenderableType:
     return Group(grid, Text(), table)
 
 
-def hits_table(hits: Iterable[Answer]) -> RenderableType:
-    """Show one page of hits, each with the words around what was found."""
-    table = _table("issued on", "document", "subject and what was found", "state", "record")
+def hits_table(hits: Iterable[Answer], *, in_colour: bool) -> RenderableType:
+    """Show one page of hits, each with the words around what was found, which brackets mark where colour cannot."""
+    table = _table("issued on", "document", "subject, and what was found")
     for hit in hits:
-        head = Text(printable(f"{hit.get('subject_name') or ''} · {hit.get('summary') or ''}"), style="bold")
-        snippet = highlighted(hit.get("snippet"))
+        said = f"{hit.get('subject_name') or ''} · {hit.get('summary') or ''}"
+        own = Text(printable(f"{hit.get('state', '')} · {hit.get('id', '')}"), style="dim")
+        snippet = highlighted(hit.get("snippet"), in_colour=in_colour)
+        lines = [Text(printable(said), style="bold"), snippet, own]
         table.add_row(
             shown_date(hit.get("issued_on")),
             printable(str(hit.get("document_code") or "")),
-            Group(head, snippet) if snippet.plain else head,
-            _state(hit.get("state")),
-            str(hit.get("id", "")),
+            Group(*(line for line in lines if line.plain)),
         )
     return table
 
@@ -179,16 +179,34 @@ def verdict_page(answer: Answer) -> RenderableType:
     return Group(Panel(held, border_style="green", expand=False), table)
 
 
-def highlighted(snippet: Mapping[str, Any] | None) -> Text:
-    """Return a snippet with its marks shown; marks are [start, end) in code points.
+def highlighted(snippet: Mapping[str, Any] | None, *, in_colour: bool) -> Text:
+    """Return a snippet with its marks shown; marks are [start, end) in code points, in order.
 
-    >>> highlighted({"text": "hưởng lương hưu", "marks": [[6, 11]]}).spans
-    [Span(6, 11, 'bold black on yellow')]
+    >>> highlighted({"text": "mức lương hưu là", "marks": [[4, 9], [10, 13]]}, in_colour=False).plain
+    'mức [lương hưu] là'
     """
-    text = Text(printable(str((snippet or {}).get("text") or "")))
-    for mark in (snippet or {}).get("marks") or []:
-        text.stylize("bold black on yellow", int(mark[0]), int(mark[1]))
-    return text
+    text = printable(str((snippet or {}).get("text") or ""))
+    shown, told = Text(), 0
+    for start, end in _joined((snippet or {}).get("marks") or [], text):
+        shown.append(text[told:start])
+        if in_colour:
+            shown.append(text[start:end], style="bold black on yellow")
+        else:
+            shown.append(f"[{text[start:end]}]")
+        told = end
+    shown.append(text[told:])
+    return shown
+
+
+def _joined(marks: Iterable[Sequence[int]], text: str) -> list[tuple[int, int]]:
+    """Return the marks, with those that only a blank parts made one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in marks:
+        if joined and start >= joined[-1][1] and text[joined[-1][1] : start].strip() == "":
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def document_code(metadata: Mapping[str, Any]) -> str:

@@ -96,7 +96,17 @@ def _require_digest(part: Path, expected: str) -> None:
 def _locked(part: Path) -> Iterator[BinaryIO]:
     """Open the part for this process alone. Raises Conflict when another download holds it."""
     try:
-        file = part.open("a+b")
+        with part.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield file
+    except BlockingIOError as taken:
+        raise Conflict(
+            Message(
+                "Another download of this record into this folder is under way.",
+                "Đang có một lượt tải khác của tài liệu này vào cùng thư mục.",
+            ),
+            code="download-under-way",
+        ) from taken
     except OSError as wrong:
         raise InvalidInput(
             Message(
@@ -105,18 +115,6 @@ def _locked(part: Path) -> Iterator[BinaryIO]:
             ),
             code="folder-not-writable",
         ) from wrong
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as taken:
-            raise Conflict(
-                Message(
-                    "Another download of this record into this folder is under way.",
-                    "Đang có một lượt tải khác của tài liệu này vào cùng thư mục.",
-                ),
-                code="download-under-way",
-            ) from taken
-        yield file
 
 
 def _sync_folder(folder: Path) -> None:

@@ -187,11 +187,12 @@ _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u
 
 # A pipe or file has no width of its own, and an id that is broken over two lines cannot be found in it.
 PIPED_WIDTH = 160
+UNTOLD_WIDTH = 80  # what rich takes when neither a terminal nor COLUMNS tells
 
 
 def terminal() -> Console:
     """Return the console that people read; it shows text as it is and makes nothing of brackets in it."""
     console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
+    if not console.is_terminal and console.width == UNTOLD_WIDTH:
         console.width = PIPED_WIDTH
     return console

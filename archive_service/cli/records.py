@@ -80,7 +80,8 @@ def deposit(
 def search(client: ArchiveClient, /, query: str, all_pages: bool, as_json: bool, **filters: Any) -> None:
     """Find records by words, with or without tone marks.
 
-    QUERY holds words, "phrases" and -exclusions; numbers and notations are found whole or by their beginning.
+    QUERY holds words, "phrases" and -exclusions; numbers and notations are found whole or by their beginning. Put --
+    before a QUERY that begins with a hyphen.
     """
     if bool(filters["scheme"]) != bool(filters["number"]):
         raise click.UsageError("--scheme and --number go together.")
@@ -215,7 +216,7 @@ def _show_page(page: Answer, *, is_first: bool, all_pages: bool) -> None:
     if is_first:
         console.print(f"{page.get('total', '?')} found")
     if page["hits"]:
-        console.print(hits_table(page["hits"]))
+        console.print(hits_table(page["hits"], in_colour=console.color_system is not None))
     if is_first and page.get("facets"):
         console.print(facets_table(page["facets"]))
     if page.get("next_cursor") and not all_pages:

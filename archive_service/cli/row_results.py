@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -71,7 +73,8 @@ class ResultsFile:
     def __init__(self, path: Path, delimiter: str) -> None:
         self._path = path
         self._delimiter = delimiter
-        self._file = path.open("a+", encoding="utf-8", newline="")
+        with _writable(path):
+            self._file = path.open("a+", encoding="utf-8", newline="")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
@@ -104,11 +107,12 @@ class ResultsFile:
 
     def add(self, result: RowResult) -> None:
         """Write one line; it has reached the disk when this returns."""
-        if not self._file.tell():
-            self._file.write(_head(self._delimiter).decode())
-        csv.writer(self._file, delimiter=self._delimiter).writerow(map(_one_line, astuple(result)))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with _writable(self._path):
+            if not self._file.tell():
+                self._file.write(_head(self._delimiter).decode())
+            csv.writer(self._file, delimiter=self._delimiter).writerow(map(_one_line, astuple(result)))
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self._results[result.row] = result
         if result.is_done:
             self._done[result.key] = result
@@ -116,15 +120,16 @@ class ResultsFile:
     def settle(self, rows: Iterable[int]) -> None:
         """Rewrite the file at once with the last line of each of these rows, in their order."""
         temporary = self._path.with_name(f".{self._path.name}.part")
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(_head(self._delimiter).decode())
-            writer = csv.writer(file, delimiter=self._delimiter)
-            for row in rows:
-                if row in self._results:
-                    writer.writerow(map(_one_line, astuple(self._results[row])))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        with _writable(self._path):
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                file.write(_head(self._delimiter).decode())
+                writer = csv.writer(file, delimiter=self._delimiter)
+                for row in rows:
+                    if row in self._results:
+                        writer.writerow(map(_one_line, astuple(self._results[row])))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
 
     def _read(self) -> dict[int, RowResult]:
         """Return the last line of each row; a line that a killed run did not finish is cut off."""
@@ -148,19 +153,35 @@ class ResultsFile:
 
     def _parsed(self, text: str) -> dict[int, RowResult]:
         results: dict[int, RowResult] = {}
-        lines = text.splitlines()
-        if not lines:
+        lines = io.StringIO(text, newline="")
+        head = lines.readline()
+        if not head:
             return results
-        delimiter = ";" if ";" in lines[0] else ","
-        names = next(csv.reader([lines[0]], delimiter=delimiter))
+        delimiter = ";" if ";" in head else ","
+        names = head.strip().split(delimiter)
         if names != COLUMNS:
             raise ValueError("these are not the columns of a result file")
         self._delimiter = delimiter
-        for values in csv.reader(lines[1:], delimiter=delimiter):
+        for values in csv.reader(lines, delimiter=delimiter):
             cells = dict(zip(names, values, strict=True))
             row, outcome = int(cells.pop("row")), RowOutcome(cells.pop("outcome"))
             results[row] = RowResult(row=row, outcome=outcome, **cells)
         return results
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Turn a full disk or a missing right into an error that says what to do."""
+    try:
+        yield
+    except OSError as wrong:
+        raise InvalidInput(
+            Message(
+                f"The result file {path} cannot be written: {wrong.strerror}. Name another one with --results.",
+                f"Không ghi được tệp kết quả {path}: {wrong.strerror}. Hãy chọn tệp khác bằng --results.",
+            ),
+            code="results-not-writable",
+        ) from wrong
 
 
 def _head(delimiter: str) -> bytes:

@@ -128,7 +128,7 @@ def test_search_sends_filters_by_the_apis_names(archive: FakeArchive, invoke: In
 def test_search_shows_hits_without_control_characters(invoke: Invoke, record_id: str) -> None:
     shown = invoke(search, "luong", "--facet", "year")
     assert record_id in shown.stdout
-    assert "hưởng lương hưu" in shown.stdout
+    assert "… [hưởng] lương hưu" in shown.stdout
     assert "\x1b[31m" not in shown.stdout
     assert "2021" in shown.stdout
 
@@ -203,6 +203,12 @@ def test_download_replaces_another_file_only_when_told(invoke: Invoke, record_id
     assert target.read_bytes() == b"something else"
     assert invoke(download, record_id, "-o", target, "--force").exit_code == ExitCode.OK
     assert target.read_bytes() == b"%PDF-1.7 a result"
+
+
+def test_download_into_a_folder_that_is_not_there_is_told(invoke: Invoke, record_id: str, tmp_path: Path) -> None:
+    told = invoke(download, record_id, "-o", tmp_path / "none" / "out.pdf")
+    assert told.exit_code == ExitCode.FAILED
+    assert "Nothing can be written" in told.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--upload"]])

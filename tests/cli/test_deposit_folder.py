@@ -317,6 +317,16 @@ def test_two_runs_never_write_one_result_file(tmp_path: Path) -> None:
         ResultsFile(tmp_path / "r.csv", ",")
 
 
+def test_results_that_cannot_be_written_are_told_before_anything_is_sent(
+    archive: FakeArchive, run: RunFolder, tmp_path: Path
+) -> None:
+    write_folder(tmp_path, 1)
+    told = run("--results", tmp_path / "no-such-folder" / "r.csv")
+    assert told.exit_code == ExitCode.FAILED
+    assert "--results" in told.stderr
+    assert not archive.requests_seen
+
+
 def test_quarantined_rows_are_counted(run: RunFolder, tmp_path: Path) -> None:
     write_folder(tmp_path, 2)
     (tmp_path / "1.pdf").write_bytes(b"%PDF-1.7 JavaScript")
