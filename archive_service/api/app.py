@@ -45,9 +45,10 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
     )
     metrics = install_metrics(app)
     _number_requests(app)
-    problems.install(app)
     identity.install(app, archive)
     api = Api(app)
+    # After the library, which answers Flask's own errors in a form of its own.
+    problems.install(app)
     api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
     api.spec.components.schema("Problem", schema=ProblemSchema)
     for blueprint in (

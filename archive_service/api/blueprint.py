@@ -17,6 +17,13 @@ class ArgumentsParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}  # noqa: RUF012  # as in the library's own class
 
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        """Return the JSON body; raise InvalidInput for lists within lists without end and for numbers beyond reason."""
+        try:
+            return super().load_json(req, schema)
+        except (RecursionError, ValueError) as wrong:
+            raise _not_json() from wrong
+
     def handle_error(  # type: ignore[override]
         self, error: ValidationError, _request: Any, _schema: Schema, **_settings: Any
     ) -> NoReturn:
@@ -29,7 +36,11 @@ class ArgumentsParser(FlaskParser):
         ) from error
 
     def _handle_invalid_json_error(self, error: Any, req: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        raise InvalidInput(Message("The body is not JSON.", "Nội dung không phải là JSON."), code="not-json") from error
+        raise _not_json() from error
+
+
+def _not_json() -> InvalidInput:
+    return InvalidInput(Message("The body is not JSON.", "Nội dung không phải là JSON."), code="not-json")
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # the library ships no types

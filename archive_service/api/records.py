@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -225,14 +226,14 @@ def _content(content: read.Content) -> Response:
     wanted = _one_range(request.range, size) if _range_applies(etag) else None
     if wanted is None:
         headers["Content-Length"] = str(size)
-        return Response(_stream(content, 0, None), HTTPStatus.OK, headers)
+        return Response(_body(content, 0, None), HTTPStatus.OK, headers)
     start, end = wanted
     if start >= end:
         headers["Content-Range"] = f"bytes */{size}"
         return Response(b"", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers)
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    return Response(_stream(content, start, end - start), HTTPStatus.PARTIAL_CONTENT, headers)
+    return Response(_body(content, start, end - start), HTTPStatus.PARTIAL_CONTENT, headers)
 
 
 def _range_applies(etag: str) -> bool:
@@ -251,15 +252,22 @@ def _one_range(asked: Range | None, size: int) -> tuple[int, int] | None:
     return min(start, size), min(size if end is None else end, size)
 
 
-def _stream(content: read.Content, start: int, length: int | None) -> Iterator[bytes]:
-    """Open before the answer begins, so that a store that is down is a 503 and not a torn download."""
-    opened = content.open(start, length)
-    blocks = opened.__enter__()
+class _Stream:
+    """The bytes on their way out; closed when all are out, and when the client goes before the first."""
 
-    def send() -> Iterator[bytes]:
-        try:
-            yield from blocks
-        finally:
-            opened.__exit__(None, None, None)
+    def __init__(self, content: read.Content, start: int, length: int | None) -> None:
+        # Opened before the answer begins, so that a store that is down is a 503 and not a torn download.
+        self._stack = ExitStack()
+        self._blocks = self._stack.enter_context(content.open(start, length))
 
-    return send()
+    def __iter__(self) -> Iterator[bytes]:
+        return self._blocks
+
+    def close(self) -> None:
+        """Let go of the store's connection."""
+        self._stack.close()
+
+
+def _body(content: read.Content, start: int, length: int | None) -> Iterable[bytes]:
+    """Return the bytes; of HEAD only the headers are sent, so nothing is opened."""
+    return () if request.method == "HEAD" else _Stream(content, start, length)

@@ -1,0 +1,273 @@
+"""Every endpoint, by every role: allowed or 403; without a key 401; a foreign office's record is 404 everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from archive_service.model.findings import FindingCode
+from archive_service.model.inspection import NotInspected
+from archive_service.model.permissions import Role
+from tests.api.problems import assert_problem
+from tests.api.service import METADATA, NUMBER, ApiCaller, Service, a_pdf, metadata, open_service, person
+
+_EVERYONE = frozenset(Role)
+_READERS = frozenset({Role.INTAKE_OFFICER, Role.ARCHIVIST, Role.RECORDS_MANAGER, Role.AUDITOR})
+_DECIDERS = frozenset({Role.ARCHIVIST, Role.RECORDS_MANAGER})
+
+OPEN = {"/health/live", "/health/ready"}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A service with a stored record, a quarantined one with a finding, and two subjects."""
+
+    service: Service
+    stored: str
+    quarantined: str
+    finding: int
+    etag: str
+
+
+Ask = Callable[[ApiCaller, World], TestResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint, who may use it, and a request to it that is right."""
+
+    rule: str
+    method: str
+    roles: frozenset[Role]
+    ask: Ask
+
+
+def _get(path: str) -> Ask:
+    def ask(caller: ApiCaller, world: World) -> TestResponse:
+        return caller.get(path.format(stored=world.stored, quarantined=world.quarantined))
+
+    return ask
+
+
+def _post(path: str, body: dict[str, Any]) -> Ask:
+    def ask(caller: ApiCaller, world: World) -> TestResponse:
+        place = path.format(stored=world.stored, quarantined=world.quarantined, finding=world.finding)
+        return caller.post(place, body, {"If-Match": world.etag})
+
+    return ask
+
+
+_WHY = {"reason": "Đã kiểm tra"}
+_MERGE = {
+    "kept": {"scheme": "social-insurance", "number": NUMBER},
+    "merged": {"scheme": "social-insurance", "number": "9876543210"},
+    **_WHY,
+}
+_RECORD = "/api/v1/records/<record_id>"
+
+TABLE = (
+    Endpoint(
+        "/api/v1/records",
+        "POST",
+        frozenset({Role.DEPOSITOR, Role.INTAKE_OFFICER}),
+        lambda caller, _: caller.deposit(a_pdf("new"), key="new"),
+    ),
+    Endpoint(_RECORD, "GET", _READERS | {Role.DEPOSITOR, Role.MANAGER}, _get("/api/v1/records/{stored}")),
+    Endpoint(f"{_RECORD}/content", "GET", _READERS, _get("/api/v1/records/{stored}/content")),
+    Endpoint(f"{_RECORD}/text", "GET", _READERS, _get("/api/v1/records/{stored}/text")),
+    Endpoint(
+        f"{_RECORD}/events",
+        "GET",
+        frozenset({Role.AUDITOR, Role.RECORDS_MANAGER}),
+        _get("/api/v1/records/{stored}/events"),
+    ),
+    Endpoint(
+        f"{_RECORD}/versions",
+        "GET",
+        _READERS | {Role.DEPOSITOR, Role.MANAGER},
+        _get("/api/v1/records/{stored}/versions"),
+    ),
+    Endpoint(
+        f"{_RECORD}/corrections",
+        "POST",
+        _DECIDERS,
+        _post("/api/v1/records/{stored}/corrections", {**_WHY, "metadata": dict(METADATA)}),
+    ),
+    Endpoint(f"{_RECORD}/release", "POST", _DECIDERS, _post("/api/v1/records/{quarantined}/release", _WHY)),
+    Endpoint(f"{_RECORD}/rejection", "POST", _DECIDERS, _post("/api/v1/records/{quarantined}/rejection", _WHY)),
+    Endpoint("/api/v1/quarantine", "GET", _READERS, _get("/api/v1/quarantine")),
+    Endpoint("/api/v1/findings", "GET", _READERS | {Role.MANAGER}, _get("/api/v1/findings")),
+    Endpoint(
+        "/api/v1/findings/<int:finding_id>/resolution",
+        "POST",
+        _DECIDERS | {Role.INTAKE_OFFICER},
+        _post("/api/v1/findings/{finding}/resolution", {"resolution": "Đã xem"}),
+    ),
+    Endpoint("/api/v1/search", "GET", _READERS | {Role.MANAGER}, _get("/api/v1/search?q=luong")),
+    Endpoint(
+        "/api/v1/subjects/<scheme>/<number>",
+        "GET",
+        _READERS | {Role.MANAGER},
+        _get(f"/api/v1/subjects/social-insurance/{NUMBER}"),
+    ),
+    Endpoint("/api/v1/subjects/merges", "POST", _DECIDERS, _post("/api/v1/subjects/merges", _MERGE)),
+    Endpoint(
+        "/api/v1/subjects/merges/<int:merge_id>/undoing",
+        "POST",
+        _DECIDERS,
+        _post("/api/v1/subjects/merges/1/undoing", _WHY),
+    ),
+    Endpoint(
+        "/api/v1/verifications",
+        "POST",
+        _READERS | {Role.DEPOSITOR},
+        _post("/api/v1/verifications", {"sha256": "0" * 64}),
+    ),
+    Endpoint("/api/v1/openapi.json", "GET", _EVERYONE, _get("/api/v1/openapi.json")),
+    Endpoint("/api/v1/docs", "GET", _EVERYONE, _get("/api/v1/docs")),
+    Endpoint("/api/v1/docs/<name>", "GET", _EVERYONE, _get("/api/v1/docs/start.js")),
+    Endpoint("/metrics", "GET", frozenset({Role.OPERATOR}), _get("/metrics")),
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Fill a service once: whoever is not allowed changes nothing, and what the allowed change is no matter here."""
+    with open_service(tmp_path_factory.mktemp("roles")) as service:
+        depositor = service.caller(Role.DEPOSITOR)
+        stored = depositor.deposit()
+        depositor.deposit(a_pdf("two"), metadata(subject=person("9876543210")), key="key-2")
+        service.pdf.inspections[a_pdf("acts")] = NotInspected(FindingCode.CHECK_FAILED)
+        body = depositor.deposit(a_pdf("acts"), key="key-3").get_json()
+        yield World(service, stored.get_json()["id"], body["id"], body["findings"][0]["id"], stored.headers["ETag"])
+
+
+def _rows() -> Iterator[Any]:
+    for endpoint in TABLE:
+        for role in Role:
+            yield pytest.param(endpoint, role, id=f"{endpoint.method} {endpoint.rule} {role}")
+
+
+@pytest.mark.parametrize(("endpoint", "role"), list(_rows()))
+def test_role_may_do_what_the_table_says_and_nothing_else(world: World, endpoint: Endpoint, role: Role) -> None:
+    answer = endpoint.ask(world.service.caller(role), world)
+    if role in endpoint.roles:
+        # Allowed: done, or no longer possible because an earlier row did it.
+        assert answer.status_code in {200, 201, 404, 409, 412}, answer.text
+    else:
+        assert_problem(answer, 403, "not-allowed")
+
+
+@pytest.mark.parametrize("endpoint", TABLE, ids=lambda e: f"{e.method} {e.rule}")
+def test_without_a_key_nothing_is_answered(world: World, endpoint: Endpoint) -> None:
+    answer = endpoint.ask(world.service.nobody(), world)
+    assert_problem(answer, 401, "not-authenticated")
+    assert "Bearer" in answer.headers["WWW-Authenticate"]
+    assert "Basic" in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("token", ["x", "archive_", "archive_0_x", "Ư" * 5, "archive_" + "0" * 16 + "_" + "A" * 43])
+def test_wrong_key_is_refused(world: World, token: str) -> None:
+    answer = world.service.nobody().get(
+        "/api/v1/quarantine", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")}
+    )
+    assert_problem(answer, 401, "not-authenticated")
+
+
+def test_key_may_be_the_password_of_basic_authentication(world: World) -> None:
+    token = world.service.token(Role.AUDITOR)
+    answer = world.service.nobody().get("/api/v1/docs", auth=("anyone", token))
+    assert answer.status_code == 200
+
+
+def test_addresses_that_are_none_need_a_key_too(world: World) -> None:
+    assert_problem(world.service.nobody().get("/api/v1/nothing"), 401, "not-authenticated")
+    assert_problem(world.service.caller(Role.AUDITOR).get("/api/v1/nothing"), 404, "not-found")
+    assert_problem(world.service.caller(Role.AUDITOR).post("/api/v1/search"), 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_needs_no_key(world: World, path: str) -> None:
+    assert world.service.nobody().get(path).status_code == 200
+
+
+def test_table_names_every_endpoint(world: World) -> None:
+    served = {
+        (str(rule), method)
+        for rule in world.service.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if str(rule) not in OPEN
+    }
+    assert served == {(endpoint.rule, endpoint.method) for endpoint in TABLE}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/records/{stored}"),
+        ("GET", "/api/v1/records/{stored}/content"),
+        ("GET", "/api/v1/records/{stored}/text"),
+        ("GET", "/api/v1/records/{stored}/events"),
+        ("GET", "/api/v1/records/{stored}/versions"),
+        ("POST", "/api/v1/records/{stored}/corrections"),
+        ("POST", "/api/v1/records/{quarantined}/release"),
+        ("POST", "/api/v1/records/{quarantined}/rejection"),
+        ("POST", "/api/v1/findings/{finding}/resolution"),
+        ("GET", f"/api/v1/subjects/social-insurance/{NUMBER}"),
+        ("POST", "/api/v1/subjects/merges"),
+        ("POST", "/api/v1/subjects/merges/1/undoing"),
+    ],
+)
+def test_record_of_a_foreign_office_is_not_there(foreign: World, foreigner: ApiCaller, method: str, path: str) -> None:
+    bodies = {
+        "corrections": {**_WHY, "metadata": metadata(office="BHXH-01-05")},
+        "resolution": {"resolution": "Đã xem"},
+        "merges": _MERGE,
+    }
+    body = bodies.get(path.rsplit("/", 1)[-1], _WHY)
+    place = path.format(stored=foreign.stored, quarantined=foreign.quarantined, finding=foreign.finding)
+    answer = foreigner.get(place) if method == "GET" else foreigner.post(place, body, {"If-Match": foreign.etag})
+    assert_problem(answer, 404, "not-found")
+    assert foreign.stored not in answer.text.replace(place, "")
+
+
+def test_lists_of_a_foreign_office_are_empty(foreign: World, foreigner: ApiCaller) -> None:
+    assert foreigner.get("/api/v1/quarantine").get_json() == {"records": [], "next": None}
+    assert foreigner.get("/api/v1/findings").get_json() == {"findings": [], "next": None}
+    assert foreigner.get("/api/v1/search?q=").get_json()["hits"] == []
+
+
+def test_verification_of_a_foreign_office_names_nothing(foreign: World, foreigner: ApiCaller) -> None:
+    held = foreign.service.caller(Role.AUDITOR).get(f"/api/v1/records/{foreign.stored}").get_json()["content"]
+    answer = foreigner.post("/api/v1/verifications", {"sha256": held["sha256"]}).get_json()
+    assert answer["verdict"] == "not-held"
+    assert answer["records"] == []
+
+
+def test_same_bytes_in_a_foreign_office_do_not_block(foreign: World, foreigner: ApiCaller) -> None:
+    answer = foreigner.deposit(said=metadata(office="BHXH-01-05"))
+    assert answer.status_code == 201
+    assert foreign.stored not in answer.text
+
+
+@pytest.fixture
+def foreign(service: Service) -> World:
+    """Fill a service with what an office of another province must not see."""
+    depositor = service.caller(Role.DEPOSITOR)
+    stored = depositor.deposit()
+    service.pdf.inspections[a_pdf("acts")] = NotInspected(FindingCode.CHECK_FAILED)
+    body = depositor.deposit(a_pdf("acts"), metadata(subject=person("9876543210")), key="key-3").get_json()
+    service.work_off()
+    merged = service.caller(Role.ARCHIVIST).post("/api/v1/subjects/merges", _MERGE)
+    assert merged.status_code == 201, merged.text
+    return World(service, stored.get_json()["id"], body["id"], body["findings"][0]["id"], stored.headers["ETag"])
+
+
+@pytest.fixture
+def foreigner(stranger: ApiCaller) -> ApiCaller:
+    """Return a caller with every role, of another province."""
+    return stranger
