@@ -83,7 +83,9 @@ def code_of(text: str) -> str:
     >>> code_of("(Số 1234/QĐ-BHXH);")
     'so1234/qd-bhxh'
     """
-    return fold("".join(c for c in text if c.isprintable() and not c.isspace())).strip(_ENCLOSING)
+    if not text.isascii() or not text.isprintable() or " " in text:
+        text = "".join(c for c in text if c.isprintable() and not c.isspace())
+    return fold(text).strip(_ENCLOSING)
 
 
 class Sort(StrEnum):

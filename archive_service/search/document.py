@@ -32,7 +32,8 @@ MAXIMUM_CODE = 64
 
 # A number is a code of its own from so many digits on; shorter ones are found as words.
 _SHORTEST_NUMBER = 4
-_DIGIT = re.compile(r"\d")
+# What stands between two blanks and has a digit; tried only where a run begins, so that it is linear.
+_RUN_WITH_DIGIT = re.compile(r"(?<!\S)[^\s\d]*+\d\S*")
 _LONG_NUMBER = re.compile(rf"\d{{{_SHORTEST_NUMBER},}}")
 
 # Days are those of the country's clock (UTC+07:00 without summer time), because people name days by it.
@@ -80,10 +81,11 @@ def index_fields(document: IndexDocument) -> IndexFields:
         document.signer,
         document.text,
     )
-    exact = f" {SEPARATOR} ".join(" ".join(index_words(text)) for text in texts if text)
+    parts = (" ".join(index_words(text)) for text in texts if text)
+    exact = f" {SEPARATOR} ".join(part for part in parts if part)
     name = " ".join(index_words(document.subject_name))
     keys = tuple(dict.fromkeys(_codes((*document.identifiers, document.dossier_code, document.document_code))))
-    found = dict.fromkeys((*keys, *_text_codes(document.summary or "", document.text)))
+    found = dict.fromkeys((*keys, *_text_codes(normalise(document.summary or ""), normalise(document.text))))
     issued_on = document.issued_on
     return IndexFields(
         record_id=document.record_id,
@@ -139,11 +141,9 @@ def _codes(texts: Iterable[str | None]) -> Iterator[str]:
 def _text_codes(*texts: str) -> Iterator[str]:
     """Yield the runs with a digit in running text, and each longer number in them."""
     for text in texts:
-        for run in normalise(text).split():
-            if not _DIGIT.search(run):
-                continue
+        for run in _RUN_WITH_DIGIT.findall(text):
             numbers = _LONG_NUMBER.findall(run)
             code = code_of(run)[:MAXIMUM_CODE]
-            if numbers or not code.isdigit():
+            if code and (numbers or not code.isdigit()):
                 yield code
             yield from (number[:MAXIMUM_CODE] for number in numbers)

@@ -19,7 +19,7 @@ from archive_service.model.query import Facet, Sort
 from archive_service.search.cursor import Cursor
 from archive_service.search.driver import FoundHit, FoundPage, PageRequest
 from archive_service.search.embedded_query import QueryWriter
-from archive_service.search.embedded_schema import SortKey, day_of, record_id_of
+from archive_service.search.embedded_schema import SHARES, SortKey, day_of, record_id_of
 
 # Hits read beyond the page, so that most runs of equal numbers end within what was read.
 _SPARE = 48
@@ -115,7 +115,8 @@ class PageReader:
             if exhausted or len(whole) > request.size:
                 found = [FoundHit(record_id, -negative, -negative) for negative, record_id in whole]
                 return found[: request.size + 1], _count_of(result)
-            limit *= _GROWTH
+            # Where every score is the same, one share of them is tied: twice that is nearly always enough.
+            limit = max(limit * _GROWTH, limit + 2 * _count_of(result) // SHARES)
 
     def _score_now(self, query: Query, after: Cursor) -> float:
         """Return the score that the last hit of the page before has now.

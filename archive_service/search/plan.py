@@ -119,7 +119,7 @@ class Plan:
     def adjacent_words(self) -> tuple[str, ...]:
         """The folded words of the query in a row where that is more than one plain word, else nothing."""
         plain = [clause.folded[0] for clause in self.wanted if len(clause.folded) == 1]
-        if len(plain) != len(self.wanted) or len(plain) < 2 or self.wanted[0].forgiving:
+        if len(plain) != len(self.wanted) or len(plain) < 2 or any(clause.forgiving for clause in self.wanted):
             return ()
         return tuple(plain)
 
@@ -136,16 +136,19 @@ def plan(query: SearchQuery) -> Plan:
 def forgiving(strict: Plan) -> Plan | None:
     """Return the plan that forgives one wrong letter a word, or None where no word is long enough.
 
-    A phrase is loosened to its words, because neither engine knows phrases of inexact words.
+    A phrase is loosened to its words, because neither engine knows phrases of inexact words. A number or notation
+    stays as it is: with one digit wrong it is another one.
     """
-    loosened = tuple(
-        replace(clause, exact=(exact,), folded=(folded,), codes=(), forgiving=True)
-        for clause in strict.wanted
-        for exact, folded in zip(clause.exact, clause.folded, strict=True)
-    )
+    loosened: list[ClausePlan] = []
+    for clause in strict.wanted:
+        if clause.codes:
+            loosened.append(clause)
+            continue
+        pairs = zip(clause.exact, clause.folded, strict=True)
+        loosened += [ClausePlan((exact,), (folded,), forgiving=True) for exact, folded in pairs]
     if not any(clause.fuzzy_word for clause in loosened):
         return None
-    return replace(strict, wanted=loosened)
+    return replace(strict, wanted=tuple(loosened))
 
 
 def _clause_plan(clause: Clause) -> ClausePlan:

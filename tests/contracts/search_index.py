@@ -108,9 +108,7 @@ class WordRules:
         assert numbers(index.search(ask("quyet dinh"))) == ids(2, 1)
 
     def test_both_spellings_of_an_open_syllable_are_exact(self, index: SearchIndex) -> None:
-        index.put(
-            [plain_document(1, subject_name="Lê Thị Hoà"), plain_document(2, subject_name="Lê Thị Hòa")]
-        )
+        index.put([plain_document(1, subject_name="Lê Thị Hoà"), plain_document(2, subject_name="Lê Thị Hòa")])
         for query in ("lê thị hòa", "Lê Thị Hoà"):
             page = index.search(ask(query))
             assert numbers(page) == ids(1, 2) or {int(hit.score) for hit in page.hits} == {3}
@@ -174,9 +172,7 @@ class WordRules:
         assert numbers(index.search(ask("Trần Minh Tâm"))) == ids(2, 1)
         assert numbers(index.search(ask("tran minh tam"))) == ids(2, 1)
 
-    @pytest.mark.parametrize(
-        "field", ["result_type_name", "issuing_body", "signer", "summary", "subject_name", "text"]
-    )
+    @pytest.mark.parametrize("field", ["result_type_name", "issuing_body", "signer", "summary", "subject_name", "text"])
     def test_every_text_of_a_record_is_searched(self, index: SearchIndex, field: str) -> None:
         index.put([plain_document(1, **{field: "Đặng Phước Hậu"}), plain_document(2)])
         assert numbers(index.search(ask("phuoc hau"))) == ids(1)
@@ -187,6 +183,12 @@ class WordRules:
         assert set(numbers(index.search(ask("thất nghiêb")))) == set(ids(1))
         assert numbers(index.search(ask('"that nghlep"'))) == ids(1)
         assert index.search(ask("thất xa")).total == 0
+
+    def test_number_is_never_forgiven_and_still_found_by_its_beginning(self, index: SearchIndex) -> None:
+        index.put([plain_document(1, text="thất nghiệp", identifiers=("0123456789",))])
+        assert numbers(index.search(ask("01234 nghiêb"))) == ids(1)
+        assert index.search(ask("0123456788 nghiêb")).total == 0
+        assert index.search(ask("0123456788")).total == 0
 
     def test_forgiving_search_is_paged_to_its_end(self, index: SearchIndex) -> None:
         index.put(plain_document(number, text="trợ cấp thất nghiệp") for number in range(57))
@@ -269,9 +271,7 @@ class CodeRules:
             assert found == set(ids(*expected))
 
     def test_record_of_that_number_ranks_above_texts_that_mention_it(self, coded: SearchIndex) -> None:
-        coded.put(
-            plain_document(number, text="1234/QĐ-BHXH 0123456789 " * number) for number in range(10, 20)
-        )
+        coded.put(plain_document(number, text="1234/QĐ-BHXH 0123456789 " * number) for number in range(10, 20))
         for text in ("0123456789", "1234/QĐ-BHXH", "1234/qd-bhxh"):
             assert numbers(coded.search(ask(text)))[0] == record_id(1), text
 
@@ -328,9 +328,7 @@ class OrderRules:
             assert sorted(walk(index, ask("hưu", sort=sort, size=50))) == expected
         assert list(index.record_ids()) == expected
 
-    def test_page_tells_the_whole_number_of_hits_and_the_last_page_has_no_cursor(
-        self, index: SearchIndex
-    ) -> None:
+    def test_page_tells_the_whole_number_of_hits_and_the_last_page_has_no_cursor(self, index: SearchIndex) -> None:
         index.put(plain_document(number) for number in range(25))
         first = index.search(ask("", size=20))
         assert (len(first.hits), first.total) == (20, 25)
@@ -364,9 +362,7 @@ class OrderRules:
             assert refused.value.message.vi
         assert len(index.search(ask("hưu", cursor=cursor, size=5, facets=(Facet.STATE,))).hits) == 5
 
-    @pytest.mark.parametrize(
-        "cursor", ["", "x", "đ", "====", "W10", "bnVsbA", "MQ", "\x00", "A" * 10_000, "W1tbW1tb"]
-    )
+    @pytest.mark.parametrize("cursor", ["", "x", "đ", "====", "W10", "bnVsbA", "MQ", "\x00", "A" * 10_000, "W1tbW1tb"])
     def test_text_that_is_no_cursor_is_refused(self, index: SearchIndex, cursor: str) -> None:
         with pytest.raises(InvalidInput):
             index.search(ask("hưu", cursor=cursor))
@@ -397,9 +393,7 @@ class FilterRules:
             (SearchFilters(None, states=frozenset()), {1, 2, 3, 4, 5}),
         ],
     )
-    def test_filter_keeps_what_it_names(
-        self, index: SearchIndex, filters: SearchFilters, expected: set[int]
-    ) -> None:
+    def test_filter_keeps_what_it_names(self, index: SearchIndex, filters: SearchFilters, expected: set[int]) -> None:
         index.put(
             [
                 plain_document(
