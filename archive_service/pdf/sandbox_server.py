@@ -1,6 +1,6 @@
 """The server that forks one confined process a file: libraries are loaded once, in here, and inherited.
 
-It must never read a document itself, never start a thread (it forks), and never outlive the process that
+It must never read an untrusted document itself, never start a thread (it forks), and never outlive the process that
 started it. Run as ``python -P -m archive_service.pdf.sandbox_server``; standard input is a socket of
 ``sandbox.Sandbox``.
 """

@@ -5,6 +5,7 @@ It must never be imported by the archive's own processes: the libraries that rea
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from archive_service.pdf.inspect import inspect
 from archive_service.pdf.ocr import MissingLanguage, Recogniser
 from archive_service.pdf.sandbox_server import Task
 from archive_service.pdf.text import read_text
+from archive_service.pdf.trial import trial_pdf
 
 
 def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
@@ -25,7 +27,20 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
         recogniser = Recogniser(languages)
     except MissingLanguage:
         recogniser = None
-    return {
+    tasks: Mapping[str, Task] = {
         "inspect": inspect,
         "text": partial(read_text, recogniser=recogniser, vietnamese="vie" in languages.split("+")),
     }
+    _warm_up(tasks)
+    return tasks
+
+
+def _warm_up(tasks: Mapping[str, Task]) -> None:
+    """Run every task once on a PDF of our own: what libraries set up at their first use is inherited then."""
+    trial = os.memfd_create("trial")
+    try:
+        os.write(trial, trial_pdf())
+        for task in tasks.values():
+            task(trial, {"max_pages": 1, "max_decoded_bytes": 1 << 30, "ocr_dpi": 200}, lambda _: None)
+    finally:
+        os.close(trial)
