@@ -8,9 +8,10 @@ the top again, so that its cost grows with the depth.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 import tantivy
 from tantivy import Order, Query
@@ -19,7 +20,7 @@ from archive_service.model.query import Facet, Sort
 from archive_service.search.cursor import Cursor
 from archive_service.search.driver import FoundHit, FoundPage, PageRequest
 from archive_service.search.embedded_query import QueryWriter
-from archive_service.search.embedded_schema import SHARES, SortKey, day_of, record_id_of
+from archive_service.search.embedded_schema import SHARES, SortKey, day_of
 
 # Hits read beyond the page, so that most runs of equal numbers end within what was read.
 _SPARE = 48
@@ -34,6 +35,9 @@ _FACET_FIELDS: Mapping[Facet, str] = {
 # More offices, result types and years than there are: a facet is complete.
 _FACET_SIZE = 20_000
 _IDS_AT_ONCE = 20_000
+
+# A hit as the engine gives it: the number it was ordered by, and where the document lies.
+_ScoredHit = tuple[float, tantivy.DocAddress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class PageReader:
         while True:
             keys = self._keys(everything, _BY_ID, after, _IDS_AT_ONCE)
             for key in keys:
-                yield record_id_of(key.number >> 64, key.number & ((1 << 64) - 1))
+                yield _id_of(key.number)
             if len(keys) < _IDS_AT_ONCE:
                 return
             after = keys[-1]
@@ -96,27 +100,39 @@ class PageReader:
         """Return one hit more than the page, where there is one, by falling score and then id."""
         after = request.after
         query = self._writer.ranked(request.plan)
-        boundary = None if after is None else (-self._score_now(query, after), after.record_id)
-        limit = (after.position if after else 0) + request.size + 1 + _SPARE
+        boundary = None if after is None else (-self._score_now(query, after), UUID(after.record_id).int)
+        wanted = request.size + 1
+        limit = (after.position if after else 0) + wanted + _SPARE
         while True:
             result = self._searcher.search(query, limit, weight_by_field="share")
-            hits = result.hits
-            start = 0 if boundary is None else bisect_left(hits, boundary[0], key=lambda hit: -hit[0])
-            ranked = sorted(
-                (-score, record_id)
-                for (score, _), record_id in zip(hits[start:], self._ids_of(hits[start:]), strict=True)
-            )
-            exhausted = len(hits) < limit
-            whole = [
-                place
-                for place in ranked
-                if (boundary is None or place > boundary) and (exhausted or place[0] < -hits[-1][0])
-            ]
-            if exhausted or len(whole) > request.size:
-                found = [FoundHit(record_id, -negative, -negative) for negative, record_id in whole]
-                return found[: request.size + 1], _count_of(result)
+            hits, total = result.hits, _count_of(result)
+            whole = self._ranked_after(hits, boundary, wanted, exhausted=len(hits) < limit)
+            if whole is not None:
+                return [FoundHit(_id_of(number), -lost, -lost) for lost, number in whole[:wanted]], total
             # Where every score is the same, one share of them is tied: twice that is nearly always enough.
-            limit = max(limit * _GROWTH, limit + 2 * _count_of(result) // SHARES)
+            limit = max(limit * _GROWTH, limit + 2 * total // SHARES)
+
+    def _ranked_after(
+        self, hits: list[_ScoredHit], boundary: tuple[float, int] | None, wanted: int, *, exhausted: bool
+    ) -> list[tuple[float, int]] | None:
+        """Return the (negative score, id number) of the next ``wanted`` hits and those tied with their last.
+
+        None where more hits must be read first, because a run of equal scores, or the page, may not be whole.
+        """
+        start = 0 if boundary is None else bisect_left(hits, boundary[0], key=_negative_score)
+        end = start
+        found: list[tuple[float, int]] = []
+        while len(found) < wanted and end < len(hits):
+            # As many as are missing, and then to the end of the run of equal scores that this ends in.
+            last = min(end + wanted - len(found), len(hits)) - 1
+            run_end = bisect_right(hits, -hits[last][0], lo=last, key=_negative_score)
+            if run_end == len(hits) and not exhausted:
+                return None
+            scores = (-score for score, _ in hits[end:run_end])
+            places = zip(scores, self._numbers_of(hits[end:run_end]), strict=True)
+            found += sorted(place for place in places if boundary is None or place > boundary)
+            end = run_end
+        return found if len(found) >= wanted or exhausted else None
 
     def _score_now(self, query: Query, after: Cursor) -> float:
         """Return the score that the last hit of the page before has now.
@@ -163,14 +179,11 @@ class PageReader:
                 return whole[:wanted]
             limit *= _GROWTH
 
-    def _numbers_of(self, hits: list[tuple[float, tantivy.DocAddress]]) -> list[int]:
+    def _numbers_of(self, hits: list[_ScoredHit]) -> list[int]:
         addresses = [address for _, address in hits]
         high = self._searcher.fast_field_values("id_high", addresses)
         low = self._searcher.fast_field_values("id_low", addresses)
         return [(int(h or 0) << 64) | int(x or 0) for h, x in zip(high, low, strict=True)]
-
-    def _ids_of(self, hits: list[tuple[float, tantivy.DocAddress]]) -> list[str]:
-        return [record_id_of(number >> 64, number & ((1 << 64) - 1)) for number in self._numbers_of(hits)]
 
     def _facets(self, request: PageRequest) -> dict[Facet, dict[str, int]]:
         if not request.facets:
@@ -186,8 +199,15 @@ class PageReader:
 
 
 def _hit(key: SortKey, column: _Column) -> FoundHit:
-    record_id = record_id_of(key.number >> 64, key.number & ((1 << 64) - 1))
-    return FoundHit(record_id, 0.0, None if column is _BY_ID else day_of(key.column))
+    return FoundHit(_id_of(key.number), 0.0, None if column is _BY_ID else day_of(key.column))
+
+
+def _id_of(number: int) -> str:
+    return str(UUID(int=number))
+
+
+def _negative_score(hit: _ScoredHit) -> float:
+    return -hit[0]
 
 
 def _count_of(result: tantivy.SearchResult) -> int:

@@ -106,8 +106,3 @@ def day_of(column: int) -> int | None:
     """Return the day of a ``newest`` or ``oldest`` column value, None for none."""
     day = column >> _ID_BITS
     return None if day in (0, NO_DAY) else day
-
-
-def record_id_of(high: int, low: int) -> str:
-    """Return the record id whose halves are ``high`` and ``low``."""
-    return str(UUID(int=(high << 64) | low))
