@@ -60,7 +60,11 @@ def _unknown(field: str, en: str, vi: str) -> FieldProblem:
 
 
 def known_subjects(unit: RegisterUnit, claim: SubjectClaim) -> tuple[Subject, ...]:
-    """Return the standing subjects that the claim's identifiers name, each once, in the claim's order."""
+    """Return the standing subjects that the claim's identifiers name, each once, in the claim's order.
+
+    Two deposits for a subject that is new take turns, or each would register it.
+    """
+    unit.subjects.serialise_claims_of(claim.identifiers)
     found: dict[SubjectId, Subject] = {}
     for identifier in claim.identifiers:
         subject = unit.subjects.by_identifier(identifier)

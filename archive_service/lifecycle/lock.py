@@ -19,7 +19,8 @@ _ACTOR = "worker"
 def renew_locks(archive: Archive, limit: int) -> int:
     """Lengthen the locks that have less than half of their time left, soonest first; return how many records.
 
-    A rejected record is let go: its lock ends and is not renewed. Idempotent; may run on several hosts at once. Raises Unavailable: what was lengthened stays so.
+    A rejected record is let go: its lock ends and is not renewed. Idempotent; may run on several hosts at once.
+    Raises Unavailable: what was lengthened stays so.
     """
     now = archive.clock.now()
     days = archive.rules.quarantine_lock_days

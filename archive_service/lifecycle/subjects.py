@@ -55,6 +55,7 @@ def merge_subjects(archive: Archive, caller: Caller, kept: Identifier, merged: I
     require(caller, Action.MERGE_SUBJECTS)
 
     def merge(unit: RegisterUnit) -> SubjectMerge:
+        unit.subjects.serialise_merges()
         stays, goes = _own(unit, caller, kept), _own(unit, caller, merged)
         if stays.id == goes.id:
             raise Conflict(
@@ -94,6 +95,7 @@ def unmerge_subjects(archive: Archive, caller: Caller, merge_id: int, reason: st
     require(caller, Action.MERGE_SUBJECTS)
 
     def unmerge(unit: RegisterUnit) -> SubjectMerge:
+        unit.subjects.serialise_merges()
         merge = unit.subjects.get_merge(merge_id)
         if merge is None or not _has_record(unit, caller, unit.subjects.standing(merge.kept)):
             raise NotFound(Message("There is no such merge.", "Không có lần hợp nhất này."))

@@ -240,6 +240,14 @@ class Findings(Protocol):
 class Subjects(Protocol):
     """Persons and employers, their identifiers over time, and merges."""
 
+    def serialise_claims_of(self, identifiers: Sequence[Identifier]) -> None:
+        """Let no other transaction look for these identifiers, to register who has none, until this one ends."""
+        ...
+
+    def serialise_merges(self) -> None:
+        """Let no other transaction merge or unmerge until this one ends: two that meet could merge in a circle."""
+        ...
+
     def get(self, subject_id: SubjectId) -> Subject | None:
         """Return the subject as it was registered, merged or not."""
         ...

@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from archive_service.errors import FieldProblem, InvalidInput, Message
 from archive_service.model.identifiers import OfficeCode, ProcedureCode, ResultTypeCode
@@ -53,7 +54,7 @@ def _rows(file: Path, make: Callable[[dict[str, str]], T]) -> tuple[T, ...]:
     made: list[T] = []
     problems: list[FieldProblem] = []
     # utf-8-sig: spreadsheets put a byte-order mark in front.
-    with file.open(encoding="utf-8-sig", newline="") as lines:
+    with file.open(encoding="utf-8-sig", newline="") as lines, _readable(file):
         reader = csv.DictReader(lines)
         for row in reader:
             try:
@@ -88,20 +89,39 @@ def _result_type(row: dict[str, str]) -> ResultType:
 def _procedures(file: Path) -> tuple[Procedure, ...]:
     if not file.is_file():
         return ()
-    try:
+    with _readable(file):
         stated = tomllib.loads(file.read_text(encoding="utf-8")).get("procedures", [])
         return tuple(
             Procedure(
-                ProcedureCode(one["code"]),
-                one["name"],
-                tuple(ResultTypeCode(code) for code in one.get("result_types", [])),
+                ProcedureCode(_text(one["code"])),
+                _text(one["name"]),
+                tuple(ResultTypeCode(_text(code)) for code in _list(one.get("result_types", []))),
             )
-            for one in stated
+            for one in _list(stated)
         )
-    except (ValueError, KeyError, TypeError) as wrong:
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Raise InvalidInput that names the file where its bytes are not what such a file is made of."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, csv.Error) as wrong:
         raise InvalidInput(
             Message(f"{file.name} cannot be read: {wrong}.", f"Không đọc được {file.name}: {wrong}.")
         ) from wrong
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
+    return value
 
 
 def _required(row: dict[str, str], name: str) -> str:

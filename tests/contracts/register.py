@@ -353,10 +353,7 @@ class FindingsContract:
         for number in (1, 2):
             register.write(
                 lambda unit, number=number: unit.findings.add(  # type: ignore[misc]
-                    record_id(number),
-                    [Finding(FindingCode.NO_TEXT), Finding(FindingCode.REPAIRED)],
-                    FindingPolicy(),
-                    NOW,
+                    record_id(number), both, FindingPolicy(), NOW
                 )
             )
 

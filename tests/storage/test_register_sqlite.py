@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import sqlite3
 from collections.abc import Iterator
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from archive_service.errors import Misconfigured, Unavailable
+from archive_service.model.events import Event, EventType
+from archive_service.model.jobs import JobKind
+from archive_service.model.units import RegisterUnit
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
-from tests.contracts.register import RegisterContract
+from tests.contracts.register import MINUTE, RegisterContract
+from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
 from tests.fakes.randomness import CountedRandomness
+from tests.results import NOW, record_id
 
 
 @pytest.fixture
@@ -22,5 +32,116 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
     register.close()
 
 
-class TestSqliteRegister(RegisterContract):
+class TestSqliteRegister(RegisterContract, RegisterConcurrencyContract):
     """The contract."""
+
+
+def claim_all(url: str, answers: multiprocessing.Queue[list[str]], together: Barrier) -> None:
+    """Take all work there is, one piece at a time: another process does the same."""
+    register = SqlRegister(url, CountedRandomness())
+    taken: list[str] = []
+    together.wait(60)
+    while jobs := register.write(lambda unit: unit.jobs.claim([JobKind.ENRICH], 1, NOW, NOW + MINUTE)):
+        taken += [job.record_id for job in jobs]
+        register.write(lambda unit: unit.log.append(Event(EventType.TEXT_READ, "worker", NOW)))
+    register.close()
+    answers.put(taken)
+
+
+def test_two_processes_never_get_the_same_piece_and_share_one_gap_free_log(
+    register: SqlRegister, tmp_path: Path
+) -> None:
+    def ask(unit: RegisterUnit) -> None:
+        for number in range(40):
+            unit.jobs.add(JobKind.ENRICH, record_id(number), NOW)
+
+    register.write(ask)
+    context = multiprocessing.get_context("spawn")
+    answers: multiprocessing.Queue[list[str]] = context.Queue()
+    together = context.Barrier(2)
+    url = f"sqlite:///{tmp_path / 'register.sqlite'}"
+    processes = [context.Process(target=claim_all, args=(url, answers, together)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    taken = [answers.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join(30)
+    assert sorted(taken[0] + taken[1]) == [record_id(number) for number in range(40)]
+    assert [e.index for e in register.read(lambda unit: unit.log.entries(0, 100))] == list(range(40))
+
+
+def test_on_a_full_disk_nobody_is_told_kept_for_what_was_not(register: SqlRegister) -> None:
+    """Each of many that write at once is kept and told so, or told Unavailable; afterwards there is room again."""
+    limit_pages(register, 10)
+
+    def task(number: int) -> bool:
+        def work(unit: RegisterUnit) -> None:
+            unit.progress.put(f"run-{number}", "x" * 3000 * (number % 5))
+
+        try:
+            register.write(work)
+        except Unavailable:
+            return False
+        return True
+
+    told_kept = at_once(32, task)
+    assert not all(told_kept), "the disk must have been full"
+    limit_pages(register, 100_000)
+    kept = [register.read(lambda unit, n=n: unit.progress.get(f"run-{n}")) is not None for n in range(32)]  # type: ignore[misc]
+    assert kept == told_kept
+    register.write(lambda unit: unit.progress.put("after", "y" * 3000))
+    assert register.read(lambda unit: unit.progress.get("after")) is not None
+
+
+def limit_pages(register: SqlRegister, more: int) -> None:
+    """Let the file grow by so many pages and no further, on every connection."""
+
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + more}")
+
+    register.engine.dispose()
+    sa.event.listen(register.engine, "connect", limit)
+
+
+def test_a_folder_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    register = SqlRegister(f"sqlite:///{tmp_path / 'none' / 'register.sqlite'}", CountedRandomness())
+    with pytest.raises(Unavailable):
+        register.check_ready()
+    with pytest.raises(Unavailable):
+        register.write(lambda unit: unit.progress.put("a", "b"))
+    register.close()
+
+
+def test_a_register_without_this_versions_schema_is_misconfigured(tmp_path: Path) -> None:
+    register = SqlRegister(f"sqlite:///{tmp_path / 'empty.sqlite'}", CountedRandomness())
+    with pytest.raises(Misconfigured, match="archive-service upgrade"):
+        register.check_ready()
+    register.close()
+
+
+def test_a_register_of_a_later_version_is_misconfigured(register: SqlRegister) -> None:
+    with register.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Misconfigured, match="9999"):
+        register.check_ready()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/database", "register.sqlite", "", "nonsense://x"])
+def test_a_url_that_names_no_register_is_misconfigured_and_not_repeated(url: str) -> None:
+    with pytest.raises(Misconfigured) as told:
+        SqlRegister(url, CountedRandomness())
+    assert not url or url not in str(told.value)
+
+
+def test_a_closed_register_answers_unavailable(register: SqlRegister) -> None:
+    register.write(lambda unit: unit.progress.put("a", "b"))
+    register.close()
+    with pytest.raises(Unavailable):
+        register.write(lambda unit: unit.progress.put("a", "c"))
+
+
+def test_commits_reach_the_disk_before_they_are_answered(register: SqlRegister) -> None:
+    with register.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from archive_service.evidence.canonical import canonical_json
 from archive_service.model.identifiers import RecordId, ResultTypeCode, SubjectId
@@ -28,7 +28,7 @@ from archive_service.model.record import (
 )
 from archive_service.model.units import RecordSelection
 from archive_service.storage.register import tables as t
-from archive_service.storage.register.rows import upsert
+from archive_service.storage.register.rows import lock_name, upsert
 
 _R = t.records.c
 _M = t.metadata_versions.c
@@ -42,10 +42,8 @@ class SqlRecords:
         self._connection = connection
 
     def serialise_deposits_of(self, content_sha256: str, result_type: ResultTypeCode) -> None:
-        """Take a lock on (bytes, type) until the transaction ends. SQLite's one writer is that lock already."""
-        if self._connection.dialect.name == "postgresql":
-            name = f"{content_sha256}:{result_type}"
-            self._connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+        """Take a lock on (bytes, type) until the transaction ends."""
+        lock_name(self._connection, f"{content_sha256}:{result_type}")
 
     def add(self, record: Record, first: MetadataVersion) -> None:
         """Write the record, its first metadata version and its relations."""

@@ -1,11 +1,17 @@
-"""Writing a row whether it is there or not, the same on both databases."""
+"""What both databases do alike by different means: writing a row whether it is there or not, locking a name."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
+
+
+def lock_name(connection: Connection, name: str) -> None:
+    """Take the lock of that name until the transaction ends. SQLite's one writer has every lock already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
 def upsert(connection: Connection, table: Table, values: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, or_, select, update
@@ -11,7 +12,7 @@ from archive_service.errors import Message, NotFound
 from archive_service.model.identifiers import Identifier, IdentifierScheme, SubjectId
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectKind, SubjectMerge
 from archive_service.storage.register import tables as t
-from archive_service.storage.register.rows import upsert
+from archive_service.storage.register.rows import lock_name, upsert
 
 _S = t.subjects.c
 _I = t.subject_identifiers.c
@@ -23,6 +24,15 @@ class SqlSubjects:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def serialise_claims_of(self, identifiers: Sequence[Identifier]) -> None:
+        """Take a lock on each identifier until the transaction ends, always in the same order."""
+        for identifier in sorted(set(identifiers)):
+            lock_name(self._connection, f"identifier:{identifier}")
+
+    def serialise_merges(self) -> None:
+        """Take the one lock of all merges until the transaction ends."""
+        lock_name(self._connection, "merges")
 
     def get(self, subject_id: SubjectId) -> Subject | None:
         """Return the subject as registered."""
