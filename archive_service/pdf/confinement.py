@@ -13,9 +13,11 @@ import os
 import resource
 import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from archive_service.pdf.landlock import restrict
 
 # prctl(2), as in linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
@@ -121,8 +123,17 @@ def limit(limits: ProcessLimits) -> None:
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds)
 
 
-def confine(ways: Sequence[Confinement], program: bytes | None) -> Confinement:
-    """Give up the network, and with seccomp nearly everything else; return the way that worked.
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What a server prepares once for its children: the seccomp filter and the ruleset of files."""
+
+    ways: tuple[Confinement, ...]
+    program: bytes | None
+    ruleset: int | None
+
+
+def confine(walls: Walls) -> Confinement:
+    """Give up other files, the network, and with seccomp nearly everything else; return the way that worked.
 
     Raises Unconfined when none of the ways works: the process must end then.
     """
@@ -130,11 +141,12 @@ def confine(ways: Sequence[Confinement], program: bytes | None) -> Confinement:
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise Unconfined
+    restrict(walls.ruleset)
     attempts: Mapping[Confinement, Callable[[], bool]] = {
-        Confinement.SECCOMP: lambda: _filter_calls(libc, program),
+        Confinement.SECCOMP: lambda: _filter_calls(libc, walls.program),
         Confinement.NETWORK_NAMESPACE: lambda: _leave_network(libc),
     }
-    for way in ways:
+    for way in walls.ways:
         if attempts[way]():
             return way
     raise Unconfined

@@ -1,7 +1,7 @@
 """The server that forks one confined process a file: libraries are loaded once, in here, and inherited.
 
-It must never read an untrusted document itself, never start a thread (it forks), and never outlive the process that
-started it. Run as ``python -P -m archive_service.pdf.sandbox_server``; standard input is a socket of
+It must never read an untrusted document itself, never start a thread (it forks), and never outlive the process
+that started it. Run as ``python -P -m archive_service.pdf.sandbox_server``; standard input is a socket of
 ``sandbox.Sandbox``.
 """
 
@@ -24,12 +24,14 @@ from archive_service.pdf.confinement import (
     Confinement,
     ProcessLimits,
     Unconfined,
+    Walls,
     build_filter,
     confine,
     die_with_parent,
     limit,
 )
 from archive_service.pdf.frames import encode
+from archive_service.pdf.landlock import build_ruleset, library_places
 
 EXIT_UNCONFINED = 97
 EXIT_OUT_OF_MEMORY = 98
@@ -56,8 +58,7 @@ class _Setup:
     """What every child takes over from the server."""
 
     tasks: Mapping[str, Task]
-    program: bytes | None
-    ways: tuple[Confinement, ...]
+    walls: Walls
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,12 @@ def _live_as_child(request: _Request, setup: _Setup, server: int) -> NoReturn:
         die_with_parent(server)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _keep_only(request.document, request.answer)
+        ruleset = setup.walls.ruleset
+        _keep_only(request.document, request.answer, *([] if ruleset is None else [ruleset]))
         limit(request.limits)
-        confine(setup.ways, setup.program)
+        confine(setup.walls)
+        if ruleset is not None:
+            os.close(ruleset)
         task = setup.tasks[request.task]
 
         def emit(message: Mapping[str, object]) -> None:
@@ -176,15 +180,16 @@ def _live_as_child(request: _Request, setup: _Setup, server: int) -> NoReturn:
         os._exit(code)
 
 
-def _keep_only(document: int, answer: int) -> None:
+def _keep_only(*descriptors: int) -> None:
     """Close every other descriptor; libraries that print, print into nothing."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
-    low, high = sorted((document, answer))
-    os.closerange(3, low)
-    os.closerange(low + 1, high)
-    os.closerange(high + 1, os.sysconf("SC_OPEN_MAX"))
+    first = 3
+    for kept in sorted(descriptors):
+        os.closerange(first, kept)
+        first = kept + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -203,7 +208,8 @@ def main() -> None:
     gc.collect()
     # What is there now is never garbage: left alone, its pages stay shared with the children.
     gc.freeze()
-    _Server(parent, _Setup(tasks, build_filter(), ways)).run()
+    walls = Walls(ways, build_filter(), build_ruleset(library_places()))
+    _Server(parent, _Setup(tasks, walls)).run()
 
 
 if __name__ == "__main__":

@@ -58,6 +58,10 @@ def _append_to_file(document: int, options: Mapping[str, Any], emit: Emit) -> No
     _told(lambda: os.write(os.open(options["path"], os.O_WRONLY | os.O_APPEND), b"x"), emit)
 
 
+def _read_file(document: int, options: Mapping[str, Any], emit: Emit) -> None:
+    _told(lambda: Path(options["path"]).read_bytes(), emit)
+
+
 def _remove_file(document: int, options: Mapping[str, Any], emit: Emit) -> None:
     _told(lambda: Path(options["path"]).unlink(), emit)
 
@@ -142,6 +146,7 @@ _TASKS: Mapping[str, Task] = {
     "fork": _fork,
     "write-file": _write_file,
     "append-to-file": _append_to_file,
+    "read-file": _read_file,
     "remove-file": _remove_file,
     "kill-parent": _kill_parent,
     "trace-parent": _trace_parent,
