@@ -200,19 +200,19 @@ class EmbeddedBuild:
 
     def commit(self) -> None:
         """Make what was added durable."""
-        with _translated():
+        with _translated(), self._adding:
             self._open_writer().commit()
 
     def switch(self) -> None:
         """Commit, put the new index in use and drop the old one; readers in every process follow at once."""
-        with _translated():
+        with _translated(), self._adding:
             self._open_writer().commit()
             self._close_writer()
             self._generations.switch(self._generation)
 
     def abandon(self) -> None:
         """Drop the new index."""
-        with _translated():
+        with _translated(), self._adding:
             self._close_writer()
             self._generations.drop(self._generation)
 

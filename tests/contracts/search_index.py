@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import unicodedata
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -507,6 +508,19 @@ class KeepingRules:
         resumed.add([plain_document(1), plain_document(2)])
         resumed.switch()
         assert list(index.record_ids()) == ids(1, 2)
+
+    def test_build_takes_documents_and_commits_from_several_threads(self, index: SearchIndex) -> None:
+        build = index.build("b-1")
+
+        def one(number: int) -> int:
+            added = build.add(plain_document(20 * number + step) for step in range(20))
+            build.commit()
+            return added
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(one, range(10))) == 200
+        build.switch()
+        assert list(index.record_ids()) == ids(*range(200))
 
     def test_build_of_the_name_in_use_begins_empty(self, index: SearchIndex) -> None:
         for number in (1, 2, 3):
