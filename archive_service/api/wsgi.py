@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import os
+import signal
+import time
 from contextlib import ExitStack
 
 from flask import Flask
@@ -10,11 +13,22 @@ from flask import Flask
 from archive_service.api.app import create_app
 from archive_service.bootstrap import open_archive
 from archive_service.logs import configure_logs
+from archive_service.orphans import follow_parent
 from archive_service.settings import load_settings
+
+# Requests in flight get this long to end after the serving process was killed.
+_GRACE_SECONDS = 5.0
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)
 
 
 def build() -> Flask:
     """Return the application over the archive that the settings name; closed when the process ends."""
+    follow_parent(os.getppid(), _end)
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     stack = ExitStack()

@@ -15,6 +15,7 @@ import click
 from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.output import ArchiveCommand, examples
 from archive_service.logs import configure_logs
+from archive_service.orphans import follow_parent
 from archive_service.settings import Settings, load_settings
 from archive_service.worker import Worker
 
@@ -68,15 +69,13 @@ def run_worker(settings: Settings) -> None:
     with open_archive(settings, pdf_processes=processes) as archive:
         running = Worker(archive, text_threads=processes, lease=dt.timedelta(seconds=settings.job_lease_seconds))
         running.start()
-        parent = os.getppid()
-        # A worker whose service was killed must not live on unseen.
-        while not stopping.wait(1.0):
-            if os.environ.get(_BESIDE) and os.getppid() != parent:
-                break
+        if parent := os.environ.get(_BESIDE):
+            follow_parent(int(parent), stopping.set)
+        stopping.wait()
         running.stop(GRACE_SECONDS)
 
 
-# Set for a worker that `serve` started: it ends with its service.
+# Set for a worker that `serve` started, to the process it belongs to: it ends with it.
 _BESIDE = "ARCHIVE_WORKER_BESIDE_SERVICE"
 
 
@@ -103,8 +102,9 @@ class WorkerProcess:
 
     def _keep_running(self) -> None:
         command = [sys.executable, "-m", "archive_service", "worker"]
+        environment = {**os.environ, _BESIDE: str(os.getpid())}
         while not self._stopping.is_set():
-            self._process = subprocess.Popen(command, env={**os.environ, _BESIDE: "1"})  # noqa: S603  # our own command
+            self._process = subprocess.Popen(command, env=environment)  # noqa: S603  # our own command
             self._process.wait()
             self._stopping.wait(RESTART_SECONDS)
 

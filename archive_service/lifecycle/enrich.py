@@ -60,6 +60,8 @@ def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentT
         event = Event(EventType.TEXT_FAILED, WORKER, now, record.id, {"outcome": str(words.outcome)})
     else:
         unit.texts.put(record.id, words, now)
+        # A rebuild of the index that has passed this record must come back to it.
+        unit.records.mark_changed(record.id, now)
         found = (*_quality(words, archive.rules.low_confidence), *disagreements(words, record.metadata))
         event = Event(EventType.TEXT_READ, WORKER, now, record.id, _summary(words, found))
     unit.findings.add(record.id, found, archive.policy, now)

@@ -165,6 +165,10 @@ class Records(Protocol):
         """Change the state; the step has checked that the change is permitted."""
         ...
 
+    def mark_changed(self, record_id: RecordId, now: dt.datetime) -> None:
+        """Say that something an index holds of the record has changed, so that a rebuild under way comes back to it."""
+        ...
+
     def set_search_state(self, record_id: RecordId, state: SearchState, problem: str | None, now: dt.datetime) -> None:
         """Say whether the record can be found by words, and why not."""
         ...

@@ -136,6 +136,10 @@ class SqlRecords:
         """Write the state."""
         self._change(record_id, {"state": str(state), "changed_at": now})
 
+    def mark_changed(self, record_id: RecordId, now: dt.datetime) -> None:
+        """Write when the record changed."""
+        self._change(record_id, {"changed_at": now})
+
     def set_search_state(self, record_id: RecordId, state: SearchState, problem: str | None, now: dt.datetime) -> None:
         """Write the search state. ``changed_at`` stays: nothing that an index holds has changed."""
         self._change(record_id, {"search_state": str(state), "search_problem": problem})
