@@ -14,8 +14,8 @@ class Relay(socketserver.ThreadingTCPServer):
 
     def __init__(self, server_host: str, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Connection)
-        name, _, port = server_host.partition(":")
-        self.target = (name, int(port))
+        name, _, server_port = server_host.partition(":")
+        self.target = (name, int(server_port))
         self.lose_next_answer = False
         self.sockets: list[socket.socket] = []
 
