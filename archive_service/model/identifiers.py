@@ -49,9 +49,7 @@ _FORMS: dict[IdentifierScheme, tuple[re.Pattern[str], Message]] = {
     ),
     IdentifierScheme.HEALTH_CARD: (
         re.compile(r"[A-Z]{2}\d{13}"),
-        Message(
-            "A health card number has 2 letters and 13 digits.", "Số thẻ BHYT gồm 2 chữ cái và 13 chữ số."
-        ),
+        Message("A health card number has 2 letters and 13 digits.", "Số thẻ BHYT gồm 2 chữ cái và 13 chữ số."),
     ),
     IdentifierScheme.TAX_CODE: (
         re.compile(r"\d{10}(-\d{3})?"),
@@ -136,9 +134,7 @@ def parse_dossier_code(text: str) -> DossierCode:
         received_on = dt.date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
     except ValueError as impossible:
         raise InvalidInput(
-            Message(
-                "The dossier code names a day that does not exist.", "Mã hồ sơ chứa một ngày không tồn tại."
-            )
+            Message("The dossier code names a day that does not exist.", "Mã hồ sơ chứa một ngày không tồn tại.")
         ) from impossible
     return DossierCode(match["agency"], received_on, match["serial"])
 
