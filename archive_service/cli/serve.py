@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import click
 
 from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.output import ArchiveCommand, examples
+from archive_service.errors import Message, Misconfigured
 from archive_service.logs import configure_logs
 from archive_service.orphans import follow_parent
 from archive_service.settings import Settings, load_settings
@@ -34,12 +36,17 @@ def serve(host: str | None, port: int | None, worker: bool) -> None:
     """Run the service: one web process, and one worker process beside it. Ctrl-C ends both."""
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
+    address = (host or settings.listen_host, port or settings.listen_port)
+    _require_free(*address)
     upgrade_register(settings)
+    # What is wrong with a setting is told here, once, and not by each process that would start and fail.
+    with open_archive(settings, pdf_processes=1):
+        pass
     beside = WorkerProcess() if worker else None
     if beside is not None:
         beside.start()
     try:
-        _serve_http(settings, host or settings.listen_host, port or settings.listen_port)
+        _serve_http(settings, *address)
     finally:
         if beside is not None:
             beside.stop()
@@ -109,6 +116,26 @@ class WorkerProcess:
             self._stopping.wait(RESTART_SECONDS)
 
 
+def _require_free(host: str, port: int) -> None:
+    """Raise Misconfigured when nothing can listen there: another program does, or the address is not this machine's."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Connections that have just ended do not stand in the way of a restart.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as taken:
+        raise Misconfigured(
+            Message(
+                f"Cannot listen on {host}:{port}: {taken.strerror}. Choose another address or port: --host and --port, "
+                "or ARCHIVE_LISTEN_HOST and ARCHIVE_LISTEN_PORT.",
+                f"Không mở được cổng tại {host}:{port}. Hãy chọn địa chỉ hoặc cổng khác: --host và --port, "
+                "hoặc ARCHIVE_LISTEN_HOST và ARCHIVE_LISTEN_PORT.",
+            )
+        ) from taken
+
+
 def _serve_http(settings: Settings, host: str, port: int) -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -123,7 +150,8 @@ def _serve_http(settings: Settings, host: str, port: int) -> None:
         workers=1,
         blocking_threads=settings.web_threads,
         websockets=False,
-        log_level=LogLevels.warning,
+        # It warns of more threads than cores; ours wait for store and register most of the time.
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=int(GRACE_SECONDS),
         working_dir=Path.cwd(),

@@ -92,9 +92,9 @@ def _node(scheme: str, host: str, ca_certs: str | None) -> NodeConfig:
 def _wrong() -> Misconfigured:
     return Misconfigured(
         Message(
-            "The search index URL must be embedded:FOLDER, or http(s)://[USER:PASSWORD@]HOST[:PORT] with the "
+            "ARCHIVE_INDEX_URL must be embedded:FOLDER, or http(s)://[USER:PASSWORD@]HOST[:PORT] with the "
             "options api_key, ca_certs, shards and replicas.",
-            "URL của chỉ mục tìm kiếm phải có dạng embedded:THƯMỤC, hoặc "
+            "ARCHIVE_INDEX_URL phải có dạng embedded:THƯMỤC, hoặc "
             "http(s)://[USER:PASSWORD@]HOST[:PORT] với các tùy chọn api_key, ca_certs, shards và replicas.",
         )
     )

@@ -1,0 +1,45 @@
+"""A running service for each journey, with reference data and a caller who may do everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from archive_service.model.permissions import Role
+from tests.journeys.columns import Column, settings_of
+from tests.running import PROJECT, RunningService, running_service
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a person sits: the running service, a key with every role, and a folder for files."""
+
+    service: RunningService
+    http: httpx.Client
+    key: str
+    folder: Path
+    column: Column
+
+    def client_settings(self) -> dict[str, str]:
+        """Return what the commands of clients need to know."""
+        return {"ARCHIVE_URL": self.service.url, "ARCHIVE_API_KEY": self.key}
+
+
+@pytest.fixture
+def desk(column: Column, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Run the service on a column of real parts, load the example reference data, and make a key."""
+    with running_service(settings_of(column, tmp_path, request), tmp_path) as service:
+        loaded = service.run("load-reference", str(PROJECT / "examples" / "reference"), "--json")
+        assert loaded.code == 0, loaded.err
+        assert loaded.json["offices"] > 0
+        roles = [option for role in Role for option in ("--role", str(role))]
+        made = service.run("api-key", "create", "--name", "journey", "--office", "BHXH", *roles, "--json")
+        assert made.code == 0, made.err
+        key = made.json["key"]
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=f"{service.url}/api/v1", headers=headers, timeout=60) as http:
+            yield Desk(service, http, key, tmp_path, column)
