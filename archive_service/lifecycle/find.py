@@ -17,7 +17,6 @@ from archive_service.model.identifiers import Identifier, OfficeCode, ResultType
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.query import (
     Facet,
-    ParsedQuery,
     SearchFilters,
     SearchPage,
     SearchQuery,
@@ -87,7 +86,7 @@ def find(archive: Archive, caller: Caller, search: Search) -> Found:
         facets=search.facets,
     )
     page = archive.index.search(query)
-    hits = archive.register.read(lambda unit: _check(unit, caller, page, parsed))
+    hits = archive.register.read(lambda unit: _check(unit, caller, page, query))
     _log(archive, caller, search, page, hits)
     return Found(hits, page.total, page.next_cursor, page.facets)
 
@@ -96,10 +95,12 @@ def _filters(unit: RegisterUnit, caller: Caller, search: Search) -> SearchFilter
     offices = caller.offices
     if search.office is not None:
         offices = offices & unit.reference.subtree(search.office)
+    states = (search.states or _KEPT) & (_KEPT if caller.may(Action.READ_QUARANTINE) else _SERVED)
     every_office = search.office is None and len(offices) == len(unit.reference.offices())
     return SearchFilters(
         offices=None if every_office else offices,
-        access_levels=caller.readable_levels,
+        # Without a state that the caller may see nothing is found; to the index, no states would mean no limit.
+        access_levels=caller.readable_levels if states else frozenset(),
         result_types=search.result_types,
         subjects=_subjects(unit, search.subject),
         dossier_code=search.dossier_code,
@@ -108,12 +109,13 @@ def _filters(unit: RegisterUnit, caller: Caller, search: Search) -> SearchFilter
         stored_from=search.stored_from,
         stored_to=search.stored_to,
         trusts=search.trusts,
-        states=search.states if caller.may(Action.READ_QUARANTINE) else search.states & _SERVED,
+        states=states,
     )
 
 
 # What is shown to everyone who may search; the rest to those who may look into quarantine.
 _SERVED = frozenset({RecordState.STORED})
+_KEPT = _SERVED | {RecordState.QUARANTINED, RecordState.REJECTED}
 
 # No subject has this id: a number that nobody has must find nothing, and not everything.
 _NOBODY = SubjectId("nobody")
@@ -128,7 +130,8 @@ def _subjects(unit: RegisterUnit, identifier: Identifier | None) -> frozenset[Su
     return frozenset(member.id for member in unit.subjects.family(subject.id))
 
 
-def _check(unit: RegisterUnit, caller: Caller, page: SearchPage, parsed: ParsedQuery) -> tuple[FoundRecord, ...]:
+def _check(unit: RegisterUnit, caller: Caller, page: SearchPage, query: SearchQuery) -> tuple[FoundRecord, ...]:
+    parsed = query.parsed
     ids = [hit.record_id for hit in page.hits]
     records = unit.records.get_many(ids)
     texts = unit.texts.get_many(ids) if parsed.wanted else {}
@@ -136,7 +139,7 @@ def _check(unit: RegisterUnit, caller: Caller, page: SearchPage, parsed: ParsedQ
     found = []
     for hit in page.hits:
         record = records.get(hit.record_id)
-        if record is None or not may_see(caller, record) or record.state is RecordState.DISPOSED:
+        if record is None or not may_see(caller, record) or record.state not in query.filters.states:
             continue
         shown = snippet(_shown_text(record, texts.get(record.id)), parsed) if parsed.wanted else None
         found.append(FoundRecord(record, hit.score, names.get(record.metadata.result_type), shown))

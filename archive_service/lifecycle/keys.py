@@ -10,6 +10,7 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 
 from archive_service.errors import InvalidInput, Message, NotAuthenticated, NotFound
@@ -22,6 +23,7 @@ from archive_service.model.units import ApiKey, RegisterUnit
 _PREFIX = "archive"
 _ID_BYTES = 8
 _SECRET_BYTES = 32
+_TOKEN = re.compile(rf"{_PREFIX}_([0-9a-f]{{{_ID_BYTES * 2}}})_([A-Za-z0-9_-]{{43}})")
 
 # Who administration on the host is done by, in the log.
 OPERATOR = "operator"
@@ -106,12 +108,12 @@ def authenticate(archive: Archive, token: str) -> Caller:
 
     Raises NotAuthenticated, the same for unknown, wrong, expired and revoked keys; Unavailable.
     """
-    prefix, _, rest = token.partition("_")
-    key_id, _, secret = rest.partition("_")
+    # What has another form is never looked up: a database need not take every character.
+    parts = _TOKEN.fullmatch(token)
 
     def look(unit: RegisterUnit) -> Caller | None:
-        key = unit.api_keys.get(key_id) if prefix == _PREFIX and key_id else None
-        given = hashlib.sha256(secret.encode()).hexdigest()
+        key = unit.api_keys.get(parts[1]) if parts else None
+        given = hashlib.sha256(parts[2].encode() if parts else b"").hexdigest()
         if key is None or not hmac.compare_digest(key.secret_sha256, given):
             return None
         if key.revoked_at is not None or key.expires_at <= archive.clock.now():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotFound
 from archive_service.lifecycle.visible import may_see, require_served, require_visible
@@ -30,13 +33,17 @@ def list_quarantine(archive: Archive, caller: Caller, after: RecordId | None, li
     selection = RecordSelection(caller.offices, RecordState.QUARANTINED, after=after, limit=limit)
 
     def look(unit: RegisterUnit) -> tuple[Reviewed, ...]:
-        return tuple(
-            Reviewed(record, tuple(unit.findings.of_record(record.id)))
-            for record in unit.records.select(selection)
-            if may_see(caller, record)
-        )
+        seen = (record for record in _every(unit, selection) if may_see(caller, record))
+        return tuple(Reviewed(record, tuple(unit.findings.of_record(record.id))) for record in islice(seen, limit))
 
     return archive.register.read(look)
+
+
+def _every(unit: RegisterUnit, selection: RecordSelection) -> Iterator[Record]:
+    """Yield the records of a selection: a page of what the caller may not see must not look like the end."""
+    while records := unit.records.select(selection):
+        yield from records
+        selection = dataclasses.replace(selection, after=records[-1].id)
 
 
 def release(archive: Archive, caller: Caller, record_id: RecordId, reason: str) -> Reviewed:
@@ -79,11 +86,16 @@ def list_findings(archive: Archive, caller: Caller, after: int, limit: int) -> t
     require(caller, Action.READ_FINDINGS)
 
     def look(unit: RegisterUnit) -> tuple[RecordedFinding, ...]:
-        found = unit.findings.open_in(caller.offices, after, limit)
-        records = unit.records.get_many([finding.record_id for finding in found])
-        return tuple(f for f in found if f.record_id in records and may_see(caller, records[f.record_id]))
+        return tuple(islice(_open_findings(unit, caller, after, limit), limit))
 
     return archive.register.read(look)
+
+
+def _open_findings(unit: RegisterUnit, caller: Caller, after: int, page: int) -> Iterator[RecordedFinding]:
+    while found := unit.findings.open_in(caller.offices, after, page):
+        records = unit.records.get_many([finding.record_id for finding in found])
+        yield from (f for f in found if f.record_id in records and may_see(caller, records[f.record_id]))
+        after = found[-1].id
 
 
 def resolve_finding(archive: Archive, caller: Caller, finding_id: int, resolution: str) -> RecordedFinding:

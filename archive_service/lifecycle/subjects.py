@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotFound
+from archive_service.lifecycle.visible import may_see
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import Identifier
@@ -16,7 +17,7 @@ def identify_subject(
 ) -> Subject:
     """Give the subject of ``known`` another number, or other days of validity for one it has.
 
-    Raises NotAllowed; NotFound for a number that nobody has, or whose subject has no record in the caller's offices;
+    Raises NotAllowed; NotFound for a number that nobody has, or whose subject has no record that the caller may see;
     Conflict when the added number is another subject's (merge them, if they are one); InvalidInput when it would end
     before it begins.
     """
@@ -25,6 +26,7 @@ def identify_subject(
         raise InvalidInput(Message("It would end before it begins.", "Ngày hết hiệu lực trước ngày có hiệu lực."))
 
     def identify(unit: RegisterUnit) -> Subject:
+        unit.subjects.serialise_claims_of([known, added.identifier])
         subject = _own(unit, caller, known)
         holder = unit.subjects.by_identifier(added.identifier)
         if holder is not None and holder.id != subject.id:
@@ -49,7 +51,7 @@ def identify_subject(
 def merge_subjects(archive: Archive, caller: Caller, kept: Identifier, merged: Identifier, reason: str) -> SubjectMerge:
     """Let the subject of ``kept`` stand for the subject of ``merged``; records keep the one they were deposited for.
 
-    Raises NotAllowed; NotFound for a number that nobody has, or whose subject has no record in the caller's offices;
+    Raises NotAllowed; NotFound for a number that nobody has, or whose subject has no record that the caller may see;
     Conflict when both are one subject already, or one is a person and the other an employer.
     """
     require(caller, Action.MERGE_SUBJECTS)
@@ -134,4 +136,4 @@ def _own(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> Subject:
 
 def _has_record(unit: RegisterUnit, caller: Caller, subject: Subject) -> bool:
     family = [member.id for member in unit.subjects.family(subject.id)]
-    return any(record.metadata.office in caller.offices for record in unit.records.of_subjects(family))
+    return any(may_see(caller, record) for record in unit.records.of_subjects(family))
