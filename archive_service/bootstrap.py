@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from archive_service.errors import Message, Misconfigured
+from archive_service.faults import KillPoint, armed
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.register.register import SqlRegister
-from archive_service.storage.register.schema import upgrade_schema
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
 
@@ -52,7 +52,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
     pdf = SandboxedPdfReader(_limits(settings, pdf_processes or os.cpu_count() or 1))
     try:
-        yield Archive(
+        archive = Archive(
             register=register,
             store=open_store(settings.store, lock_mode=settings.lock_mode, clock=clock),
             index=open_index(settings.index, name=settings.index_name),
@@ -63,6 +63,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
         )
+        yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
         pdf.close()
         register.close()
@@ -74,7 +75,7 @@ def upgrade_register(settings: Settings) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     register = SqlRegister(settings.register, SystemRandomness(), pool_size=1)
     try:
-        upgrade_schema(register.engine)
+        register.upgrade()
     finally:
         register.close()
 

@@ -14,6 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from archive_service.errors import Message, Misconfigured
 
+# A call at which a process ends itself: port, method, before or after, and which call since the process began.
+KILL_POINT = r"^([a-z]+\.[a-z_]+):(before|after):([1-9][0-9]*)$"
+
 
 class Settings(BaseSettings):
     """All settings with their defaults: the embedded service on one machine."""
@@ -76,6 +79,11 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
+    kill_at: str | None = Field(
+        None,
+        pattern=KILL_POINT,
+        description="For tests only: the call at which the process kills itself, as store.put:after:2.",
+    )
 
     @property
     def register(self) -> str:
@@ -110,6 +118,11 @@ def load_settings() -> Settings:
     Raises Misconfigured that names each wrong setting, never its value.
     """
     secrets = os.environ.get("ARCHIVE_SECRETS_DIR")
+    if secrets and not Path(secrets).is_dir():
+        # Without this the service would start on its defaults, beside the archive it was meant for.
+        raise Misconfigured(
+            Message("ARCHIVE_SECRETS_DIR names no folder.", "ARCHIVE_SECRETS_DIR không chỉ đến thư mục nào.")
+        )
     try:
         return Settings(_secrets_dir=secrets) if secrets else Settings()
     except ValidationError as wrong:

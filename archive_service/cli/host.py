@@ -155,7 +155,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
     Exit code 0 when everything passed or could not be told by design (a folder cannot lock), 1 when something failed.
     """
-    with _archive() as archive:
+    # The register is looked at as it is: one that is down or older is a finding, and the rest is told too.
+    with open_archive(load_settings()) as archive:
         found = (*check_components(archive), *compare_counts(archive), *prove_lock(archive))
     failed = any(one.result is ProofResult.FAILED for one in found)
     if as_json:
@@ -276,13 +277,17 @@ def list_jobs(as_json: bool) -> None:
 
 
 @jobs.command("retry", cls=ArchiveCommand, epilog=examples("archive-service jobs retry 42"))
-@click.argument("job_id", type=int)
+@click.argument("job_id", type=click.IntRange(1, 2**63 - 1))
 @json_option
 def retry_job(job_id: int, as_json: bool) -> None:
     """Let parked work be tried again from the beginning."""
     with _archive() as archive:
         now = archive.clock.now()
-        archive.register.write(lambda unit: unit.jobs.unpark(job_id, now))
+        found = archive.register.write(lambda unit: unit.jobs.unpark(job_id, now))
+    if not found:
+        raise NotFound(
+            Message(f"No parked work has the number {job_id}.", f"Không có việc tạm dừng nào mang số {job_id}.")
+        )
     if as_json:
         print_json({"retried": job_id})
     else:

@@ -390,8 +390,8 @@ class Jobs(Protocol):
         """Return parked work, oldest first."""
         ...
 
-    def unpark(self, job_id: int, now: dt.datetime) -> None:
-        """Let parked work be tried again."""
+    def unpark(self, job_id: int, now: dt.datetime) -> bool:
+        """Let parked work be tried again from the beginning; return whether there is such work."""
         ...
 
     def counts(self) -> dict[tuple[JobKind, JobState], int]:

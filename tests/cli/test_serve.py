@@ -107,7 +107,7 @@ def test_worker_alone_ends_when_it_is_told_to(tmp_path: Path) -> None:
             command("worker"), env=environment({"ARCHIVE_DATA_DIR": str(tmp_path / "data")}), stdout=log, stderr=log
         )
         try:
-            wait_for("the worker has its index", lambda: (tmp_path / "data" / "objects").exists())
+            wait_for("the worker has its index", (tmp_path / "data" / "objects").exists)
             time.sleep(1)
             process.terminate()
             assert process.wait(20) == 0

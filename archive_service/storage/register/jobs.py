@@ -100,13 +100,14 @@ class SqlJobs:
         query = select(t.jobs).where(_C.state == str(JobState.PARKED)).order_by(_C.id).limit(limit)
         return [_job(row, row.attempts, JobState.PARKED) for row in self._connection.execute(query)]
 
-    def unpark(self, job_id: int, now: dt.datetime) -> None:
-        """Let parked work be tried again from the beginning."""
-        self._connection.execute(
+    def unpark(self, job_id: int, now: dt.datetime) -> bool:
+        """Let parked work be tried again from the beginning; return whether there is such work."""
+        done = self._connection.execute(
             update(t.jobs)
             .where(_C.id == job_id, _C.state == str(JobState.PARKED))
             .values(state=str(JobState.WAITING), attempts=0, due_at=now, problem=None)
         )
+        return done.rowcount > 0
 
     def counts(self) -> dict[tuple[JobKind, JobState], int]:
         """Return how much work there is."""

@@ -15,7 +15,7 @@ from archive_service.errors import Message, Misconfigured, unavailable
 from archive_service.model.ports import Randomness
 from archive_service.model.units import RegisterUnit
 from archive_service.storage.register.group_commit import GroupCommit
-from archive_service.storage.register.schema import require_current_schema
+from archive_service.storage.register.schema import require_current_schema, upgrade_schema
 from archive_service.storage.register.unit import SqlUnit
 
 T = TypeVar("T")
@@ -73,6 +73,11 @@ class SqlRegister:
         with _translated(), self.engine.connect() as connection, connection.begin():
             connection.execute(text("SELECT 1"))
             require_current_schema(connection)
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version's; nothing happens when it is there. Raises Unavailable."""
+        with _translated():
+            upgrade_schema(self.engine)
 
     def close(self) -> None:
         """End the writer and every connection."""

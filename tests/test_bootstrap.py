@@ -1,0 +1,87 @@
+"""Opening the archive that settings name, and the operator's own finding policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archive_service.bootstrap import open_archive, upgrade_register
+from archive_service.errors import ArchiveError, Misconfigured, Unavailable
+from archive_service.model.findings import DEFAULT_OUTCOMES, Finding, FindingCode, Outcome
+from archive_service.settings import Settings
+from tests.running import PROJECT
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Return the defaults, in a folder of the test."""
+    return Settings(data_dir=tmp_path / "data")
+
+
+def test_every_part_is_ready_after_the_register_was_upgraded(settings: Settings) -> None:
+    upgrade_register(settings)
+    with open_archive(settings) as archive:
+        archive.register.check_ready()
+        archive.store.check_ready()
+        archive.index.check_ready()
+        archive.pdf.check_ready()
+
+
+def test_data_folder_is_for_its_owner_alone(settings: Settings) -> None:
+    upgrade_register(settings)
+    assert settings.data_dir.stat().st_mode & 0o077 == 0
+
+
+def test_register_that_was_not_upgraded_is_told(settings: Settings) -> None:
+    with open_archive(settings) as archive, pytest.raises(ArchiveError) as raised:
+        archive.register.check_ready()
+    assert isinstance(raised.value, Misconfigured | Unavailable)
+
+
+def test_rules_come_from_the_settings(tmp_path: Path) -> None:
+    chosen = Settings(data_dir=tmp_path / "data", quarantine_lock_days=3, job_attempts=2, max_file_bytes=2048)
+    with open_archive(chosen) as archive:
+        assert archive.rules.quarantine_lock_days == 3
+        assert archive.rules.job_attempts == 2
+        assert archive.rules.max_file_bytes == 2048
+        assert archive.policy.outcomes == DEFAULT_OUTCOMES
+
+
+def policy_of(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "policy.toml"
+    file.write_text(text, encoding="utf-8")
+    return Settings(data_dir=tmp_path / "data", finding_policy_file=file)
+
+
+def test_line_of_the_operators_policy_takes_the_place_of_the_archives_own(tmp_path: Path) -> None:
+    with open_archive(policy_of(tmp_path, '[outcomes]\njavascript = "refuse"\n')) as archive:
+        assert archive.policy.outcome_of(Finding(FindingCode.JAVASCRIPT)) is Outcome.REFUSE
+        assert archive.policy.outcome_of(Finding(FindingCode.EMPTY)) is Outcome.REFUSE
+
+
+def test_policy_that_ships_as_an_example_can_be_used(tmp_path: Path) -> None:
+    text = (PROJECT / "examples" / "finding-policy.toml").read_text(encoding="utf-8")
+    with open_archive(policy_of(tmp_path, text)) as archive:
+        assert archive.policy.outcomes.keys() == DEFAULT_OUTCOMES.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[outcomes",
+        '[outcomes]\nno-such-finding = "accept"\n',
+        '[outcomes]\nempty = "ignore"\n',
+        'outcomes = "accept"\n',
+        "[outcomes]\nempty = 1\n",
+    ],
+)
+def test_policy_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Misconfigured, match="ARCHIVE_FINDING_POLICY_FILE"), open_archive(policy_of(tmp_path, text)):
+        pass
+
+
+def test_policy_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    chosen = Settings(data_dir=tmp_path / "data", finding_policy_file=tmp_path / "nowhere.toml")
+    with pytest.raises(Misconfigured, match="ARCHIVE_FINDING_POLICY_FILE"), open_archive(chosen):
+        pass
