@@ -21,7 +21,11 @@ _PAGE = """<!doctype html>
 <body><div id="swagger-ui"></div><script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script>
 </body></html>
 """
-_START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
+# An address of its own: one that was opened with a name and key in it cannot be fetched from relatively.
+_START = """SwaggerUIBundle({
+  url: new URL("openapi.json", location.origin + location.pathname).href, dom_id: "#swagger-ui", deepLinking: true
+});
+"""
 
 
 def documentation_blueprint(api: Api) -> Blueprint:

@@ -90,7 +90,7 @@ def _answer_archive_error(error: ArchiveError) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
         fields["retry_after_seconds"] = error.retry_after_seconds
     if isinstance(error, NotAuthenticated):
-        headers["WWW-Authenticate"] = 'Bearer realm="archive", Basic realm="archive", charset="UTF-8"'
+        headers["WWW-Authenticate"] = 'Basic realm="archive", charset="UTF-8", Bearer realm="archive"'
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request failed", code=error.code, record=fields.get("record_id"))
     return problem(status, error.code, error.message, fields, headers)
