@@ -1,0 +1,94 @@
+"""Kills this process at a named call of a port: how tests prove that a kill anywhere loses nothing.
+
+For tests only, armed by the setting ``kill_at``. The steps know nothing of it: the ports of the archive are wrapped,
+and only when the setting is there. It must never change what a call does, but for ending the process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from archive_service.model.archive import Archive
+from archive_service.settings import KILL_POINT
+
+_PORTS = ("register", "store", "index", "pdf", "staging")
+
+
+@dataclass(frozen=True, slots=True)
+class KillPoint:
+    """The call at which the process ends: when it is about to begin, or when it is done and nobody knows."""
+
+    call: str
+    is_after: bool
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> KillPoint:
+        """Return the point that the text names. Raises ValueError when it is not of the form ``KILL_POINT``.
+
+        >>> KillPoint.parse("store.put:after:2")
+        KillPoint(call='store.put', is_after=True, number=2)
+        """
+        match = re.fullmatch(KILL_POINT, text)
+        if match is None:
+            raise ValueError(text)
+        return cls(match[1], match[2] == "after", int(match[3]))
+
+
+def armed(archive: Archive, point: KillPoint) -> Archive:
+    """Return the same archive, but for the process ending by SIGKILL at the point. Calls of all threads count."""
+    fuse = _Fuse(point)
+    ports: dict[str, Any] = {name: _Port(fuse, name, getattr(archive, name)) for name in _PORTS}
+    return dataclasses.replace(archive, **ports)
+
+
+class _Fuse:
+    """Counts the calls of one method, and ends the process at the one that was named."""
+
+    def __init__(self, point: KillPoint) -> None:
+        self._point = point
+        self._counting = threading.Lock()
+        self._count = 0
+
+    def call(self, name: str, ask: Callable[[], Any]) -> Any:
+        if name != self._point.call:
+            return ask()
+        with self._counting:
+            self._count += 1
+            is_here = self._count == self._point.number
+        if is_here and not self._point.is_after:
+            _end()
+        answer = ask()
+        if is_here:
+            _end()
+        return answer
+
+
+class _Port:
+    """A port whose calls are counted. A rebuild of the index is a port of its own, named ``build``."""
+
+    def __init__(self, fuse: _Fuse, name: str, port: object) -> None:
+        self._fuse, self._name, self._port = fuse, name, port
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if not callable(found):
+            return found
+        full_name = f"{self._name}.{name}"
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            answer = self._fuse.call(full_name, lambda: found(*arguments, **named))
+            return _Port(self._fuse, "build", answer) if full_name == "index.build" else answer
+
+        return call
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
