@@ -29,11 +29,15 @@ _NUMBERS: dict[IdentifierScheme, str] = {
     IdentifierScheme.HEALTH_CARD: r"[a-z]{2}\d{13}",
     IdentifierScheme.TAX_CODE: r"\d{10}(?:-\d{3})?",
 }
-_DOCUMENT_CODE = re.compile(r"\bso\s*[:.]?\s*(\d{1,6}[a-z]?)\s*/\s*((?:\d{4}\s*/\s*)?[a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
+_DOCUMENT_CODE = re.compile(
+    r"\bso\s*[:.]?\s*(\d{1,6}[a-z]?)\s*/\s*((?:\d{4}\s*/\s*)?[a-z][a-z0-9]*(?: ?- ?[a-z0-9]+)*)"
+)
 _ISSUED = re.compile(r"\bngay\s+(\d{1,2})\s+thang\s+(\d{1,2})\s+nam\s+(\d{4})\b")
 
-# The number and date of a decision stand in its head; later ones belong to documents it cites.
+# The number and date of a decision stand in its head (Decree 30/2020 Annex I); later ones belong to documents it
+# cites: in what it is about, whom it is to, and its legal grounds.
 _HEAD_CHARACTERS = 900
+_BODY = re.compile(r"\b(?:can cu|kinh gui|ve viec|v/v)\b")
 
 
 def disagreements(text: DocumentText, metadata: RecordMetadata) -> tuple[Finding, ...]:
@@ -42,10 +46,12 @@ def disagreements(text: DocumentText, metadata: RecordMetadata) -> tuple[Finding
     A finding's detail names the field and scheme only: the numbers themselves are personal data.
     """
     folded = fold(normalise(text.text))
+    body = _BODY.search(folded, 0, _HEAD_CHARACTERS)
+    head = folded[: body.start() if body else _HEAD_CHARACTERS]
     return (
         *_identifiers(folded, metadata),
-        *_document_code(folded[:_HEAD_CHARACTERS], metadata),
-        *_issue_date(folded[:_HEAD_CHARACTERS], metadata),
+        *_document_code(head, metadata),
+        *_issue_date(head, metadata),
     )
 
 

@@ -5,7 +5,7 @@ A failure leaves the record stored and says why; the original bytes are only eve
 
 from __future__ import annotations
 
-from archive_service.errors import IntegrityFailure, Message
+from archive_service.errors import IntegrityFailure, Message, TooLarge
 from archive_service.lifecycle.compare import disagreements
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
@@ -38,19 +38,25 @@ def enrich(archive: Archive, record_id: RecordId) -> NoText | None:
 def _read_words(archive: Archive, record: Record) -> DocumentText | NoText:
     """Bring the original into a file, proven to be what was recorded, and have it read in the sandbox."""
     with archive.staging.receive(record.content.size_bytes) as file:
-        with archive.store.read(record.original.key, record.original.version) as blocks:
-            for block in blocks:
-                file.write(block)
+        try:
+            with archive.store.read(record.original.key, record.original.version) as blocks:
+                for block in blocks:
+                    file.write(block)
+        except TooLarge as longer:
+            raise _not_as_recorded(record) from longer
         if file.digest != record.content:
-            raise IntegrityFailure(
-                Message(
-                    f"The stored bytes of record {record.id} are not those recorded. Tell the operator at once.",
-                    f"Nội dung lưu trữ của tài liệu {record.id} không khớp với giá trị đã ghi. "
-                    "Hãy báo ngay cho quản trị viên.",
-                ),
-                record_id=record.id,
-            )
+            raise _not_as_recorded(record)
         return archive.pdf.read_text(file.path)
+
+
+def _not_as_recorded(record: Record) -> IntegrityFailure:
+    return IntegrityFailure(
+        Message(
+            f"The stored bytes of record {record.id} are not those recorded. Tell the operator at once.",
+            f"Nội dung lưu trữ của tài liệu {record.id} không khớp với giá trị đã ghi. Hãy báo ngay cho quản trị viên.",
+        ),
+        record_id=record.id,
+    )
 
 
 def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentText | NoText) -> None:

@@ -63,7 +63,9 @@ def _returns_to(office: Office, known: dict[OfficeCode, Office]) -> bool:
         at: OfficeCode | None = office.code
         while at is not None and at in known:
             if at in seen:
-                return True
+                if at == office.code:
+                    return True
+                break  # a circle of others, which are named for it
             seen.add(at)
             at = known[at].parent if follow == "parent" else known[at].successor
     return False

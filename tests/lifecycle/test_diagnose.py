@@ -1,0 +1,76 @@
+"""Telling the operator: what works, what does not, and what could not be told."""
+
+from __future__ import annotations
+
+import pytest
+
+from archive_service.lifecycle.diagnose import Diagnosis, check_components, compare_counts, prove_lock
+from archive_service.model.jobs import JobKind
+from archive_service.model.objects import metadata_key, original_key
+from archive_service.model.ports import ProofResult
+from tests.archives import TestArchive
+from tests.fakes.memory_store import MemoryStore
+
+P, F, I = ProofResult.PASSED, ProofResult.FAILED, ProofResult.INDETERMINATE  # noqa: E741
+
+
+def results(found: tuple[Diagnosis, ...]) -> dict[str, ProofResult]:
+    return {one.name: one.result for one in found}
+
+
+def test_all_components_answer(ours: TestArchive) -> None:
+    ours.stored()
+    ours.work()
+    assert results(check_components(ours.archive)) == {"register": P, "store": P, "index": P, "pdf": P}
+
+
+@pytest.mark.parametrize("part", ["register", "store", "index", "pdf"])
+def test_the_component_that_is_down_is_named_and_the_others_are_asked_all_the_same(
+    ours: TestArchive, part: str
+) -> None:
+    ours.faults.down.add(part)
+    found = results(check_components(ours.archive))
+    assert found[part] is F
+    assert sum(result is F for result in found.values()) == 1
+
+
+def test_counts_that_agree_pass_and_those_that_do_not_say_both_numbers(ours: TestArchive) -> None:
+    records = [ours.stored(number) for number in range(3)]
+    ours.work()
+    assert set(results(compare_counts(ours.archive)).values()) == {P}
+    ours.archive.index.remove([records[0].id])
+    for key in (original_key(records[1].id), metadata_key(records[1].id, 1)):
+        ours.store.lose(key)
+    found = {one.name: one for one in compare_counts(ours.archive)}
+    assert found["records in the store"].result is F
+    assert found["records in the store"].explanation == "2, but the register says 3"
+    assert found["records in the index"].result is F
+
+
+def test_what_waits_is_no_failure_what_is_parked_is(ours: TestArchive) -> None:
+    ours.stored()
+    found = results(compare_counts(ours.archive))
+    assert set(found.values()) == {P}
+    now = ours.clock.now()
+    [job] = ours.register.write(lambda u: u.jobs.claim([JobKind.ENRICH], 1, now, now))
+    ours.register.write(lambda u: u.jobs.park(job, "integrity-failure"))
+    assert results(compare_counts(ours.archive))["parked work"] is F
+
+
+@pytest.mark.parametrize(("part", "name"), [("store", "records in the store"), ("index", "records in the index")])
+def test_what_could_not_be_counted_is_neither_passed_nor_failed(ours: TestArchive, part: str, name: str) -> None:
+    ours.stored()
+    ours.faults.down.add(part)
+    assert results(compare_counts(ours.archive))[name] is I
+
+
+def test_without_the_register_nothing_can_be_compared(ours: TestArchive) -> None:
+    ours.faults.down.add("register")
+    assert results(compare_counts(ours.archive)) == {"counts": I}
+
+
+def test_the_lock_is_proven_by_the_store_or_could_not_be(ours: TestArchive) -> None:
+    assert [one.result for one in prove_lock(ours.archive)] == [P]
+    ours.faults.down.add("store")
+    assert [one.result for one in prove_lock(ours.archive)] == [I]
+    assert MemoryStore(ours.clock, enforces_locks=False).prove_lock(ours.clock.now())[0].result is I
