@@ -18,9 +18,11 @@ from archive_service.errors import (
     IntegrityFailure,
     Message,
     Rejected,
+    unavailable,
 )
 from archive_service.evidence.canonical import canonical_json
 from archive_service.lifecycle.known import known_subjects, require_known_references, subject_for
+from archive_service.lifecycle.marks import keep_state
 from archive_service.lifecycle.verify import verify_document
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
@@ -29,7 +31,7 @@ from archive_service.model.identifiers import RecordId, time_ordered_uuid
 from archive_service.model.inspection import Inspection, PdfFacts
 from archive_service.model.jobs import JobKind
 from archive_service.model.metadata_json import metadata_to_json
-from archive_service.model.objects import metadata_object, original_key
+from archive_service.model.objects import StateMark, metadata_object, original_key
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import (
     ContentDigest,
@@ -99,6 +101,8 @@ def deposit(archive: Archive, command: Deposit) -> Deposited:
         if outcome is Outcome.REFUSE:
             _refuse(archive, command, claimed.reservation, findings)
         original, metadata = _store(archive, command, claimed.reservation, inspection)
+        if outcome is Outcome.QUARANTINE:
+            _mark_quarantined(archive, claimed.reservation, findings)
         kept = _Kept(command, claimed.reservation, inspection, findings, outcome, original, metadata)
         return archive.register.write(lambda unit: _record(archive, unit, kept))
     except (Conflict, Rejected, IntegrityFailure):
@@ -216,6 +220,21 @@ def _store(
     return original, stored
 
 
+def _mark_quarantined(archive: Archive, reservation: Reservation, findings: tuple[Finding, ...]) -> None:
+    """Say so in the store before the register does: a register made anew must not serve it."""
+    mark = StateMark(
+        record_id=reservation.record_id,
+        number=1,
+        state=RecordState.QUARANTINED,
+        actor=reservation.caller,
+        reason="deposit",
+        decided_at=reservation.received_at,
+        findings=findings,
+    )
+    until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
+    keep_state(archive.store, mark, until)
+
+
 def _first_version(command: Deposit, reservation: Reservation, object_version: str) -> MetadataVersion:
     return MetadataVersion(
         record_id=reservation.record_id,
@@ -248,7 +267,10 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
     """Write the record, its entry, its work and the key's answer: all or nothing."""
     command, reservation, now = kept.command, kept.reservation, archive.clock.now()
     current = unit.reservations.find(reservation.caller, reservation.key)
-    if current is not None and current.answered:
+    if current is None or current.record_id != reservation.record_id:
+        # The audit took it for abandoned and may be removing its objects: the next try begins anew.
+        raise unavailable("register")
+    if current.answered:
         return _answer(unit, reservation.record_id, replayed=True)
     unit.records.serialise_deposits_of(command.content.sha256, command.metadata.result_type)
     known = known_subjects(unit, command.metadata.subject)

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from itertools import islice
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotFound
+from archive_service.lifecycle.marks import keep_state, latest_state
 from archive_service.lifecycle.visible import may_see, require_served, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
+from archive_service.model.objects import StateMark
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import Record, RecordState, SearchState, require_transition
 from archive_service.model.units import RecordSelection, RegisterUnit
+from retention.locks import quarantine_lock_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +143,35 @@ def require_words(text: str, field: str) -> str:
 
 
 def _decide(archive: Archive, caller: Caller, record_id: RecordId, reason: str, wanted: RecordState) -> Reviewed:
+    """Mark the decision in the store, then let the register follow it."""
     require(caller, Action.DECIDE_QUARANTINE)
     words = require_words(reason, "reason")
+    record = archive.register.read(lambda unit: require_visible(unit, caller, record_id))
+    require_transition(record.state, wanted)
+    mark = _mark(archive, record, caller, words, wanted)
+    reviewed = archive.register.write(lambda unit: _follow(archive, unit, caller, mark))
+    if mark.state is not wanted:
+        require_transition(mark.state, wanted)
+    return reviewed
 
-    def decide(unit: RegisterUnit) -> Reviewed:
-        record = require_visible(unit, caller, record_id, lock=True)
-        require_transition(record.state, wanted)
-        now = archive.clock.now()
-        unit.records.set_state(record_id, wanted, now)
-        unit.jobs.add(JobKind.ENRICH if wanted is RecordState.STORED else JobKind.INDEX, record_id, now)
-        kind = EventType.RELEASED if wanted is RecordState.STORED else EventType.REJECTED
-        unit.log.append(Event(kind, caller.id, now, record_id, {"reason": words}))
-        return Reviewed(unit.records.get(record_id) or record, tuple(unit.findings.of_record(record_id)))
 
-    return archive.register.write(decide)
+def _mark(archive: Archive, record: Record, caller: Caller, reason: str, wanted: RecordState) -> StateMark:
+    """Return the decision that stands in the store: this one, or an earlier one that the register has not heard of."""
+    latest = latest_state(archive.store, record.id)
+    if latest is not None and latest.state is not record.state:
+        return latest
+    now = archive.clock.now()
+    number = latest.number + 1 if latest is not None else 1
+    mark = StateMark(record.id, number, wanted, caller.id, reason, now)
+    return keep_state(archive.store, mark, quarantine_lock_until(now, archive.rules.quarantine_lock_days))
+
+
+def _follow(archive: Archive, unit: RegisterUnit, caller: Caller, mark: StateMark) -> Reviewed:
+    record = require_visible(unit, caller, mark.record_id, lock=True)
+    require_transition(record.state, mark.state)
+    now = archive.clock.now()
+    unit.records.set_state(record.id, mark.state, now)
+    unit.jobs.add(JobKind.ENRICH if mark.state is RecordState.STORED else JobKind.INDEX, record.id, now)
+    kind = EventType.RELEASED if mark.state is RecordState.STORED else EventType.REJECTED
+    unit.log.append(Event(kind, mark.actor, now, record.id, {"reason": mark.reason}))
+    return Reviewed(unit.records.get(record.id) or record, tuple(unit.findings.of_record(record.id)))

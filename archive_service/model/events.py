@@ -38,6 +38,10 @@ class EventType(StrEnum):
     API_KEY_CREATED = "api-key-created"
     API_KEY_REVOKED = "api-key-revoked"
     LOCK_EXTENDED = "lock-extended"
+    REBUILT = "rebuilt"
+    RESTORED = "restored"
+    DISPOSAL_REPLAYED = "disposal-replayed"
+    UNFINISHED_REMOVED = "unfinished-removed"
 
 
 @dataclass(frozen=True, slots=True)

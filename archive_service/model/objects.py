@@ -1,6 +1,7 @@
-"""What lies in the store under a record: its keys, and the metadata objects from which a record can be rebuilt.
+"""What lies in the store: its keys, and the small objects from which a lost register can be made anew.
 
-The form of a metadata object is kept for decades: fields are only ever added. ``format`` names the version.
+Beside each original lie the versions of its metadata and the marks of its state; tombstones name what was disposed
+of. The forms are kept for decades: fields are only ever added. ``format`` names the version.
 """
 
 from __future__ import annotations
@@ -9,12 +10,24 @@ import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
+from archive_service.errors import IntegrityFailure, Message
+from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.identifiers import RecordId
-from archive_service.model.metadata_json import metadata_to_json
-from archive_service.model.record import ContentDigest, MetadataVersion
+from archive_service.model.metadata_json import metadata_from_json, metadata_to_json
+from archive_service.model.record import ContentDigest, MetadataVersion, RecordState
 
 METADATA_FORMAT = 1
+STATE_FORMAT = 1
+TOMBSTONE_FORMAT = 1
+
+# Everything of records, and the names of those that are gone.
+RECORDS = "records/"
+TOMBSTONES = "tombstones/"
+
+# No object from which a record is rebuilt is larger; what is larger is not one of ours.
+LARGEST_SMALL_OBJECT = 4_194_304
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,59 @@ def metadata_key(record_id: RecordId, version: int) -> str:
     return f"{record_prefix(record_id)}metadata/{version}"
 
 
+def state_prefix(record_id: RecordId) -> str:
+    """Return the prefix of the marks of a record's state."""
+    return f"{record_prefix(record_id)}state/"
+
+
+def tombstone_key(record_id: RecordId) -> str:
+    """Return the key of what says that a record was disposed of; it outlives everything under the record."""
+    return f"{TOMBSTONES}{record_id}"
+
+
+def record_of(key: str) -> RecordId:
+    """Return the record that a key of records or tombstones belongs to.
+
+    >>> record_of("records/0193a4c1-7b1c-7000-8000-000000000001/metadata/2")
+    '0193a4c1-7b1c-7000-8000-000000000001'
+    """
+    return RecordId(key.split("/", 2)[1])
+
+
+@dataclass(frozen=True, slots=True)
+class StateMark:
+    """What became of a record, decided once: marks are numbered from 1, and the last one holds.
+
+    A record without a mark was accepted. ``findings`` are what led to a quarantine.
+    """
+
+    record_id: RecordId
+    number: int
+    state: RecordState
+    actor: str
+    reason: str
+    decided_at: dt.datetime
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What says that a record was disposed of and stays gone. It holds nothing of the record but its id."""
+
+    record_id: RecordId
+    disposed_at: dt.datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedVersion:
+    """A metadata object as it was read: the version, and what it says of the original."""
+
+    version: MetadataVersion
+    content: ContentDigest
+    page_count: int
+
+
 def metadata_object(version: MetadataVersion, content: ContentDigest, page_count: int) -> SmallObject:
     """Return a metadata version as it is put into the store: the same arguments give the same bytes."""
     values = {
@@ -51,10 +117,104 @@ def metadata_object(version: MetadataVersion, content: ContentDigest, page_count
         "salt": version.salt.hex(),
         "actor": version.actor,
         "reason": version.reason,
-        "recorded_at": version.recorded_at.astimezone(dt.UTC).isoformat(),
+        "recorded_at": _written(version.recorded_at),
         "content": {"size_bytes": content.size_bytes, "sha256": content.sha256, "sha512": content.sha512},
         "page_count": page_count,
     }
+    return _small(metadata_key(version.record_id, version.version), values)
+
+
+def read_metadata_object(key: str, body: bytes, object_version: str) -> DescribedVersion:
+    """Return what a metadata object says. Raises IntegrityFailure when it is none, or not the one of that key."""
+    try:
+        values = json.loads(body)
+        content = values["content"]
+        version = MetadataVersion(
+            record_id=RecordId(values["record_id"]),
+            version=int(values["version"]),
+            metadata=metadata_from_json(values["metadata"]),
+            salt=bytes.fromhex(values["salt"]),
+            object_version=object_version,
+            actor=str(values["actor"]),
+            reason=str(values["reason"]),
+            recorded_at=_instant(values["recorded_at"]),
+        )
+        digest = ContentDigest(int(content["size_bytes"]), str(content["sha256"]), str(content["sha512"]))
+        described = DescribedVersion(version, digest, int(values["page_count"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise not_readable(key) from wrong
+    if metadata_key(version.record_id, version.version) != key:
+        raise not_readable(key)
+    return described
+
+
+def state_object(mark: StateMark) -> SmallObject:
+    """Return a mark as it is put into the store: the same arguments give the same bytes."""
+    values = {
+        "format": STATE_FORMAT,
+        "record_id": mark.record_id,
+        "number": mark.number,
+        "state": str(mark.state),
+        "actor": mark.actor,
+        "reason": mark.reason,
+        "decided_at": _written(mark.decided_at),
+        "findings": [{"code": str(finding.code), "detail": dict(finding.detail)} for finding in mark.findings],
+    }
+    return _small(f"{state_prefix(mark.record_id)}{mark.number}", values)
+
+
+def read_state_object(key: str, body: bytes) -> StateMark:
+    """Return what a mark says. Raises IntegrityFailure when it is none, or not the one of that key."""
+    try:
+        values = json.loads(body)
+        mark = StateMark(
+            record_id=RecordId(values["record_id"]),
+            number=int(values["number"]),
+            state=RecordState(values["state"]),
+            actor=str(values["actor"]),
+            reason=str(values["reason"]),
+            decided_at=_instant(values["decided_at"]),
+            findings=tuple(Finding(FindingCode(one["code"]), dict(one["detail"])) for one in values["findings"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise not_readable(key) from wrong
+    if f"{state_prefix(mark.record_id)}{mark.number}" != key:
+        raise not_readable(key)
+    return mark
+
+
+def tombstone_object(tombstone: Tombstone) -> SmallObject:
+    """Return a tombstone as it is put into the store: the same arguments give the same bytes."""
+    values = {
+        "format": TOMBSTONE_FORMAT,
+        "record_id": tombstone.record_id,
+        "disposed_at": _written(tombstone.disposed_at),
+        "reason": tombstone.reason,
+    }
+    return _small(tombstone_key(tombstone.record_id), values)
+
+
+def not_readable(key: str) -> IntegrityFailure:
+    """Return the error for an object that should tell of a record and does not."""
+    return IntegrityFailure(
+        Message(
+            f"The object {key} does not say what it should. Nothing was changed; compare it with a backup.",
+            f"Đối tượng {key} không có nội dung như phải có. Không có gì bị thay đổi; hãy đối chiếu với bản sao lưu.",
+        ),
+        code="object-not-readable",
+        key=key,
+    )
+
+
+def _small(key: str, values: dict[str, Any]) -> SmallObject:
     body = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     digest = ContentDigest(len(body), hashlib.sha256(body).hexdigest(), hashlib.sha512(body).hexdigest())
-    return SmallObject(metadata_key(version.record_id, version.version), body, digest)
+    return SmallObject(key, body, digest)
+
+
+def _written(instant: dt.datetime) -> str:
+    return instant.astimezone(dt.UTC).isoformat()
+
+
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)

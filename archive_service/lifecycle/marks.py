@@ -1,0 +1,111 @@
+"""Small objects in the store that outlive the register: marks of a record's state, and tombstones.
+
+Not a step itself; the steps that decide write them, those that recover read them. A mark is put before the register
+hears of the decision, and create-only: of two that decide at once the store keeps the first, and a decision whose
+register transaction was lost is found here and finished by the next (docs/decisions/0010-recovery.md).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from archive_service.errors import IntegrityFailure
+from archive_service.model.identifiers import RecordId
+from archive_service.model.objects import (
+    LARGEST_SMALL_OBJECT,
+    TOMBSTONES,
+    StateMark,
+    Tombstone,
+    not_readable,
+    read_state_object,
+    record_of,
+    state_object,
+    state_prefix,
+    tombstone_object,
+)
+from archive_service.model.ports import ObjectStore
+from archive_service.model.record import ContentDigest, ObjectVersion
+
+# What a store answers when a key holds other bytes: for a mark, another decision came first.
+_TAKEN = "stored-differs"
+
+
+def keep_state(store: ObjectStore, mark: StateMark, lock_until: dt.datetime) -> StateMark:
+    """Put the mark and return the one that stands under its number: another's, where that came first.
+
+    Raises Unavailable; IntegrityFailure when what stands there is no mark.
+    """
+    wanted = state_object(mark)
+    try:
+        store.put(wanted.key, wanted.body, wanted.digest, lock_until)
+    except IntegrityFailure as taken:
+        if taken.code != _TAKEN:
+            raise
+        first = oldest(listed for listed in store.list_under(wanted.key) if listed.key == wanted.key)
+        if first is None:
+            raise
+        return read_state_object(first.key, read_small(store, first))
+    return mark
+
+
+def latest_state(store: ObjectStore, record_id: RecordId) -> StateMark | None:
+    """Return the mark that holds, None for a record that was accepted. Raises Unavailable, IntegrityFailure."""
+    return latest_of(store, store.list_under(state_prefix(record_id)))
+
+
+def latest_of(store: ObjectStore, listed: Iterable[ObjectVersion]) -> StateMark | None:
+    """Return the mark with the highest number among listed marks of one record."""
+    marks = [read_state_object(one.key, read_small(store, one)) for one in listed]
+    return max(marks, key=lambda mark: mark.number, default=None)
+
+
+def keep_tombstone(store: ObjectStore, tombstone: Tombstone, lock_until: dt.datetime) -> None:
+    """Put the tombstone: from now on no rebuild and no restore brings the record back. Raises Unavailable."""
+    wanted = tombstone_object(tombstone)
+    store.put(wanted.key, wanted.body, wanted.digest, lock_until)
+
+
+def tombstones(store: ObjectStore) -> Iterator[RecordId]:
+    """Yield the id of every record that was disposed of, in id order, streamed."""
+    return (record_of(listed.key) for listed in store.list_under(TOMBSTONES))
+
+
+class Tombstones:
+    """Answers for ids that are asked in rising order whether they were disposed of, by one pass over the store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._ids = tombstones(store)
+        self._next = next(self._ids, None)
+
+    def __contains__(self, record_id: RecordId) -> bool:
+        while self._next is not None and self._next < record_id:
+            self._next = next(self._ids, None)
+        return self._next == record_id
+
+
+def read_small(store: ObjectStore, listed: ObjectVersion) -> bytes:
+    """Return the bytes of a small object. Raises IntegrityFailure when it is not small, NotFound, Unavailable."""
+    if listed.stored.size_bytes > LARGEST_SMALL_OBJECT:
+        raise not_readable(listed.key)
+    with store.read(listed.key, listed.version) as blocks:
+        return b"".join(blocks)
+
+
+def digest_in_store(store: ObjectStore, key: str, version: str) -> ContentDigest:
+    """Read one version to its end and return its digest. Raises NotFound, Unavailable."""
+    size_bytes, sha256, sha512 = 0, hashlib.sha256(), hashlib.sha512()
+    with store.read(key, version) as blocks:
+        for block in blocks:
+            size_bytes += len(block)
+            sha256.update(block)
+            sha512.update(block)
+    return ContentDigest(size_bytes, sha256.hexdigest(), sha512.hexdigest())
+
+
+def oldest(listed: Iterable[ObjectVersion]) -> ObjectVersion | None:
+    """Return the first version ever written of one key: stores list the newest first."""
+    last = deque(listed, maxlen=1)
+    return last[0] if last else None
