@@ -129,11 +129,16 @@ class RunningService:
 
     def kill(self) -> None:
         """End every process of it at once, as a power cut does."""
-        for pid in self.processes():
-            kill(pid)
+
+        def are_gone() -> bool:
+            # Again and again: one of them may be starting another at this moment.
+            for pid in self.processes():
+                kill(pid)
+            return not self.processes()
+
+        wait_for("every process is gone", are_gone)
         if self._process is not None:
             self._process.wait(STOP_SECONDS)
-        wait_for("every process is gone", lambda: not self.processes())
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
         """Return the exit code of a service that ends by itself."""

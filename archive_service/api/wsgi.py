@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import signal
 import time
@@ -28,7 +29,9 @@ def _end() -> None:
 
 def build() -> Flask:
     """Return the application over the archive that the settings name; closed when the process ends."""
-    follow_parent(os.getppid(), _end)
+    # Its own word for its parent: one that was killed by now has been replaced in the system's.
+    parent = multiprocessing.parent_process()
+    follow_parent(os.getppid() if parent is None or parent.pid is None else parent.pid, _end)
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     stack = ExitStack()

@@ -1,0 +1,43 @@
+"""Every call at which the service is killed, as the setting ARCHIVE_KILL_AT names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# The calls of one deposit by a caller who is not remembered, and how many there are of each.
+DEPOSIT_CALLS: Mapping[str, int] = {
+    "register.read": 1,
+    "staging.receive": 1,
+    "register.write": 2,
+    "pdf.inspect": 1,
+    "store.put": 2,
+}
+
+# The calls by which a worker reads a record's words and indexes it: claim, keep, done; claim, mark, done.
+WORK_CALLS: Mapping[str, int] = {
+    "register.read": 4,
+    "register.write": 6,
+    "staging.receive": 1,
+    "store.read": 1,
+    "pdf.read_text": 1,
+    "index.put": 1,
+}
+
+# The calls of a rebuild of the index.
+REINDEX_CALLS: Mapping[str, int] = {
+    "index.build": 1,
+    "build.add": 1,
+    "build.commit": 2,
+    "build.switch": 1,
+    "register.write": 2,
+}
+
+
+def points_of(calls: Mapping[str, int]) -> list[str]:
+    """Return the points before and after each of the calls."""
+    return [
+        f"{call}:{when}:{number}"
+        for call, count in calls.items()
+        for number in range(1, count + 1)
+        for when in ("before", "after")
+    ]
