@@ -129,15 +129,25 @@ class Worker:
         try:
             index_records(self._archive, [job.record_id for job in jobs])
         except ArchiveError as error:
+            if not error.retryable and len(jobs) > 1:
+                self._index_each(jobs)
+                return
             for job in jobs:
                 self._failed(job, error)
             return
         except Exception:  # as above
             log.exception("step failed", kind=JobKind.INDEX, count=len(jobs))
-            for job in jobs:
-                self._retry_or_park(job, "internal error")
+            if len(jobs) > 1:
+                self._index_each(jobs)
+            else:
+                self._retry_or_park(jobs[0], "internal error")
             return
         self._done(jobs)
+
+    def _index_each(self, jobs: Sequence[Job]) -> None:
+        """Put each record by itself, so that one that cannot be put keeps none of the others out."""
+        for job in jobs:
+            self._index([job])
 
     def _done(self, jobs: Sequence[Job]) -> None:
         self._write_each(jobs, lambda unit, job: unit.jobs.done(job))

@@ -1,0 +1,109 @@
+"""No step can be reached without the permission it needs: each asks before it looks at anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import get_type_hints
+
+import pytest
+
+import archive_service.lifecycle
+from archive_service.errors import NotAllowed
+from archive_service.lifecycle import correct, deposit, find, prove, read, review, subjects
+from archive_service.model.permissions import Action, Caller
+from archive_service.model.subject import DatedIdentifier
+from tests.archives import TestArchive
+from tests.results import citizen, insurance, metadata, record_id
+
+ONE, NUMBER = record_id(1), insurance("0123456789")
+Step = Callable[[TestArchive, Caller], object]
+
+STEPS: dict[str, tuple[Action, Step]] = {
+    "deposit.deposit": (
+        Action.DEPOSIT,
+        lambda ours, c: deposit.deposit(ours.archive, dataclasses.replace(ours.command(), caller=c)),
+    ),
+    "correct.correct": (
+        Action.CORRECT,
+        lambda ours, c: correct.correct(ours.archive, correct.Correction(c, ONE, metadata(), "sai", '"1"')),
+    ),
+    "find.find": (Action.SEARCH, lambda ours, c: find.find(ours.archive, c, find.Search("x"))),
+    "prove.verify_bytes": (Action.VERIFY, lambda ours, c: prove.verify_bytes(ours.archive, c, "a" * 64)),
+    "read.show_record": (Action.READ_RECORD, lambda ours, c: read.show_record(ours.archive, c, ONE)),
+    "read.open_content": (Action.READ_CONTENT, lambda ours, c: read.open_content(ours.archive, c, ONE)),
+    "read.read_text": (Action.READ_CONTENT, lambda ours, c: read.read_text(ours.archive, c, ONE)),
+    "read.list_events": (Action.READ_EVENTS, lambda ours, c: read.list_events(ours.archive, c, ONE, -1, 10)),
+    "read.list_versions": (Action.READ_RECORD, lambda ours, c: read.list_versions(ours.archive, c, ONE)),
+    "read.show_subject": (Action.SEARCH, lambda ours, c: read.show_subject(ours.archive, c, NUMBER)),
+    "review.list_quarantine": (
+        Action.READ_QUARANTINE,
+        lambda ours, c: review.list_quarantine(ours.archive, c, None, 10),
+    ),
+    "review.release": (Action.DECIDE_QUARANTINE, lambda ours, c: review.release(ours.archive, c, ONE, "x")),
+    "review.reject": (Action.DECIDE_QUARANTINE, lambda ours, c: review.reject(ours.archive, c, ONE, "x")),
+    "review.read_again": (Action.CORRECT, lambda ours, c: review.read_again(ours.archive, c, ONE)),
+    "review.list_findings": (Action.READ_FINDINGS, lambda ours, c: review.list_findings(ours.archive, c, 0, 10)),
+    "review.resolve_finding": (
+        Action.RESOLVE_FINDING,
+        lambda ours, c: review.resolve_finding(ours.archive, c, 1, "x"),
+    ),
+    "subjects.identify_subject": (
+        Action.MERGE_SUBJECTS,
+        lambda ours, c: subjects.identify_subject(
+            ours.archive, c, NUMBER, DatedIdentifier(citizen("0" * 12)), "CCCD mới"
+        ),
+    ),
+    "subjects.merge_subjects": (
+        Action.MERGE_SUBJECTS,
+        lambda ours, c: subjects.merge_subjects(ours.archive, c, NUMBER, citizen("0" * 12), "x"),
+    ),
+    "subjects.unmerge_subjects": (
+        Action.MERGE_SUBJECTS,
+        lambda ours, c: subjects.unmerge_subjects(ours.archive, c, 1, "x"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_caller_without_roles_is_not_allowed_and_nothing_is_looked_at_or_logged(ours: TestArchive, name: str) -> None:
+    nobody, (action, step) = ours.caller(), STEPS[name]
+    before = ours.register.read(lambda u: u.log.size())
+    ours.faults.heal()
+    with pytest.raises(NotAllowed) as told:
+        step(ours, nobody)
+    assert told.value.details == {"action": str(action)}
+    assert ours.faults.calls == []
+    assert ours.register.read(lambda u: u.log.size()) == before
+
+
+def test_every_step_that_is_done_for_a_caller_is_in_the_list() -> None:
+    """Whoever adds a step for callers adds it here, with the permission that it asks for."""
+    stems = [found.name for found in pkgutil.iter_modules(archive_service.lifecycle.__path__)]
+    modules = {stem: importlib.import_module(f"archive_service.lifecycle.{stem}") for stem in stems}
+    found = {f"{stem}.{name}" for stem, module in modules.items() for name in steps_for_callers(module)}
+    assert found == set(STEPS)
+
+
+def steps_for_callers(module: ModuleType) -> list[str]:
+    """Return the public functions of the module that take the archive and a caller, or a command of a caller."""
+    return [
+        name
+        for name, function in vars(module).items()
+        if inspect.isfunction(function)
+        and function.__module__ == module.__given_
+        and not name.startswith("_")
+        and "archive" in inspect.signature(function).parameters
+        and any(names_caller(hint) for given, hint in get_type_hints(function).items() if given != "return")
+    ]
+
+
+def names_caller(hint: object) -> bool:
+    """Whether a parameter is the caller, or a command that carries it."""
+    if hint is Caller:
+        return True
+    return isinstance(hint, type) and dataclasses.is_dataclass(hint) and "caller" in get_type_hints(hint)
