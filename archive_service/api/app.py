@@ -13,7 +13,7 @@ from flask_smorest import Api
 from archive_service import __version__
 from archive_service.api import identity, problems
 from archive_service.api.documentation import documentation_blueprint
-from archive_service.api.operations import health_blueprint, install_metrics, metrics_blueprint
+from archive_service.api.operations import health_blueprint, install_metrics, method_of, metrics_blueprint
 from archive_service.api.records import records_blueprint
 from archive_service.api.review import review_blueprint
 from archive_service.api.schemas import ProblemSchema
@@ -82,7 +82,7 @@ def _number_requests(app: Flask) -> None:
         who = g.get("caller")
         log.info(
             "request",
-            method=request.method,
+            method=method_of(request),
             route=str(request.url_rule) if request.url_rule else None,
             status=answer.status_code,
             milliseconds=round((time.monotonic() - g.get("began_at", time.monotonic())) * 1000, 1),

@@ -74,7 +74,7 @@ def review_blueprint(archive: Archive) -> Blueprint:
             more = found[-1].id if len(found) == page["limit"] else None
             return {"findings": [present.finding_json(f) for f in found], "next": more}
 
-    @blueprint.route("/findings/<int:finding_id>/resolution")
+    @blueprint.route("/findings/<int(max=9223372036854775807):finding_id>/resolution")
     class Resolution(MethodView):
         @blueprint.arguments(ResolutionRequest)
         @blueprint.response(200, FindingSchema)

@@ -477,11 +477,11 @@ class SearchArguments(QuerySchema):
     """What a search asks for."""
 
     q = fields.String(load_default="", validate=validate.Length(max=10_000))
-    office = fields.String(load_default=None)
-    result_type = fields.List(fields.String(), load_default=list)
+    office = Line(load_default=None, longest=64)
+    result_type = fields.List(Line(longest=64), load_default=list)
     scheme = fields.String(load_default=None, validate=_one_of(IdentifierScheme))
-    number = fields.String(load_default=None)
-    dossier = fields.String(load_default=None)
+    number = Line(load_default=None, longest=64)
+    dossier = Line(load_default=None, longest=64)
     issued_from = fields.Date(load_default=None)
     issued_to = fields.Date(load_default=None)
     stored_from = fields.Date(load_default=None)

@@ -72,7 +72,7 @@ def search_blueprint(archive: Archive) -> Blueprint:
             merge = merge_subjects(archive, caller(), asked["kept"], asked["merged"], asked["reason"])
             return present.merge_json(merge)
 
-    @blueprint.route("/subjects/merges/<int:merge_id>/undoing")
+    @blueprint.route("/subjects/merges/<int(max=9223372036854775807):merge_id>/undoing")
     class MergeUndoing(MethodView):
         @blueprint.arguments(ReasonRequest)
         @blueprint.response(200, MergeSchema)

@@ -58,7 +58,7 @@ def verifications_blueprint(archive: Archive) -> Blueprint:
 def _digest(archive: Archive, limits: Limits) -> str:
     """Return the digest that was sent, or that of the file that was."""
     if request.mimetype != "multipart/form-data":
-        stated: str = load(DigestRequest(), request.get_json(silent=True, force=True))["sha256"]
+        stated: str = load(DigestRequest(), _json_body())["sha256"]
         return stated
     require_body_within(request.content_length, limits.body_bytes)
     with archive.staging.receive(limits.file_bytes) as file:
@@ -66,3 +66,11 @@ def _digest(archive: Archive, limits: Limits) -> str:
         if not receive(body, file, limits).has_file:
             raise InvalidInput(Message("The part file is missing.", "Thiếu phần «file»."), code="part-missing")
         return file.digest.sha256
+
+
+def _json_body() -> object:
+    """Return the JSON body, None for what is none."""
+    try:
+        return request.get_json(silent=True, force=True)
+    except RecursionError:  # lists within lists without end
+        return None
