@@ -46,7 +46,7 @@ def serve(host: str | None, port: int | None, worker: bool) -> None:
     if beside is not None:
         beside.start()
     try:
-        _serve_http(settings, *address)
+        serve_http(settings, *address)
     finally:
         if beside is not None:
             beside.stop()
@@ -136,13 +136,16 @@ def _require_free(host: str, port: int) -> None:
         ) from taken
 
 
-def _serve_http(settings: Settings, host: str, port: int) -> None:
+def serve_http(
+    settings: Settings, host: str, port: int, *, application: str = "archive_service.api.wsgi:build"
+) -> None:
+    """Answer requests until told to stop; ``application`` names what builds the WSGI application."""
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
     server = Server(
-        "archive_service.api.wsgi:build",
+        application,
         factory=True,
         address=host,
         port=port,

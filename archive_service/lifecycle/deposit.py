@@ -299,7 +299,9 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
     # What is in quarantine is not read by anything but the checks; it is found by its metadata.
     unit.jobs.add(JobKind.ENRICH if state is RecordState.STORED else JobKind.INDEX, record.id, now)
     unit.log.append(_deposited(kept, record, now))
-    return Deposited(record, tuple(unit.findings.of_record(record.id)), replayed=False)
+    # Their numbers are given by the register; a record that is new has no others.
+    recorded = tuple(unit.findings.of_record(record.id)) if kept.findings else ()
+    return Deposited(record, recorded, replayed=False)
 
 
 def _deposited(kept: _Kept, record: Record, now: dt.datetime) -> Event:

@@ -6,13 +6,29 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, false, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.storage.register import tables as t
 
 _C = t.jobs.c
+# Made once: building a statement anew takes longer than running it.
+_FIND = select(t.jobs).where(_C.kind == bindparam("kind"), _C.record_id == bindparam("record")).with_for_update()
+_ADD = insert(t.jobs)
 
 
 class SqlJobs:
@@ -23,12 +39,10 @@ class SqlJobs:
 
     def add(self, kind: JobKind, record_id: RecordId, due_at: dt.datetime) -> None:
         """Ask for the work; what runs now will run once more, what waits or is parked is due again."""
-        row = self._connection.execute(
-            select(t.jobs).where(_C.kind == str(kind), _C.record_id == record_id).with_for_update()
-        ).one_or_none()
+        row = self._connection.execute(_FIND, {"kind": str(kind), "record": record_id}).one_or_none()
         if row is None:
             self._connection.execute(
-                insert(t.jobs),
+                _ADD,
                 {
                     "kind": str(kind),
                     "record_id": record_id,

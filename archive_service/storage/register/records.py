@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from archive_service.evidence.canonical import canonical_json
 from archive_service.model.identifiers import RecordId, ResultTypeCode, SubjectId
@@ -33,6 +33,21 @@ from archive_service.storage.register.rows import lock_name, upsert
 _R = t.records.c
 _M = t.metadata_versions.c
 _HOLDING = sorted(str(state) for state in HOLDING_STATES)
+# Made once: building a statement anew takes longer than running it.
+_GET = select(t.records).where(_R.id == bindparam("record"))
+_GET_MANY = select(t.records).where(_R.id.in_(bindparam("records", expanding=True)))
+_HOLDERS = (
+    select(t.records)
+    .where(_R.sha256 == bindparam("sha256"), _R.result_type == bindparam("result_type"), _R.state.in_(_HOLDING))
+    .order_by(_R.id)
+)
+_RELATED = (
+    select(t.record_relations.c.record_id, t.record_relations.c.kind)
+    .where(t.record_relations.c.target == bindparam("record"))
+    .order_by(t.record_relations.c.record_id)
+)
+_ADD = insert(t.records)
+_ADD_VERSION = insert(t.metadata_versions)
 
 
 class SqlRecords:
@@ -69,18 +84,21 @@ class SqlRecords:
             "stored_at": record.stored_at,
             "changed_at": record.changed_at,
         }
-        self._connection.execute(insert(t.records), values)
+        self._connection.execute(_ADD, values)
         self._write_version(first)
-        self._write_relations(first)
+        self._add_relations(first)
 
     def get(self, record_id: RecordId) -> Record | None:
         """Return the record of that id."""
-        row = self._connection.execute(select(t.records).where(_R.id == record_id)).one_or_none()
+        row = self._connection.execute(_GET, {"record": record_id}).one_or_none()
         return _record(row) if row is not None else None
 
     def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, Record]:
         """Return those records that exist, by id."""
-        return {record.id: record for record in self._all(select(t.records).where(_R.id.in_(record_ids)))}
+        if not record_ids:
+            return {}
+        rows = self._connection.execute(_GET_MANY, {"records": list(record_ids)})
+        return {record.id: record for record in map(_record, rows)}
 
     def for_update(self, record_id: RecordId) -> Record | None:
         """Return the record, its row locked."""
@@ -89,11 +107,8 @@ class SqlRecords:
 
     def holding(self, content_sha256: str, result_type: ResultTypeCode) -> list[Record]:
         """Return records that stand in the way of the same bytes and type."""
-        return self._all(
-            select(t.records)
-            .where(_R.sha256 == content_sha256, _R.result_type == result_type, _R.state.in_(_HOLDING))
-            .order_by(_R.id)
-        )
+        rows = self._connection.execute(_HOLDERS, {"sha256": content_sha256, "result_type": result_type})
+        return [_record(row) for row in rows]
 
     def with_content(self, content_sha256: str) -> list[Record]:
         """Return every record of the bytes, oldest first."""
@@ -106,13 +121,8 @@ class SqlRecords:
 
     def related_to(self, record_id: RecordId) -> list[tuple[RecordId, str]]:
         """Return who names this record, and how."""
-        found = select(t.record_relations.c.record_id, t.record_relations.c.kind).where(
-            t.record_relations.c.target == record_id
-        )
-        return [
-            (RecordId(row.record_id), row.kind)
-            for row in self._connection.execute(found.order_by(t.record_relations.c.record_id))
-        ]
+        rows = self._connection.execute(_RELATED, {"record": record_id})
+        return [(RecordId(row.record_id), row.kind) for row in rows]
 
     def select(self, selection: RecordSelection) -> list[Record]:
         """Return one page of the selection in id order."""
@@ -201,7 +211,7 @@ class SqlRecords:
 
     def _write_version(self, version: MetadataVersion) -> None:
         self._connection.execute(
-            insert(t.metadata_versions),
+            _ADD_VERSION,
             {
                 "record_id": version.record_id,
                 "version": version.version,
@@ -218,6 +228,9 @@ class SqlRecords:
         """Let the record's relations be those of its current version."""
         own = t.record_relations.c.record_id == version.record_id
         self._connection.execute(delete(t.record_relations).where(own))
+        self._add_relations(version)
+
+    def _add_relations(self, version: MetadataVersion) -> None:
         for relation in version.metadata.relations:
             upsert(
                 self._connection,
@@ -255,6 +268,10 @@ class SqlTexts:
         packed = zlib.compress(json.dumps(pages, ensure_ascii=False).encode(), 3)
         upsert(self._connection, t.texts, {"record_id": record_id, "pages": packed, "read_at": now})
         self._connection.execute(update(t.records).where(_R.id == record_id).values(changed_at=now))
+
+    def erase(self, record_id: RecordId) -> None:
+        """Delete the words of the record."""
+        self._connection.execute(delete(t.texts).where(t.texts.c.record_id == record_id))
 
     def get(self, record_id: RecordId) -> DocumentText | None:
         """Return the words of the record."""

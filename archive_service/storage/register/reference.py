@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from archive_service.model.identifiers import OfficeCode, ProcedureCode, ResultTypeCode
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
@@ -13,6 +13,10 @@ from archive_service.storage.register import tables as t
 from archive_service.storage.register.rows import upsert
 
 _O = t.offices.c
+# Made once: building a statement anew takes longer than running it.
+_OFFICE = select(t.offices).where(_O.code == bindparam("code"))
+_RESULT_TYPE = select(t.result_types).where(t.result_types.c.code == bindparam("code"))
+_PROCEDURE = select(t.procedures).where(t.procedures.c.code == bindparam("code"))
 
 
 class SqlReference:
@@ -55,7 +59,7 @@ class SqlReference:
 
     def office(self, code: OfficeCode) -> Office | None:
         """Return one office."""
-        row = self._connection.execute(select(t.offices).where(_O.code == code)).one_or_none()
+        row = self._connection.execute(_OFFICE, {"code": code}).one_or_none()
         return _office(row) if row is not None else None
 
     def offices(self) -> list[Office]:
@@ -73,7 +77,7 @@ class SqlReference:
 
     def result_type(self, code: ResultTypeCode) -> ResultType | None:
         """Return one result type."""
-        row = self._connection.execute(select(t.result_types).where(t.result_types.c.code == code)).one_or_none()
+        row = self._connection.execute(_RESULT_TYPE, {"code": code}).one_or_none()
         return _result_type(row) if row is not None else None
 
     def result_types(self) -> list[ResultType]:
@@ -83,7 +87,7 @@ class SqlReference:
 
     def procedure(self, code: ProcedureCode) -> Procedure | None:
         """Return one procedure."""
-        row = self._connection.execute(select(t.procedures).where(t.procedures.c.code == code)).one_or_none()
+        row = self._connection.execute(_PROCEDURE, {"code": code}).one_or_none()
         if row is None:
             return None
         return Procedure(

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from archive_service.model.identifiers import (
     Identifier,
@@ -19,6 +19,17 @@ from archive_service.model.units import Reservation
 from archive_service.storage.register import tables as t
 
 _C = t.reservations.c
+_OF_KEY = (_C.caller == bindparam("of_caller"), _C.key == bindparam("of_key"))
+# Made once: building a statement anew takes longer than running it.
+_FIND = select(t.reservations).where(*_OF_KEY).with_for_update()
+_CLAIM = insert(t.reservations)
+_ANSWER = update(t.reservations).where(*_OF_KEY).values(answered=True)
+_PENDING = select(t.reservations).where(
+    _C.content_sha256 == bindparam("content_sha256"),
+    _C.result_type == bindparam("result_type"),
+    _C.answered.is_(False),
+    _C.lease_until > bindparam("now"),
+)
 
 
 class SqlReservations:
@@ -29,16 +40,14 @@ class SqlReservations:
 
     def find(self, caller: str, key: str) -> Reservation | None:
         """Return the claim, its row locked: two requests with one key take turns."""
-        row = self._connection.execute(
-            select(t.reservations).where(_C.caller == caller, _C.key == key).with_for_update()
-        ).one_or_none()
+        row = self._connection.execute(_FIND, {"of_caller": caller, "of_key": key}).one_or_none()
         return _reservation(row) if row is not None else None
 
     def claim(self, reservation: Reservation) -> None:
         """Write the claim."""
         identifiers = [[str(i.scheme), i.number] for i in reservation.identifiers]
         self._connection.execute(
-            insert(t.reservations),
+            _CLAIM,
             {
                 "caller": reservation.caller,
                 "key": reservation.key,
@@ -65,7 +74,7 @@ class SqlReservations:
 
     def answer(self, caller: str, key: str) -> None:
         """Mark the claim as answered."""
-        self._connection.execute(update(t.reservations).where(_C.caller == caller, _C.key == key).values(answered=True))
+        self._connection.execute(_ANSWER, {"of_caller": caller, "of_key": key})
 
     def release(self, caller: str, key: str) -> None:
         """Free the key unless its record was written."""
@@ -73,15 +82,15 @@ class SqlReservations:
             delete(t.reservations).where(_C.caller == caller, _C.key == key, _C.answered.is_(False))
         )
 
+    def of_record(self, record_id: RecordId) -> Reservation | None:
+        """Return the claim to the record id; reads every claim, for nothing but an audit looks for one so."""
+        row = self._connection.execute(select(t.reservations).where(_C.record_id == record_id)).first()
+        return _reservation(row) if row is not None else None
+
     def pending_for(self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime) -> list[Reservation]:
         """Return live unanswered claims for the bytes and type."""
         rows = self._connection.execute(
-            select(t.reservations).where(
-                _C.content_sha256 == content_sha256,
-                _C.result_type == result_type,
-                _C.answered.is_(False),
-                _C.lease_until > now,
-            )
+            _PENDING, {"content_sha256": content_sha256, "result_type": result_type, "now": now}
         )
         return [_reservation(row) for row in rows]
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from archive_service.errors import Message, NotFound
 from archive_service.model.identifiers import Identifier, IdentifierScheme, SubjectId
@@ -17,6 +17,18 @@ from archive_service.storage.register.rows import lock_name, upsert
 _S = t.subjects.c
 _I = t.subject_identifiers.c
 _M = t.subject_merges.c
+# Made once: building a statement anew takes longer than running it.
+_GET = select(t.subjects).where(_S.id == bindparam("subject"))
+_IDENTIFIERS = select(t.subject_identifiers).where(_I.subject_id == bindparam("subject")).order_by(_I.scheme, _I.number)
+_MERGED = select(_S.id).where(_S.merged_into == bindparam("subject")).order_by(_S.id)
+_HOLDER = (
+    select(_I.subject_id)
+    .where(_I.scheme == bindparam("scheme"), _I.number == bindparam("number"))
+    .order_by(_I.subject_id)
+    .limit(1)
+)
+_ADD = insert(t.subjects)
+_ADD_IDENTIFIERS = insert(t.subject_identifiers)
 
 
 class SqlSubjects:
@@ -36,13 +48,12 @@ class SqlSubjects:
 
     def get(self, subject_id: SubjectId) -> Subject | None:
         """Return the subject as registered."""
-        row = self._connection.execute(select(t.subjects).where(_S.id == subject_id)).one_or_none()
+        named = {"subject": subject_id}
+        row = self._connection.execute(_GET, named).one_or_none()
         if row is None:
             return None
-        identifiers = self._connection.execute(
-            select(t.subject_identifiers).where(_I.subject_id == subject_id).order_by(_I.scheme, _I.number)
-        )
-        merged = self._connection.execute(select(_S.id).where(_S.merged_into == subject_id).order_by(_S.id))
+        identifiers = self._connection.execute(_IDENTIFIERS, named)
+        merged = self._connection.execute(_MERGED, named)
         return Subject(
             id=SubjectId(row.id),
             kind=SubjectKind(row.kind),
@@ -58,12 +69,8 @@ class SqlSubjects:
 
     def by_identifier(self, identifier: Identifier) -> Subject | None:
         """Return the standing subject of the identifier; the longest registered one where several have had it."""
-        found = self._connection.execute(
-            select(_I.subject_id)
-            .where(_I.scheme == str(identifier.scheme), _I.number == identifier.number)
-            .order_by(_I.subject_id)
-            .limit(1)
-        ).scalar_one_or_none()
+        named = {"scheme": str(identifier.scheme), "number": identifier.number}
+        found = self._connection.execute(_HOLDER, named).scalar_one_or_none()
         return self.standing(SubjectId(found)) if found is not None else None
 
     def standing(self, subject_id: SubjectId) -> Subject:
@@ -90,7 +97,7 @@ class SqlSubjects:
     def add(self, subject_id: SubjectId, claim: SubjectClaim) -> Subject:
         """Register a subject and its identifiers."""
         self._connection.execute(
-            insert(t.subjects),
+            _ADD,
             {
                 "id": subject_id,
                 "kind": str(claim.kind),
@@ -99,23 +106,18 @@ class SqlSubjects:
                 "merged_into": None,
             },
         )
-        for identifier in claim.identifiers:
-            self.add_identifier(subject_id, DatedIdentifier(identifier))
-        return self.standing_or_merged(subject_id)
+        identifiers = sorted(set(claim.identifiers))
+        # A subject that is new has none of them yet, and nothing was merged.
+        if identifiers:
+            self._connection.execute(
+                _ADD_IDENTIFIERS, [_identifier_row(subject_id, DatedIdentifier(i)) for i in identifiers]
+            )
+        dated = tuple(DatedIdentifier(identifier) for identifier in identifiers)
+        return Subject(subject_id, claim.kind, claim.name, claim.birth_date, dated, None, ())
 
     def add_identifier(self, subject_id: SubjectId, identifier: DatedIdentifier) -> None:
         """Give the subject an identifier, or other days for one it has."""
-        upsert(
-            self._connection,
-            t.subject_identifiers,
-            {
-                "scheme": str(identifier.identifier.scheme),
-                "number": identifier.identifier.number,
-                "subject_id": subject_id,
-                "valid_from": identifier.valid_from,
-                "valid_to": identifier.valid_to,
-            },
-        )
+        upsert(self._connection, t.subject_identifiers, _identifier_row(subject_id, identifier))
 
     def add_merge(self, kept: SubjectId, merged: SubjectId, reason: str, actor: str, now: dt.datetime) -> SubjectMerge:
         """Let one subject stand for another."""
@@ -153,6 +155,16 @@ class SqlSubjects:
             select(t.subject_merges).where(or_(_M.kept == subject_id, _M.merged == subject_id)).order_by(_M.id)
         )
         return [_merge(row) for row in rows]
+
+
+def _identifier_row(subject_id: SubjectId, identifier: DatedIdentifier) -> dict[str, Any]:
+    return {
+        "scheme": str(identifier.identifier.scheme),
+        "number": identifier.identifier.number,
+        "subject_id": subject_id,
+        "valid_from": identifier.valid_from,
+        "valid_to": identifier.valid_to,
+    }
 
 
 def _merge(row: Row[Any]) -> SubjectMerge:
