@@ -95,7 +95,7 @@ def steps_for_callers(module: ModuleType) -> list[str]:
         name
         for name, function in vars(module).items()
         if inspect.isfunction(function)
-        and function.__module__ == module.__given_
+        and function.__module__ == module.__name__
         and not name.startswith("_")
         and "archive" in inspect.signature(function).parameters
         and any(names_caller(hint) for given, hint in get_type_hints(function).items() if given != "return")
