@@ -53,13 +53,17 @@ def keep_state(store: ObjectStore, mark: StateMark, lock_until: dt.datetime) -> 
 
 def latest_state(store: ObjectStore, record_id: RecordId) -> StateMark | None:
     """Return the mark that holds, None for a record that was accepted. Raises Unavailable, IntegrityFailure."""
-    return latest_of(store, store.list_under(state_prefix(record_id)))
+    marks = read_marks(store, store.list_under(state_prefix(record_id)))
+    return marks[-1] if marks else None
 
 
-def latest_of(store: ObjectStore, listed: Iterable[ObjectVersion]) -> StateMark | None:
-    """Return the mark with the highest number among listed marks of one record."""
-    marks = [read_state_object(one.key, read_small(store, one)) for one in listed]
-    return max(marks, key=lambda mark: mark.number, default=None)
+def read_marks(store: ObjectStore, listed: Iterable[ObjectVersion]) -> tuple[StateMark, ...]:
+    """Return what the listed marks of one record say, in their order; the last one holds.
+
+    Raises Unavailable, IntegrityFailure.
+    """
+    marks = (read_state_object(one.key, read_small(store, one)) for one in listed)
+    return tuple(sorted(marks, key=lambda mark: mark.number))
 
 
 def keep_tombstone(store: ObjectStore, tombstone: Tombstone, lock_until: dt.datetime) -> None:

@@ -105,6 +105,10 @@ class Reservations(Protocol):
         """Free the key: nothing was stored under it."""
         ...
 
+    def of_record(self, record_id: RecordId) -> Reservation | None:
+        """Return the claim to the record id, answered or not: for audits, it may take long."""
+        ...
+
     def pending_for(self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime) -> list[Reservation]:
         """Return unanswered claims, whose lease has not run out, for those bytes and that type."""
         ...
@@ -206,6 +210,10 @@ class Texts(Protocol):
 
     def put(self, record_id: RecordId, text: DocumentText, now: dt.datetime) -> None:
         """Keep the words, replacing those of an earlier run: the record changed at ``now``."""
+        ...
+
+    def erase(self, record_id: RecordId) -> None:
+        """Forget the words. Idempotent."""
         ...
 
     def get(self, record_id: RecordId) -> DocumentText | None:
