@@ -14,7 +14,7 @@ from archive_service.storage.register import tables
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
 from tests import servers
-from tests.contracts.register import RegisterContract, keep
+from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import record
@@ -107,3 +107,7 @@ def test_reading_changes_nothing(register: SqlRegister) -> None:
     with pytest.raises(Unavailable):
         register.read(lambda unit: unit.progress.put("a", "b"))
     assert register.read(lambda unit: unit.progress.get("a")) is None
+
+
+def test_emptying_the_log_is_refused_too(register: SqlRegister) -> None:
+    require_refused(register, "TRUNCATE log_entries")

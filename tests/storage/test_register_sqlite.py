@@ -17,7 +17,7 @@ from archive_service.model.jobs import JobKind
 from archive_service.model.units import RegisterUnit
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
-from tests.contracts.register import MINUTE, RegisterContract
+from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
 from tests.fakes.randomness import CountedRandomness
 from tests.results import NOW, record_id
@@ -145,3 +145,7 @@ def test_commits_reach_the_disk_before_they_are_answered(register: SqlRegister) 
     with register.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_replacing_an_entry_is_refused_too(register: SqlRegister) -> None:
+    require_refused(register, "INSERT OR REPLACE INTO log_entries (\"index\", entry) VALUES (0, x'00')")
