@@ -115,3 +115,17 @@ def test_worker_alone_ends_when_it_is_told_to(tmp_path: Path) -> None:
             process.kill()
             process.wait()
     assert b"Traceback" not in (tmp_path / "log").read_bytes()
+
+
+def test_web_process_that_died_is_started_again(service: RunningService) -> None:
+    (first,) = [pid for pid in service.processes("archive_service serve") if pid != service.pid]
+    kill(first)
+    wait_for("another one runs", lambda: set(service.processes("archive_service serve")) - {service.pid, first})
+    wait_for("it answers", lambda: _answers(service))
+
+
+def _answers(service: RunningService) -> bool:
+    try:
+        return httpx.get(f"{service.url}/health/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
