@@ -54,7 +54,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
     try:
         archive = Archive(
             register=register,
-            store=open_store(settings.store, lock_mode=settings.lock_mode, clock=clock),
+            store=open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging),
             index=open_index(settings.index, name=settings.index_name),
             pdf=pdf,
             staging=Staging(settings.staging),

@@ -58,13 +58,15 @@ class _Guard:
 class LocalStore:
     """An ObjectStore in one folder. Safe to use from several threads and processes of the same machine."""
 
-    def __init__(self, root: Path, clock: Clock) -> None:
+    def __init__(self, root: Path, clock: Clock, *, handed_over: Path | None = None) -> None:
         """Use ``root``, making it when it is not there, and remove what killed processes left behind in it.
 
-        Raises Unavailable when that is impossible.
+        A source that lies in the folder ``handed_over`` is not copied but becomes the object, where both are on one
+        file system: whoever puts such a file never writes to it again. Raises Unavailable when that is impossible.
         """
         self._root = root
         self._clock = clock
+        self._handed_over = handed_over
         with _store_errors():
             _make_folders(root / _INCOMING)
             self._sweep()
@@ -181,7 +183,8 @@ class LocalStore:
         """Write the source under a temporary name; return that when its bytes on disk are those announced."""
         incoming = self._root / _INCOMING / uuid.uuid4().hex
         try:
-            _write_new(incoming, source)
+            if not self._take_over(source, incoming):
+                _write_new(incoming, source)
             if _digest_on_disk(incoming) != digest:
                 raise source_differs(key)
         except BaseException:
@@ -189,26 +192,47 @@ class LocalStore:
             raise
         return incoming
 
+    def _take_over(self, source: Path | bytes, incoming: Path) -> bool:
+        """Give a handed-over file its temporary name, read-only and forced to disk; False where it must be copied."""
+        if isinstance(source, bytes) or source.parent != self._handed_over:
+            return False
+        try:
+            os.link(source, incoming, follow_symlinks=False)
+        except OSError as failure:
+            if failure.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+                return False
+            raise
+        descriptor = os.open(incoming, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, 0o440)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return True
+
     def _give_name(self, key: str, incoming: Path, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Link the written file to its final name, or compare what has that name already.
 
         Raises FileNotFoundError when a delete removed the folder in between.
         """
         path = self._path(key)
-        _make_folders(path.parent)
+        is_new = _make_last_folder(path.parent)
         with _locked(_open_folder(path.parent)) as folder:
             guard = self._read_guard(folder, path, key)
             try:
                 os.stat(path.name, dir_fd=folder)
             except FileNotFoundError:
-                # The guard comes first, so that there is no instant at which the object stands unlocked.
-                locked_until = self._lengthen(folder, path, guard, lock_until)
+                # The guard comes first, so that there is no instant at which the object stands unlocked. Both names
+                # are forced to disk together: before that, nobody has been told of the object.
+                locked_until = self._lengthen(folder, path, guard, lock_until, force=False)
                 os.link(incoming, path.name, dst_dir_fd=folder)
                 os.fsync(folder)
             else:
                 if _digest_on_disk(path) != digest:
                     raise stored_differs(key)
                 locked_until = self._lengthen(folder, path, guard, lock_until)
+        if is_new:
+            _force_folder(path.parent.parent)
         return ObjectVersion(key, VERSION, digest, locked_until)
 
     def _guard_of(self, folder: int, path: Path, key: str) -> _Guard:
@@ -233,15 +257,20 @@ class LocalStore:
                 # Guessing would either lose a lock or make one up: a person has to look.
                 raise stored_differs(key) from damaged
 
-    def _lengthen(self, folder: int, path: Path, guard: _Guard, until: dt.datetime) -> dt.datetime:
+    def _lengthen(
+        self, folder: int, path: Path, guard: _Guard, until: dt.datetime, *, force: bool = True
+    ) -> dt.datetime:
         """Write the later of the two dates, and return it."""
         if guard.locked_until is not None and guard.locked_until >= until:
             return guard.locked_until
-        self._write_guard(folder, path, replace(guard, locked_until=until))
+        self._write_guard(folder, path, replace(guard, locked_until=until), force=force)
         return until
 
-    def _write_guard(self, folder: int, path: Path, guard: _Guard) -> None:
-        """Replace the guard atomically and durably. The caller holds the folder's lock."""
+    def _write_guard(self, folder: int, path: Path, guard: _Guard, *, force: bool = True) -> None:
+        """Replace the guard atomically and durably; where not ``force``, its caller forces the folder to disk.
+
+        The caller holds the folder's lock.
+        """
         until = guard.locked_until.isoformat() if guard.locked_until else None
         incoming = self._root / _INCOMING / uuid.uuid4().hex
         try:
@@ -249,7 +278,8 @@ class LocalStore:
             os.replace(incoming, path.name + _LOCK_SUFFIX, dst_dir_fd=folder)
         finally:
             incoming.unlink(missing_ok=True)
-        os.fsync(folder)
+        if force:
+            os.fsync(folder)
 
     def _path(self, key: str) -> Path:
         return self._root.joinpath(*folders_of(require_key(key)))
@@ -345,11 +375,28 @@ def _make_folders(folder: Path) -> None:
     _make_folders(folder.parent)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o750)
-    parent = _open_folder(folder.parent)
+    _force_folder(folder.parent)
+
+
+def _make_last_folder(folder: Path) -> bool:
+    """Make a folder of one object's own; those above it durably. True: its parent is still to be forced to disk."""
     try:
-        os.fsync(parent)
+        folder.mkdir(mode=0o750)
+    except FileExistsError:
+        return False
+    except FileNotFoundError:
+        _make_folders(folder.parent)
+        return _make_last_folder(folder)
+    return True
+
+
+def _force_folder(folder: Path) -> None:
+    """Force the names in a folder to disk."""
+    opened = _open_folder(folder)
+    try:
+        os.fsync(opened)
     finally:
-        os.close(parent)
+        os.close(opened)
 
 
 def _write_new(path: Path, source: Path | bytes) -> None:

@@ -17,7 +17,7 @@ from archive_service.storage.s3_requests import S3Address
 _S3_SCHEMES = {"s3+http": False, "s3+https": True}
 
 
-def open_store(url: str, *, lock_mode: str, clock: Clock) -> ObjectStore:
+def open_store(url: str, *, lock_mode: str, clock: Clock, handed_over: Path | None = None) -> ObjectStore:
     """Open the store that ``url`` names, and make what is missing: its folder or its bucket.
 
     Args:
@@ -25,12 +25,13 @@ def open_store(url: str, *, lock_mode: str, clock: Clock) -> ObjectStore:
             ``s3+https``. Signs of a key that mean something in a URL are percent-encoded.
         lock_mode: "governance" or "compliance".
         clock: the time.
+        handed_over: a folder whose files a store on the same disk may keep instead of copying them.
 
     Raises Misconfigured for a URL that cannot be read or a bucket without Object Lock, Unavailable.
     """
     scheme = url.partition(":")[0].lower()
     if scheme == "file":
-        return LocalStore(folder_of(url), clock)
+        return LocalStore(folder_of(url), clock, handed_over=handed_over)
     if scheme in _S3_SCHEMES:
         return MinioStore(address_of(url), lock_mode=lock_mode, clock=clock)
     raise _wrong_url()

@@ -54,6 +54,29 @@ class TestLocalStore(StreamingObjectStoreContract):
         [trial] = store.prove_lock(SystemClock().now())
         assert trial.result is ProofResult.INDETERMINATE
 
+    def test_a_file_that_was_handed_over_becomes_the_object_without_a_copy(
+        self, tmp_path: Path, clock: SystemClock
+    ) -> None:
+        staging = tmp_path / "staging"
+        staging.mkdir()
+        source = staging / "a.upload"
+        source.write_bytes(BYTES)
+        store = LocalStore(tmp_path / "objects", clock, handed_over=staging)
+        stored = store.put(KEY, source, digest_of(BYTES), in_seconds(5))
+        file = tmp_path / "objects/records/0193/a4/c1/0193a4c1-7b1c-7000-8000-000000000001/original"
+        assert file.samefile(source)
+        source.unlink()
+        assert read_all(store, KEY, stored.version) == BYTES
+        assert stat.S_IMODE(file.stat().st_mode) == 0o440
+
+    def test_a_file_from_elsewhere_is_copied(self, tmp_path: Path, clock: SystemClock) -> None:
+        source = tmp_path / "a.pdf"
+        source.write_bytes(BYTES)
+        store = LocalStore(tmp_path / "objects", clock, handed_over=tmp_path / "staging")
+        stored = store.put(KEY, source, digest_of(BYTES), in_seconds(5))
+        source.write_bytes(b"other")
+        assert read_all(store, KEY, stored.version) == BYTES
+
     def test_an_object_is_a_read_only_file_in_a_folder_by_time(self, store: LocalStore, tmp_path: Path) -> None:
         store.put(KEY, BYTES, digest_of(BYTES), in_seconds(5))
         file = tmp_path / "objects/records/0193/a4/c1/0193a4c1-7b1c-7000-8000-000000000001/original"
