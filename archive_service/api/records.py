@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
+import structlog
 from flask import Response, request
 from flask.views import MethodView
 from werkzeug.datastructures import Range
@@ -29,13 +31,15 @@ from archive_service.api.schemas import (
     load,
 )
 from archive_service.api.upload import Body, Limits, Received, receive, require_body_within
-from archive_service.errors import InvalidInput, Message, PreconditionRequired
+from archive_service.errors import ArchiveError, InvalidInput, Message, PreconditionRequired
 from archive_service.lifecycle import read
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.deposit import Deposit, Deposited, deposit, require_may_deposit
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import parse_record_id
 from archive_service.model.ports import Reception
+
+log = structlog.get_logger("api")
 
 # One for each result a depositor hands over; printable, so that it can be logged and compared by eye.
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -256,12 +260,21 @@ class _Stream:
     """The bytes on their way out; closed when all are out, and when the client goes before the first."""
 
     def __init__(self, content: read.Content, start: int, length: int | None) -> None:
-        # Opened before the answer begins, so that a store that is down is a 503 and not a torn download.
-        self._stack = ExitStack()
-        self._blocks = self._stack.enter_context(content.open(start, length))
+        # The first block is read before the answer begins, so that a store that is down is a 503, and wrong bytes of
+        # a file that fits into one block a 500, and not a torn download.
+        with ExitStack() as stack:
+            blocks = stack.enter_context(content.open(start, length))
+            self._blocks = chain((next(blocks, b""),), blocks)
+            self._stack = stack.pop_all()
+        self._record_id = content.record.id
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._blocks
+        try:
+            yield from self._blocks
+        except ArchiveError as error:
+            # The status has gone out: the connection ends before the announced length, which every client notices.
+            log.error("download broken off", code=error.code, record=self._record_id)
+            raise
 
     def close(self) -> None:
         """Let go of the store's connection."""

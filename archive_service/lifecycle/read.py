@@ -5,11 +5,12 @@ Every read is an event of the log, committed before the first byte goes out.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from archive_service.errors import Message, NotFound
+from archive_service.errors import IntegrityFailure, Message, NotFound
 from archive_service.lifecycle.visible import may_see, require_served, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json, LoggedEvent
@@ -37,10 +38,16 @@ class Content:
     record: Record
     archive: Archive
 
-    def open(self, start: int = 0, length: int | None = None) -> AbstractContextManager[Iterator[bytes]]:
-        """Open the bytes from ``start`` for ``length`` bytes; streamed."""
+    @contextmanager
+    def open(self, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
+        """Open the bytes from ``start`` for ``length`` bytes; streamed.
+
+        The whole is compared with what was recorded as it passes: reading it raises IntegrityFailure instead of
+        giving the last block of other bytes. A part cannot be compared; whoever asks for parts compares the whole.
+        """
         original = self.record.original
-        return self.archive.store.read(original.key, original.version, start=start, length=length)
+        with self.archive.store.read(original.key, original.version, start=start, length=length) as blocks:
+            yield blocks if start or length is not None else _proven(blocks, self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,26 @@ class SubjectPage:
     identifiers: tuple[DatedIdentifier, ...]
     merges: tuple[SubjectMerge, ...]
     records: tuple[ShownRecord, ...]
+
+
+def _proven(blocks: Iterator[bytes], record: Record) -> Iterator[bytes]:
+    """Yield the blocks, the last one only when all of them together are the bytes recorded."""
+    digest, held = hashlib.sha256(), b""
+    for block in blocks:
+        digest.update(block)
+        if held:
+            yield held
+        held = block
+    if digest.hexdigest() != record.content.sha256:
+        raise IntegrityFailure(
+            Message(
+                f"The stored bytes of record {record.id} are not those recorded. Tell the operator at once.",
+                f"Nội dung lưu trữ của tài liệu {record.id} không khớp với giá trị đã ghi. "
+                "Hãy báo ngay cho quản trị viên.",
+            ),
+            record_id=record.id,
+        )
+    yield held
 
 
 def show_record(archive: Archive, caller: Caller, record_id: RecordId) -> ShownRecord:

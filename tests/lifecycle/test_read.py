@@ -89,8 +89,8 @@ def test_the_content_is_the_original_bytes_whole_or_in_part(ours: TestArchive) -
 def test_a_store_that_is_down_is_unavailable_when_the_bytes_are_opened(ours: TestArchive) -> None:
     content = read.open_content(ours.archive, ours.archivist, ours.stored().id)
     ours.faults.down.add("store")
-    with pytest.raises(Unavailable):
-        content.open()
+    with pytest.raises(Unavailable), content.open():
+        pass
 
 
 def test_words_have_no_pages_before_they_were_read(ours: TestArchive) -> None:
