@@ -31,9 +31,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def on_servers(
-    tmp_path_factory: pytest.TempPathFactory, postgresql_server_url: str, minio_url: str
-) -> Iterator[Place]:
+def on_servers(tmp_path_factory: pytest.TempPathFactory, postgresql_server_url: str, minio_url: str) -> Iterator[Place]:
     """Return a place with its register on PostgreSQL and its store on MinIO."""
     folder = tmp_path_factory.mktemp("servers")
     with servers.fresh_database(postgresql_server_url) as register:

@@ -1,15 +1,17 @@
-"""A place where the service is run and broken: its settings, a key, results to deposit, and what it must hold at the end."""
+"""A place where the service is run and broken: settings, a key, results to deposit, and what it must hold at the end."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
+import signal
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -26,13 +28,17 @@ from archive_service.settings import Settings
 from archive_service.storage.digests import digest_of_blocks
 from archive_service.storage.reference_files import read_reference
 from examples.results import ExampleResult, Form, make_results
-from tests.running import PROJECT, RunningService, deposit_parts, wait_for
+from tests.running import PROJECT, RunningService, command, deposit_parts, environment, wait_for
 
 # A dead worker's work is taken up again soon, and one thing is done at a time, so that calls come in order.
 QUICK = {"ARCHIVE_JOB_LEASE_SECONDS": "6", "ARCHIVE_WORKER_PROCESSES": "1", "ARCHIVE_CHECKER_PROCESSES": "2"}
 
 # Work whose worker was killed waits for its claim to run out; other tests use the same two cores.
 SEARCHABLE_SECONDS = 90.0
+
+
+# A cold start on busy cores, and the wait for work that a killed worker had claimed.
+COMMAND_SECONDS = 60
 
 
 @dataclass
@@ -82,6 +88,19 @@ class Place:
         finally:
             service.kill()
 
+    def run_until_killed(self, point: str, *arguments: str) -> None:
+        """Run a command that must die at the point."""
+        with (self.folder / "commands.log").open("ab") as log:
+            done = subprocess.run(
+                command(*arguments),
+                env=environment({**self.settings, "ARCHIVE_KILL_AT": point}),
+                stdout=log,
+                stderr=log,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        assert done.returncode == -signal.SIGKILL, f"{point} was never reached: {done.returncode}"
+
     def client(self, service: RunningService) -> httpx.Client:
         """Return a client of that service, with the key."""
         return httpx.Client(base_url=f"{service.url}/api/v1", headers=self.headers, timeout=120)
@@ -126,9 +145,9 @@ class Place:
 
 def results(seed: int) -> Iterator[ExampleResult]:
     """Yield one-page results with a text layer, each with bytes and a name of its own, without end."""
-    return itertools.chain.from_iterable(
-        make_results(seed=seed * 1000 + batch, count=25, forms=(Form.BORN_DIGITAL,)) for batch in itertools.count()
-    )
+    for batch in itertools.count(seed * 1000):
+        for result in make_results(seed=batch, count=25, forms=(Form.BORN_DIGITAL,)):
+            yield dataclasses.replace(result, name=f"{batch}-{result.name}")
 
 
 def _problems(archive: Archive, answered: Mapping[str, str], *, searchable: bool) -> Iterator[str]:

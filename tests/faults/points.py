@@ -13,9 +13,10 @@ DEPOSIT_CALLS: Mapping[str, int] = {
     "store.put": 2,
 }
 
-# The calls by which a worker reads a record's words and indexes it: claim, keep, done; claim, mark, done.
+# The calls by which a worker reads a record's words and indexes it: claim, keep, done; claim, mark, done. It also looks
+# for work, which is another read each time.
 WORK_CALLS: Mapping[str, int] = {
-    "register.read": 4,
+    "register.read": 2,
     "register.write": 6,
     "staging.receive": 1,
     "store.read": 1,
