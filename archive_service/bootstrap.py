@@ -8,7 +8,10 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
 from archive_service.faults import KillPoint, armed
@@ -17,9 +20,11 @@ from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, Findin
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
+from archive_service.storage.backup_place import BackupPlace
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
+from retention.locks import quarantine_lock_until
 
 
 class SystemClock:
@@ -78,6 +83,35 @@ def upgrade_register(settings: Settings) -> None:
         register.upgrade()
     finally:
         register.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What backups and restores need beside the archive: the register's database and the place of backups."""
+
+    archive: Archive
+    engine: Engine
+    place: BackupPlace
+
+
+@contextmanager
+def open_recovery(settings: Settings, place_url: str, lock_days: int) -> Iterator[Recovery]:
+    """Open the archive and a place of backups: a folder, or a store's URL as ``ARCHIVE_STORE_URL`` has it.
+
+    What is put into the place is locked for that many days. The register's schema is left as it is.
+    Raises Misconfigured, Unavailable.
+    """
+    url = place_url if ":" in place_url else f"file:{place_url}"
+    database = None
+    with open_archive(settings) as archive:
+        try:
+            database = SqlRegister(settings.register, SystemRandomness(), pool_size=2)
+            store = open_store(url, lock_mode=settings.lock_mode, clock=archive.clock)
+            until = quarantine_lock_until(archive.clock.now(), lock_days)
+            yield Recovery(archive, database.engine, BackupPlace(store, archive.staging, until))
+        finally:
+            if database is not None:
+                database.close()
 
 
 def _limits(settings: Settings, processes: int) -> Limits:
