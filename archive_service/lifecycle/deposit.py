@@ -7,8 +7,10 @@ again; nothing answered is lost and nothing is stored twice.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +95,7 @@ def deposit(archive: Archive, command: Deposit) -> Deposited:
     require_may_deposit(command.caller)
     claimed = archive.register.write(lambda unit: _claim(archive, unit, command))
     if claimed.reservation.answered:
-        return archive.register.read(lambda unit: _answer(unit, claimed.reservation.record_id, replayed=True))
+        return archive.register.read(lambda unit: _answer_again(unit, claimed.reservation.record_id))
     try:
         inspection = archive.pdf.inspect(command.path)
         findings = verify_document(inspection, command.metadata, claimed.known, archive.rules.minimum_dpi)
@@ -271,11 +273,11 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
         # The audit took it for abandoned and may be removing its objects: the next try begins anew.
         raise unavailable("register")
     if current.answered:
-        return _answer(unit, reservation.record_id, replayed=True)
+        return _answer_again(unit, reservation.record_id)
     unit.records.serialise_deposits_of(command.content.sha256, command.metadata.result_type)
     known = known_subjects(unit, command.metadata.subject)
     _require_not_held(unit, command, known, now)
-    state = RecordState.QUARANTINED if kept.outcome is Outcome.QUARANTINE else RecordState.STORED
+    state = _state_for([kept.outcome])
     require_transition(RecordState.PENDING, state)
     record = Record(
         id=reservation.record_id,
@@ -327,7 +329,8 @@ def _deposited(kept: _Kept, record: Record, now: dt.datetime) -> Event:
     )
 
 
-def _answer(unit: RegisterUnit, record_id: RecordId, *, replayed: bool) -> Deposited:
+def _answer_again(unit: RegisterUnit, record_id: RecordId) -> Deposited:
+    """Return the answer that was given: what became of the record since is told by reading it."""
     record = unit.records.get(record_id)
     if record is None:
         raise IntegrityFailure(
@@ -338,7 +341,23 @@ def _answer(unit: RegisterUnit, record_id: RecordId, *, replayed: bool) -> Depos
             ),
             record_id=record_id,
         )
-    return Deposited(record, tuple(unit.findings.of_record(record_id)), replayed)
+    first = unit.records.metadata_versions(record_id)[0]
+    found = [f for f in unit.findings.of_record(record_id) if f.found_at == record.stored_at]
+    answered = dataclasses.replace(
+        record,
+        state=_state_for(f.outcome for f in found),
+        search_state=SearchState.WAITING,
+        search_problem=None,
+        metadata=first.metadata,
+        metadata_version=first.version,
+    )
+    as_found = (dataclasses.replace(f, resolved_at=None, resolved_by=None, resolution=None) for f in found)
+    return Deposited(answered, tuple(as_found), replayed=True)
+
+
+def _state_for(outcomes: Iterable[Outcome]) -> RecordState:
+    """Return the state in which a deposit with these outcomes begins; a refused one never comes to be a record."""
+    return RecordState.QUARANTINED if Outcome.QUARANTINE in set(outcomes) else RecordState.STORED
 
 
 def _request_digest(command: Deposit) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from archive_service.errors import ArchiveError, Conflict, InvalidInput, NotAllowed, Rejected, Unavailable
 from archive_service.lifecycle.deposit import Deposited, deposit
-from archive_service.lifecycle.review import reject
+from archive_service.lifecycle.review import reject, release, resolve_finding
 from archive_service.model.events import EventType
 from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.identifiers import OfficeCode, ProcedureCode, ResultTypeCode
@@ -85,6 +85,20 @@ class TestKept:
         second = ours.deposit()
         assert second == dataclasses.replace(first, replayed=True)
         assert len(ours.objects()) == 2
+
+    def test_the_answer_stays_the_same_whatever_became_of_the_record(self, ours: TestArchive) -> None:
+        ours.pdf.facts = WITH_SCRIPT
+        first = ours.deposit()
+        assert first.record.state is RecordState.QUARANTINED
+        resolve_finding(ours.archive, ours.archivist, first.findings[0].id, "seen")
+        release(ours.archive, ours.archivist, first.record.id, "harmless")
+        ours.work()
+        assert ours.get(first.record.id).state is RecordState.STORED
+        assert ours.deposit() == dataclasses.replace(
+            first,
+            replayed=True,
+            record=dataclasses.replace(first.record, changed_at=ours.get(first.record.id).changed_at),
+        )
         assert len(ours.events(EventType.DEPOSITED)) == 1
 
     def test_the_same_key_of_another_caller_is_another_key(self, ours: TestArchive) -> None:

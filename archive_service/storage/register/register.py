@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from archive_service.errors import Message, Misconfigured, unavailable
+from archive_service.errors import InvalidInput, Message, Misconfigured, unavailable
 from archive_service.model.ports import Randomness
 from archive_service.model.units import RegisterUnit
 from archive_service.storage.register.group_commit import GroupCommit
@@ -130,6 +130,11 @@ def _translated() -> Iterator[None]:
         yield
     except IntegrityError as met:
         raise _MetAnother from met
+    except DataError as wrong:
+        # Trying again would not help: the database cannot hold what it was given.
+        raise InvalidInput(
+            Message("A value is outside what can be kept.", "Có giá trị nằm ngoài phạm vi lưu trữ được.")
+        ) from wrong
     except DBAPIError as failure:
         if getattr(failure.orig, "sqlstate", None) in _MET:
             raise _MetAnother from failure
