@@ -10,7 +10,7 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt SSL_CERT_FILE=/etc/ssl/certs/ca-
     UV_PYTHON=/opt/archive-service/bin/python UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
 WORKDIR /build
 COPY scripts/locks/uv.lock scripts/locks/build.lock scripts/locks/
-RUN python3 -m venv /opt/uv /opt/archive-service \
+RUN python3 -m venv /opt/uv && python3 -m venv --without-pip /opt/archive-service \
     && /opt/uv/bin/pip install --quiet --no-cache-dir --require-hashes -r scripts/locks/uv.lock
 COPY requirements.lock ./
 RUN /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes requirements.lock
@@ -18,14 +18,15 @@ COPY pyproject.toml README.md ./
 COPY archive_service archive_service
 COPY retention retention
 RUN /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --build-constraints scripts/locks/build.lock . \
-    && /opt/archive-service/bin/python -m compileall -q /opt/archive-service/lib
+    && /opt/archive-service/bin/python -m compileall -q /opt/archive-service/lib \
+    && rm -f /opt/archive-service/.lock
 
 FROM ${BASE}
 # What the service needs of the system: Python, text recognition with Vietnamese, the sandbox's library.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         ca-certificates python3 libseccomp2 tesseract-ocr tesseract-ocr-vie \
-    && rm -rf /var/lib/apt/lists/*
+    && apt-get clean && rm -rf /var/lib/apt/lists/*
 COPY --from=packages /opt/archive-service /opt/archive-service
 # Nobody's account: it owns nothing but the data folder, and the root file system may be read-only.
 RUN groupadd --gid 10001 archive \

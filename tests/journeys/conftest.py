@@ -11,7 +11,7 @@ import pytest
 
 from archive_service.model.permissions import Role
 from tests.journeys.columns import Column, settings_of
-from tests.running import PROJECT, RunningService, running_service
+from tests.running import PROJECT, RunningService, hand_over, running_service
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Desk:
 @pytest.fixture
 def desk(column: Column, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """Run the service on a column of real parts, load the example reference data, and make a key."""
+    hand_over(tmp_path)
     with running_service(settings_of(column, tmp_path, request), tmp_path) as service:
         loaded = service.run("load-reference", str(PROJECT / "examples" / "reference"), "--json")
         assert loaded.code == 0, loaded.err
