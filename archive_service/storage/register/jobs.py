@@ -111,7 +111,7 @@ class SqlJobs:
 
     def parked(self, limit: int) -> list[Job]:
         """Return parked work, oldest first."""
-        query = select(t.jobs).where(_C.state == str(JobState.PARKED)).order_by(_C.id).limit(limit)
+        query = select(t.jobs).where(_C.state == str(JobState.PARKED), _known()).order_by(_C.id).limit(limit)
         return [_job(row, row.attempts, JobState.PARKED) for row in self._connection.execute(query)]
 
     def unpark(self, job_id: int, now: dt.datetime) -> bool:
@@ -125,7 +125,7 @@ class SqlJobs:
 
     def counts(self) -> dict[tuple[JobKind, JobState], int]:
         """Return how much work there is."""
-        query = select(_C.kind, _C.state, func.count()).group_by(_C.kind, _C.state)
+        query = select(_C.kind, _C.state, func.count()).where(_known()).group_by(_C.kind, _C.state)
         return {(JobKind(kind), JobState(state)): count for kind, state, count in self._connection.execute(query)}
 
     def _change(self, job_id: int, **values: Any) -> None:
@@ -134,6 +134,11 @@ class SqlJobs:
     def _end(self, job: Job, **values: Any) -> None:
         """Write how the work ended, unless another worker has taken it since."""
         self._connection.execute(update(t.jobs).where(_held(job)).values(**values))
+
+
+def _known() -> ColumnElement[bool]:
+    """Whether this version can do the work: a newer one beside it may have asked for more."""
+    return _C.kind.in_([str(kind) for kind in JobKind])
 
 
 def _takeable(kinds: Sequence[JobKind], now: dt.datetime) -> ColumnElement[bool]:

@@ -18,13 +18,17 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 def upgrade_schema(engine: Engine, revision: str = "head") -> None:
     """Bring the register to this version's schema; nothing happens when it is there. Safe beside other processes.
 
-    A ``revision`` before the newest is asked for only to load a backup that is of it.
+    A ``revision`` before the newest is asked for only to load a backup that is of it. Raises Misconfigured when the
+    schema is of a newer version: this one leaves it alone.
     """
     config = _config()
     with engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             # One upgrade at a time; the number is this service's own.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7267430)")
+        found = schema_of(connection)
+        if found is not None and found not in schemas():
+            raise _newer(found)
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
@@ -39,6 +43,16 @@ def require_current_schema(connection: Connection) -> None:
                 f"Sổ đăng ký có lược đồ {found}, phiên bản này cần {wanted}. Hãy chạy: archive-service upgrade",
             )
         )
+
+
+def _newer(found: str) -> Misconfigured:
+    return Misconfigured(
+        Message(
+            f"The register has schema {found} of a newer version than this one. Run that version.",
+            f"Sổ đăng ký có lược đồ {found} của phiên bản mới hơn. Hãy chạy phiên bản đó.",
+        ),
+        code="newer-schema",
+    )
 
 
 def schema_of(connection: Connection) -> str | None:
