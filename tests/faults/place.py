@@ -1,4 +1,4 @@
-"""A place where the service is run and broken: settings, a key, results to deposit, and what it must hold at the end."""
+"""A place where the service is run and broken: settings, a key, results to deposit, what it must hold at the end."""
 
 from __future__ import annotations
 
