@@ -12,11 +12,11 @@ from flask_smorest import Api
 
 from archive_service import __version__
 from archive_service.api import identity, problems
+from archive_service.api.answers import ProblemSchema
 from archive_service.api.documentation import documentation_blueprint
 from archive_service.api.operations import health_blueprint, install_metrics, method_of, metrics_blueprint
 from archive_service.api.records import records_blueprint
 from archive_service.api.review import review_blueprint
-from archive_service.api.schemas import ProblemSchema
 from archive_service.api.search import search_blueprint
 from archive_service.api.verifications import verifications_blueprint
 from archive_service.model.archive import Archive

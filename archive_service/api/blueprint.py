@@ -8,7 +8,7 @@ import flask_smorest
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
-from archive_service.api.schemas import problems_of
+from archive_service.api.reading import problems_of
 from archive_service.errors import InvalidInput, Message
 
 

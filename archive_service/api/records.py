@@ -17,19 +17,11 @@ from flask.views import MethodView
 from werkzeug.datastructures import Range
 
 from archive_service.api import present
+from archive_service.api.answers import EventListSchema, RecordSchema, TextSchema, VersionListSchema
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
-from archive_service.api.schemas import (
-    CorrectionRequest,
-    DepositRequest,
-    EventListSchema,
-    MetadataSchema,
-    NumberedListQuery,
-    RecordSchema,
-    TextSchema,
-    VersionListSchema,
-    load,
-)
+from archive_service.api.reading import load
+from archive_service.api.requests import CorrectionRequest, DepositRequest, MetadataSchema, NumberedListQuery
 from archive_service.api.upload import Body, Limits, Received, receive, require_body_within
 from archive_service.errors import ArchiveError, InvalidInput, Message, PreconditionRequired
 from archive_service.lifecycle import read

@@ -7,18 +7,10 @@ from typing import Any
 from flask.views import MethodView
 
 from archive_service.api import present
+from archive_service.api.answers import FindingListSchema, FindingSchema, RecordListSchema, RecordSchema
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
-from archive_service.api.schemas import (
-    FindingListSchema,
-    FindingSchema,
-    ListQuery,
-    NumberedListQuery,
-    ReasonRequest,
-    RecordListSchema,
-    RecordSchema,
-    ResolutionRequest,
-)
+from archive_service.api.requests import ListQuery, NumberedListQuery, ReasonRequest, ResolutionRequest
 from archive_service.lifecycle import review
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import parse_record_id

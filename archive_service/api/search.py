@@ -7,18 +7,10 @@ from typing import Any
 from flask.views import MethodView
 
 from archive_service.api import present
+from archive_service.api.answers import MergeSchema, SearchAnswerSchema, SubjectPageSchema, SubjectSchema
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
-from archive_service.api.schemas import (
-    IdentificationRequest,
-    MergeRequest,
-    MergeSchema,
-    ReasonRequest,
-    SearchAnswerSchema,
-    SearchArguments,
-    SubjectPageSchema,
-    SubjectSchema,
-)
+from archive_service.api.requests import IdentificationRequest, MergeRequest, ReasonRequest, SearchArguments
 from archive_service.errors import FieldProblem, InvalidInput, Message
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.read import show_subject

@@ -8,9 +8,11 @@ from flask import request
 from flask.views import MethodView
 
 from archive_service.api import present
+from archive_service.api.answers import VerificationSchema
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
-from archive_service.api.schemas import DigestRequest, VerificationSchema, load
+from archive_service.api.reading import load
+from archive_service.api.requests import DigestRequest
 from archive_service.api.upload import Body, Limits, receive, require_body_within
 from archive_service.errors import InvalidInput, Message
 from archive_service.lifecycle.prove import require_may_verify, verify_bytes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from archive_service.api.schemas import MetadataSchema, RecordSchema, SearchArguments
+from archive_service.api.answers import RecordSchema
+from archive_service.api.requests import MetadataSchema, SearchArguments
 from archive_service.errors import ArchiveError
 from archive_service.model.identifiers import IdentifierScheme
 from tests.api.service import Service

@@ -17,7 +17,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
-from archive_service.api.schemas import MetadataSchema, load
+from archive_service.api.reading import load
+from archive_service.api.requests import MetadataSchema
 from archive_service.cli.manifest import COLUMNS, metadata_of, open_manifest
 from archive_service.model.fold import fold
 from archive_service.model.record import RecordMetadata
