@@ -150,7 +150,8 @@ class PageReader:
         query = self._writer.matching(request.plan)
         after = request.after
         boundary = None if after is None else column.key(after.sort_value, after.record_id)
-        total = _count_of(self._searcher.search(query, 1))
+        # Counted in an order by column, because the engine would score every hit for its own order.
+        total = _count_of(self._searcher.search(query, 1, order_by_field=column.name))
         keys = self._keys(query, column, boundary, request.size + 1)
         found = [_hit(key, column) for key in keys]
         return found, total

@@ -1,0 +1,69 @@
+"""What the machine says of itself and of processes: load, CPU seconds, memory. Reads /proc (Linux, proc(5))."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def load_average() -> float:
+    """Return how many processes wanted to run during the last minute."""
+    return os.getloadavg()[0]
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the CPU time that the processes, and their children that have ended, used so far."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        total += sum(int(ticks) for ticks in fields[11:15])
+    return total / _TICKS
+
+
+def proportional_bytes(pids: Iterable[int]) -> int:
+    """Return the memory of the processes, what they share counted once (PSS)."""
+    return sum(_kilobytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in pids) * 1024
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most memory that the process held at one time (VmHWM)."""
+    return _kilobytes(Path(f"/proc/{pid}/status"), "VmHWM:") * 1024
+
+
+def held_bytes(pid: int) -> int:
+    """Return the memory that the process holds now (VmRSS)."""
+    return _kilobytes(Path(f"/proc/{pid}/status"), "VmRSS:") * 1024
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the process and everything it started that is alive."""
+    found = [pid]
+    for parent in found:  # grows while it is walked
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += [int(child) for child in task.read_text().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process, empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _kilobytes(path: Path, field: str) -> int:
+    try:
+        lines = path.read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(field)), 0)

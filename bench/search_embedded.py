@@ -1,0 +1,140 @@
+"""Finding among a million short results on the embedded index, and how fast that index is filled."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tantivy
+
+from archive_service.model.fold import fold
+from archive_service.model.query import IndexDocument, SearchFilters, SearchQuery, Sort, parse_query
+from archive_service.search.document import index_fields
+from archive_service.search.embedded import EmbeddedIndex
+from archive_service.search.embedded_schema import schema, to_tantivy
+from bench.corpus import MadeUpResult, documents, result
+from bench.figures import Figure, Target, figure, in_turn, percentile
+from bench.filled_index import filled_index
+
+LARGE, SMALL = 1_000_000, 10_000
+SLOWEST_MS = 50.0
+# In every document: what a person types without thinking, and the worst there is to rank.
+EVERYWHERE = "bảo hiểm xã hội"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A kind of query: a name, how its texts are made, and in what order hits are wanted."""
+
+    name: str
+    texts: tuple[str, ...]
+    sort: Sort
+
+
+def searching(*, quick: bool) -> Iterator[Figure]:
+    """p50, p99 and growth of three words and of phrases, ranked and newest first."""
+    large_count, small_count, count = (2_000, 500, 20) if quick else (LARGE, SMALL, 200)
+    large, small = filled_index(large_count), filled_index(small_count)
+    for shape in _shapes(count, small_count):
+        rounds = [(_taken(large, shape), _taken(small, shape)) for _ in range(1 if quick else 3)]
+        slow = statistics.median(percentile(ours, 0.99) for ours, _ in rounds)
+        middle = statistics.median(percentile(ours, 0.50) for ours, _ in rounds)
+        middle_small = statistics.median(percentile(theirs, 0.50) for _, theirs in rounds)
+        target = Target(SLOWEST_MS, at_least=False)
+        yield figure(f"search {shape.name}: p99", (slow, 1.0), f"ms at {large_count:,}", target, f"p50 {middle:.1f} ms")
+        growth = math.log(middle / middle_small), math.log(large_count / small_count)
+        yield figure(f"search {shape.name}: growth", growth, "exponent of p50", Target(0.95, at_least=False))
+    for sort in (Sort.RELEVANCE, Sort.NEWEST):
+        shape = Shape("", (EVERYWHERE,) * 5, sort)
+        yield figure(
+            f"search words in every document, {sort}",
+            (percentile(_taken(large, shape), 0.5), 1.0),
+            "ms, p50",
+            None,
+            EVERYWHERE,
+        )
+
+
+def indexing(*, quick: bool) -> Iterator[Figure]:
+    """Documents a second into the index as the worker puts them ÷ the engine given the same fields ready-made."""
+    count, rounds = (500, 1) if quick else (20_000, 3)
+    made = list(documents(count, first=5_000_000))
+    ours, bare = in_turn(rounds, lambda: _rate(count, lambda f: _fill(f, made)), lambda: _engine_rate(made))
+    yield figure("index rate ÷ engine's own", (ours, bare), "documents/s", Target(0.7), "217 words a document")
+
+
+def _shapes(count: int, among: int) -> Iterator[Shape]:
+    draw = random.Random(5)
+    made = [result(draw.randrange(among)) for _ in range(count)]
+    words = tuple(_three_words(draw, one) for one in made)
+    phrases = tuple(_phrase(draw, one) for one in made)
+    for sort in (Sort.RELEVANCE, Sort.NEWEST):
+        yield Shape(f"three words, {sort}", words, sort)
+        yield Shape(f"phrase, {sort}", phrases, sort)
+
+
+def _three_words(draw: random.Random, made: MadeUpResult) -> str:
+    """Return a name, or two words of it with a word of what the result is about; one in four without marks."""
+    name = made.name.split()
+    topic = (made.document.summary or "").split()
+    chosen = name[:3] if draw.random() < 0.5 else [*name[-2:], draw.choice(topic)]
+    return _typed(draw, " ".join(chosen))
+
+
+def _phrase(draw: random.Random, made: MadeUpResult) -> str:
+    """Return two or three words in a row: of the name, or of what the result is about."""
+    source = made.name.split() if draw.random() < 0.7 else (made.document.summary or "").split()
+    length = draw.choice((2, 3))
+    start = draw.randrange(max(1, len(source) - length))
+    return f'"{_typed(draw, " ".join(source[start : start + length]))}"'
+
+
+def _typed(draw: random.Random, text: str) -> str:
+    return fold(text) if draw.random() < 0.25 else text
+
+
+def _taken(index: EmbeddedIndex, shape: Shape) -> list[float]:
+    """Return the milliseconds that each query takes."""
+    return [_milliseconds(index, text, shape.sort) for text in shape.texts]
+
+
+def _milliseconds(index: EmbeddedIndex, text: str, sort: Sort) -> float:
+    query = SearchQuery(parse_query(text), SearchFilters(None), sort)
+    began = time.perf_counter()
+    index.search(query)
+    return (time.perf_counter() - began) * 1000
+
+
+def _rate(count: int, fill: Callable[[Path], None]) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        fill(Path(folder))
+        return count / (time.perf_counter() - began)
+
+
+def _fill(folder: Path, made: Sequence[IndexDocument]) -> None:
+    index = EmbeddedIndex(folder / "index")
+    build = index.build("fill")
+    for start in range(0, len(made), 2_000):
+        build.add(made[start : start + 2_000])
+    build.switch()
+
+
+def _engine_rate(made: Sequence[IndexDocument]) -> float:
+    ready = [index_fields(document) for document in made]
+    fields = schema()
+
+    def fill(folder: Path) -> None:
+        writer = tantivy.Index(fields, str(folder)).writer(200_000_000, 2)
+        for one in ready:
+            writer.add_document(to_tantivy(one, fields))
+        writer.commit()
+        writer.wait_merging_threads()
+
+    return _rate(len(made), fill)
