@@ -17,7 +17,7 @@ from archive_service.bootstrap import Recovery, open_archive, open_recovery, upg
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, terminal
 from archive_service.lifecycle import rebuild_register as rebuilding
 from archive_service.lifecycle import reconcile
-from archive_service.lifecycle.rebuild_register import LOSSES, Rebuilt
+from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
 from archive_service.lifecycle.reconcile import AuditOutcome, AuditReport, AuditRequest
 from archive_service.model.events import Event, EventType, Json
 from archive_service.settings import load_settings
@@ -37,21 +37,27 @@ def _place_argument(command: Callable[..., None]) -> Callable[..., None]:
     epilog=examples("archive-service rebuild-register", "archive-service rebuild-register --verify"),
 )
 @click.option("--verify", is_flag=True, help="Read every original and compare it with its description.")
+@click.option("--adopt", is_flag=True, help="Bring forward a register that holds records but is older than the store.")
 @json_option
 @click.pass_context
-def rebuild_register(ctx: click.Context, verify: bool, as_json: bool) -> None:
+def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: bool) -> None:
     """Make a lost register anew from the store alone, and say what cannot come back.
 
-    Only into a register without records. Safe to stop and to run again: it goes on where it stopped.
+    Only into a register without records, or, with --adopt, into one restored from a backup older than the store:
+    what it has stays. Safe to stop and to run again: it goes on where it stopped.
     """
     settings = load_settings()
     upgrade_register(settings)
     with open_archive(settings) as archive:
-        result = rebuilding.rebuild_register(archive, verify=verify, report=_progress(as_json, "records"))
+        request = RebuildRequest(verify, adopt)
+        result = rebuilding.rebuild_register(archive, request, _progress(as_json, "records"))
+        if adopt:
+            reconcile.replay_tombstones(archive)
     if as_json:
         print_json(asdict(result) | {"cannot_come_back": [asdict(loss) for loss in LOSSES]})
     else:
         _show_rebuilt(result)
+        _show_next(adopt)
     ctx.exit(ExitCode.INTEGRITY if _is_alarm(result) else ExitCode.OK)
 
 
@@ -61,9 +67,9 @@ def _is_alarm(result: Rebuilt) -> bool:
 
 def _show_rebuilt(result: Rebuilt) -> None:
     click.echo(
-        f"{result.records:,} records with {result.versions:,} metadata versions are in the register, "
+        f"{result.records:,} records with {result.versions:,} metadata versions were brought back, "
         f"{result.quarantined:,} of them in quarantine and {result.rejected:,} rejected; "
-        f"{result.disposed:,} that were disposed of stay gone."
+        f"{result.disposed:,} that were disposed of stay gone; {result.advanced:,} that were there are as in the store."
     )
     click.echo(
         "Every original was read and is what its description says."
@@ -76,6 +82,12 @@ def _show_rebuilt(result: Rebuilt) -> None:
         click.secho(f"{result.problems:,} problems:", fg="red")
         for problem in result.listed:
             click.echo(f"  {problem.record_id}  {problem.code}: {problem.explanation}")
+
+
+def _show_next(adopt: bool) -> None:
+    if adopt:
+        click.echo("Next: run a worker; it reads the words and fills the index.")
+        return
     table = Table("What cannot come back", "Instead")
     for loss in LOSSES:
         table.add_row(loss.what, loss.instead)

@@ -1,7 +1,8 @@
 """Making a lost register anew from the store alone: records, their metadata versions, subjects, relations and states.
 
-It writes into a register that holds no records, never over one that does, and changes nothing in the store. What
-the store does not know cannot come back; ``LOSSES`` says what that is and what to do. docs/decisions/0010-recovery.md.
+It fills a register that holds no records; one that is older than the store it brings forward when asked (adopting),
+never back. It changes nothing in the store. What the store does not know cannot come back; ``LOSSES`` says what that
+is and what to do. docs/decisions/0010-recovery.md.
 """
 
 from __future__ import annotations
@@ -29,7 +30,14 @@ from archive_service.model.objects import (
     record_of,
     state_prefix,
 )
-from archive_service.model.record import ObjectVersion, Record, RecordState, SearchState
+from archive_service.model.record import (
+    TRANSITIONS,
+    MetadataVersion,
+    ObjectVersion,
+    Record,
+    RecordState,
+    SearchState,
+)
 from archive_service.model.units import RegisterUnit
 
 # Who a rebuild is done by, in the log.
@@ -80,9 +88,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What this run brought back. ``verified``: every original's bytes were read and compared."""
+    """What this run brought back. ``verified``: the bytes of every original brought back were read and compared.
+
+    ``records`` were not in the register; ``advanced`` were, with an older version or before a decision.
+    """
 
     records: int
+    advanced: int
     versions: int
     quarantined: int
     rejected: int
@@ -95,44 +107,73 @@ class Rebuilt:
 Report = Callable[[int], None]
 
 
-def rebuild_register(archive: Archive, *, verify: bool, report: Report) -> Rebuilt:
-    """Make the register's records anew from the store and ask for their words and for the index.
+@dataclass(frozen=True, slots=True)
+class RebuildRequest:
+    """What to do: read every original, and bring forward a register that holds records but is older than the store."""
+
+    verify: bool = False
+    adopt: bool = False
+
+
+def rebuild_register(archive: Archive, request: RebuildRequest, report: Report) -> Rebuilt:
+    """Make the register's records anew from the store.
 
     Streams the store in id order; a run that was interrupted goes on where it stopped. With ``verify`` every original
-    is read and compared with its description; without, its size alone is. ``report`` is told how many records this
-    run has passed. Nothing in the store is changed.
+    is read and compared with its description; without, its size alone is. With ``adopt`` what the register has stays,
+    and it gets what it has never heard of; deposits that it knows to be unanswered are left to their depositors.
+    ``report`` is told how many records this run has passed. Nothing in the store is changed.
 
-    Raises Conflict ``register-not-empty`` when the register holds records of another origin; Unavailable: run again.
+    Raises Conflict ``register-not-empty`` when the register holds records and adopting was not asked for;
+    Unavailable: run again.
     """
-    after = _resume_point(archive)
-    tally = _Tally(verified=verify)
+    after = _resume_point(archive, request.adopt)
+    tally = _Tally(verified=request.verify)
     with ThreadPoolExecutor(_READERS) as pool:
         groups = _groups(archive, after)
         while batch := list(islice(groups, BATCH)):
-            found = list(pool.map(partial(_read, archive, verify), (g for g in batch if not g.disposed)))
-            tally.add(batch, found)
-            keep = partial(_keep, archive, [one.whole for one in found if one.whole is not None], batch[-1].record_id)
-            archive.register.write(keep)
+            behind = _not_in_register(archive, batch)
+            found = list(pool.map(partial(_read, archive, request.verify), behind))
+            whole = [one.whole for one in found if one.whole is not None]
+            kept = archive.register.write(partial(_keep, archive, whole, batch[-1].record_id))
+            tally.add(batch, found, kept)
             report(tally.passed)
     archive.register.write(lambda unit: unit.progress.clear(_PROGRESS))
     return tally.result()
 
 
-def _resume_point(archive: Archive) -> RecordId | None:
+def _resume_point(archive: Archive, adopt: bool) -> RecordId | None:
     saved, count = archive.register.read(lambda unit: (unit.progress.get(_PROGRESS), unit.records.count()))
     if saved is not None:
         return RecordId(saved)
-    if count:
+    if count and not adopt:
         raise Conflict(
             Message(
                 f"The register holds {count} records. A register is made anew only where there are none: "
-                "name an empty database, or restore a backup.",
-                f"Sổ đăng ký đang có {count} tài liệu. Chỉ dựng lại khi sổ đăng ký trống: "
-                "hãy trỏ đến cơ sở dữ liệu trống hoặc phục hồi từ bản sao lưu.",
+                "name an empty database, or restore a backup. If it is older than the store, use --adopt.",
+                f"Sổ đăng ký đang có {count} tài liệu. Chỉ dựng lại khi sổ đăng ký trống: hãy trỏ đến cơ sở dữ liệu "
+                "trống hoặc phục hồi từ bản sao lưu. Nếu sổ đăng ký cũ hơn kho lưu trữ, hãy dùng --adopt.",
             ),
             code="register-not-empty",
         )
     return None
+
+
+def _not_in_register(archive: Archive, batch: Sequence[_Group]) -> list[_Group]:
+    """Return the groups that may tell more than the register knows: few, when there is a register at all."""
+    kept = [group for group in batch if not group.disposed]
+
+    def look(unit: RegisterUnit) -> list[_Group]:
+        there = unit.records.get_many([group.record_id for group in kept])
+        unknown = [group.record_id for group in kept if group.record_id not in there]
+        claims = unit.reservations.of_records(unknown) if unknown else []
+        unanswered = {claim.record_id for claim in claims if not claim.answered}
+        return [
+            group
+            for group in kept
+            if group.record_id not in unanswered and group.tells_more_than(there.get(group.record_id))
+        ]
+
+    return archive.register.read(look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +183,15 @@ class _Group:
     record_id: RecordId
     objects: tuple[ObjectVersion, ...]
     disposed: bool
+
+    def tells_more_than(self, record: Record | None) -> bool:
+        """Whether the record is not there, has fewer versions, or waits for a decision that may be here."""
+        if record is None:
+            return True
+        keys = {one.key for one in self.objects}
+        newer = metadata_key(self.record_id, record.metadata_version + 1) in keys
+        decided = any(key.startswith(state_prefix(self.record_id)) for key in keys)
+        return newer or (record.state is RecordState.QUARANTINED and decided)
 
 
 def _groups(archive: Archive, after: RecordId | None) -> Iterator[_Group]:
@@ -223,13 +273,59 @@ def _doubts(
         yield Problem("mismatch", group.record_id, "the original is not what its description says: an alarm")
 
 
-def _keep(archive: Archive, found: Sequence[_Whole], last: RecordId, unit: RegisterUnit) -> None:
-    """Write the records of one batch and where the run stands; those that are there are passed over."""
-    there = unit.records.get_many([one.record_id for one in found])
+@dataclass(slots=True)
+class _Kept:
+    """What one batch brought into the register."""
+
+    added: list[_Whole] = field(default_factory=list)
+    advanced: int = 0
+
+
+def _keep(archive: Archive, found: Sequence[_Whole], last: RecordId, unit: RegisterUnit) -> _Kept:
+    """Write the records of one batch, bring forward those that are there, and note where the run stands."""
+    kept = _Kept()
     for one in found:
-        if one.record_id not in there:
+        record = unit.records.for_update(one.record_id)
+        if record is None:
             _keep_one(archive, unit, one)
+            kept.added.append(one)
+        else:
+            kept.advanced += _advance(archive, unit, record, one)
     unit.progress.put(_PROGRESS, last)
+    return kept
+
+
+def _advance(archive: Archive, unit: RegisterUnit, record: Record, found: _Whole) -> bool:
+    """Give a record the versions and the decision that only the store has; return whether there were any."""
+    now = archive.clock.now()
+    newer = [described.version for described in found.versions[record.metadata_version :]]
+    _add_versions(archive, unit, newer)
+    decided = record.state is RecordState.QUARANTINED and found.state in TRANSITIONS[record.state]
+    if decided:
+        unit.records.set_state(record.id, found.state, now)
+    if not newer and not decided:
+        return False
+    unit.jobs.add(JobKind.ENRICH if decided and found.state is RecordState.STORED else JobKind.INDEX, record.id, now)
+    _log(archive, unit, found)
+    return True
+
+
+def _add_versions(archive: Archive, unit: RegisterUnit, versions: Sequence[MetadataVersion]) -> None:
+    """Make each version the current one in turn; one that was decided and never completed is completed."""
+    for later in versions:
+        subject = subject_for(archive, unit, later.metadata.subject, known_subjects(unit, later.metadata.subject))
+        if unit.records.claimed_metadata(later.record_id) is None:
+            unit.records.claim_metadata(later)
+        unit.records.complete_metadata(later, subject, archive.clock.now())
+
+
+def _log(archive: Archive, unit: RegisterUnit, found: _Whole) -> None:
+    values: dict[str, Json] = {
+        "state": str(found.state),
+        "versions": len(found.versions),
+        "sha256": found.versions[0].content.sha256,
+    }
+    unit.log.append(Event(EventType.REBUILT, _ACTOR, archive.clock.now(), found.record_id, values))
 
 
 def _keep_one(archive: Archive, unit: RegisterUnit, found: _Whole) -> None:
@@ -253,19 +349,11 @@ def _keep_one(archive: Archive, unit: RegisterUnit, found: _Whole) -> None:
         changed_at=now,
     )
     unit.records.add(record, first.version)
-    for later in (described.version for described in found.versions[1:]):
-        subject = subject_for(archive, unit, later.metadata.subject, known_subjects(unit, later.metadata.subject))
-        unit.records.claim_metadata(later)
-        unit.records.complete_metadata(later, subject, now)
+    _add_versions(archive, unit, [described.version for described in found.versions[1:]])
     for mark in found.marks:
         unit.findings.add(record.id, mark.findings, archive.policy, mark.decided_at)
     unit.jobs.add(JobKind.ENRICH if record.state is RecordState.STORED else JobKind.INDEX, record.id, now)
-    values: dict[str, Json] = {
-        "state": str(record.state),
-        "versions": len(found.versions),
-        "sha256": record.content.sha256,
-    }
-    unit.log.append(Event(EventType.REBUILT, _ACTOR, now, record.id, values))
+    _log(archive, unit, found)
 
 
 @dataclass(slots=True)
@@ -275,26 +363,29 @@ class _Tally:
     verified: bool
     passed: int = 0
     records: int = 0
+    advanced: int = 0
     versions: int = 0
     disposed: int = 0
     problems: int = 0
     states: dict[RecordState, int] = field(default_factory=dict)
     listed: list[Problem] = field(default_factory=list)
 
-    def add(self, batch: Sequence[_Group], found: Sequence[_Found]) -> None:
+    def add(self, batch: Sequence[_Group], found: Sequence[_Found], kept: _Kept) -> None:
         self.passed += len(batch)
         self.disposed += sum(group.disposed for group in batch)
         for one in found:
             self.problems += len(one.problems)
             self.listed += one.problems[: LISTED_PROBLEMS - len(self.listed)]
-            if one.whole is not None:
-                self.records += 1
-                self.versions += len(one.whole.versions)
-                self.states[one.whole.state] = self.states.get(one.whole.state, 0) + 1
+        self.records += len(kept.added)
+        self.advanced += kept.advanced
+        for whole in kept.added:
+            self.versions += len(whole.versions)
+            self.states[whole.state] = self.states.get(whole.state, 0) + 1
 
     def result(self) -> Rebuilt:
         return Rebuilt(
             records=self.records,
+            advanced=self.advanced,
             versions=self.versions,
             quarantined=self.states.get(RecordState.QUARANTINED, 0),
             rejected=self.states.get(RecordState.REJECTED, 0),

@@ -227,7 +227,7 @@ def _judge_orphan(archive: Archive, pair: _Pair) -> AuditFinding:
     if not pair.objects:
         return AuditFinding(AuditOutcome.INTACT, record_id, "gone meanwhile")
     claim, removing = archive.register.read(
-        lambda unit: (unit.reservations.of_record(record_id), unit.progress.get(f"{_REMOVING}{record_id}"))
+        lambda unit: (_claim_to(unit, record_id), unit.progress.get(f"{_REMOVING}{record_id}"))
     )
     if claim is not None and claim.answered:
         return AuditFinding(AuditOutcome.LOST, record_id, "was answered for and is not in the register")
@@ -308,8 +308,12 @@ def _remove(archive: Archive, found: AuditFinding) -> AuditFinding:
     return dataclasses.replace(found, outcome=AuditOutcome.REMOVED, explanation="removed")
 
 
+def _claim_to(unit: RegisterUnit, record_id: RecordId) -> Reservation | None:
+    return next(iter(unit.reservations.of_records([record_id])), None)
+
+
 def _free(archive: Archive, record_id: RecordId, unit: RegisterUnit) -> bool:
-    claim: Reservation | None = unit.reservations.of_record(record_id)
+    claim = _claim_to(unit, record_id)
     if claim is not None:
         claim = unit.reservations.find(claim.caller, claim.key)
     if claim is None:

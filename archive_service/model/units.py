@@ -105,8 +105,8 @@ class Reservations(Protocol):
         """Free the key: nothing was stored under it."""
         ...
 
-    def of_record(self, record_id: RecordId) -> Reservation | None:
-        """Return the claim to the record id, answered or not: for audits, it may take long."""
+    def of_records(self, record_ids: Sequence[RecordId]) -> list[Reservation]:
+        """Return the claims to these record ids, answered or not: for recovery, it may take long."""
         ...
 
     def pending_for(self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime) -> list[Reservation]:

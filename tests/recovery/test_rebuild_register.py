@@ -9,15 +9,17 @@ import pytest
 
 from archive_service.errors import Conflict
 from archive_service.lifecycle import rebuild_register as step
+from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.marks import keep_tombstone
-from archive_service.lifecycle.rebuild_register import LOSSES, Rebuilt, rebuild_register
+from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt, rebuild_register
 from archive_service.lifecycle.reference import load_reference
 from archive_service.lifecycle.review import reject, release
 from archive_service.model.identifiers import RecordId, SubjectId
 from archive_service.model.objects import Tombstone, metadata_object, original_key
 from archive_service.model.permissions import Role
 from archive_service.model.record import MetadataVersion, Record, RecordState, SearchState
+from archive_service.storage.backup_rows import load_rows, one_load, one_view
 from archive_service.storage.digests import digest_of
 from archive_service.storage.register.schema import upgrade_schema
 from retention.locks import quarantine_lock_until
@@ -28,7 +30,7 @@ from tests.results import REFERENCE, pdf
 def rebuilt(place: Place, *, verify: bool = True) -> Rebuilt:
     lose_register(place)
     upgrade_schema(place.register.engine)
-    return rebuild_register(place.archive, verify=verify, report=lambda _passed: None)
+    return rebuild_register(place.archive, RebuildRequest(verify), lambda _passed: None)
 
 
 def comparable(record: Record) -> Record:
@@ -106,7 +108,7 @@ def test_a_register_that_holds_records_is_refused_and_unchanged(place: Place) ->
     live(place)
     before = place.records()
     with pytest.raises(Conflict) as refused:
-        rebuild_register(place.archive, verify=False, report=lambda _passed: None)
+        rebuild_register(place.archive, RebuildRequest(), lambda _passed: None)
     assert refused.value.code == "register-not-empty"
     assert place.records() == before
 
@@ -123,9 +125,9 @@ def test_an_interrupted_rebuild_goes_on_where_it_stopped(place: Place, monkeypat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rebuild_register(place.archive, verify=False, report=stop)
+        rebuild_register(place.archive, RebuildRequest(), stop)
     assert len(place.records()) == 4
-    result = rebuild_register(place.archive, verify=False, report=lambda _passed: None)
+    result = rebuild_register(place.archive, RebuildRequest(), lambda _passed: None)
     assert result.records == 3
     assert told(place) == before
     assert place.register.read(lambda u: u.log.size()) == 7
@@ -184,3 +186,55 @@ def test_a_decision_that_the_register_never_heard_of_is_finished_by_the_next_one
     before = told(place)
     rebuilt(place)
     assert told(place) == before
+
+
+class TestARegisterOlderThanTheStore:
+    """Restored from yesterday's backup, while the store has everything since."""
+
+    def snapshot(self, place: Place) -> dict[str, list[bytes]]:
+        with one_view(place.register.engine) as view:
+            return {table: list(view.lines(table)) for table in view.tables}
+
+    def go_back(self, place: Place, rows: dict[str, list[bytes]]) -> None:
+        lose_register(place)
+        upgrade_schema(place.register.engine)
+        with one_load(place.register.engine) as connection:
+            for table, lines in rows.items():
+                load_rows(connection, table, iter(lines))
+
+    def test_gets_everything_answered_since_and_keeps_what_it_has(self, place: Place) -> None:
+        history = live(place)
+        yesterday = self.snapshot(place)
+        log = place.register.read(lambda u: u.log.size())
+        archivist = place.caller(Role.ARCHIVIST)
+        release(place.archive, archivist, history.waiting.id, "đã xem")
+        said = dataclasses.replace(history.plain.metadata, signer="Trần Thị B")
+        correct(place.archive, Correction(archivist, history.plain.id, said, "ghi sai", history.plain.etag))
+        place.deposit(50)
+        before = told(place)
+        self.go_back(place, yesterday)
+        result = rebuild_register(place.archive, RebuildRequest(verify=True, adopt=True), lambda _passed: None)
+        assert (result.records, result.advanced, result.problems) == (1, 2, 0)
+        assert told(place) == before
+        assert place.register.read(lambda u: u.log.size()) == log + 3, "what it had of the log stays"
+        again = rebuild_register(place.archive, RebuildRequest(adopt=True), lambda _passed: None)
+        assert (again.records, again.advanced) == (0, 0)
+
+    def test_leaves_a_deposit_under_way_to_its_depositor(self, place: Place) -> None:
+        live(place)
+        write, calls = place.register.write, []
+
+        def dying(work: Any) -> Any:
+            calls.append(work)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return write(work)
+
+        place.register.write = dying  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            place.deposit(50)
+        place.register.write = write  # type: ignore[method-assign]
+        result = rebuild_register(place.archive, RebuildRequest(adopt=True), lambda _passed: None)
+        assert (result.records, result.advanced) == (0, 0)
+        place.deposit(50)
+        assert len(place.records()) == 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
@@ -82,10 +83,10 @@ class SqlReservations:
             delete(t.reservations).where(_C.caller == caller, _C.key == key, _C.answered.is_(False))
         )
 
-    def of_record(self, record_id: RecordId) -> Reservation | None:
-        """Return the claim to the record id; reads every claim, for nothing but an audit looks for one so."""
-        row = self._connection.execute(select(t.reservations).where(_C.record_id == record_id)).first()
-        return _reservation(row) if row is not None else None
+    def of_records(self, record_ids: Sequence[RecordId]) -> list[Reservation]:
+        """Return the claims to the record ids; reads every claim, for nothing but recovery looks for them so."""
+        rows = self._connection.execute(select(t.reservations).where(_C.record_id.in_(record_ids)))
+        return [_reservation(row) for row in rows]
 
     def pending_for(self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime) -> list[Reservation]:
         """Return live unanswered claims for the bytes and type."""
