@@ -35,6 +35,8 @@ _BULK_BACKOFF_SECONDS = 0.5
 # A search that takes longer has failed for whoever waits; writing and switching may wait for a busy cluster.
 _SEARCH_SECONDS = 20
 _WRITE_SECONDS = 120
+# A write to an index that no node holds would wait a minute for one: it is rather tried again, its reason seen.
+_NODE_WAIT = "10s"
 
 # The cluster gives no more hits at once by default (index.max_result_window).
 _IDS_AT_ONCE = 10_000
@@ -74,6 +76,8 @@ class ElasticIndex:
     def put(self, documents: Iterable[IndexDocument]) -> None:
         """Add or replace documents in batches, seen by searches on return; see ``SearchIndex.put``."""
         with self._translated():
+            # Looked at each time: whatever took the index's place would take the documents too, and hide them.
+            self._fits = False
             self._require_fitting()
             sources = (to_source(index_fields(document)) for document in documents)
             actions = ({"_op_type": "index", "_id": source["record"], **source} for source in sources)
@@ -296,6 +300,7 @@ def _bulk(client: Elasticsearch, index: str, actions: Iterable[dict[str, Any]], 
         client.options(request_timeout=_WRITE_SECONDS),
         actions,
         index=index,
+        timeout=_NODE_WAIT,
         require_alias=require_alias,
         chunk_size=_BULK_DOCUMENTS,
         max_chunk_bytes=_BULK_BYTES,
