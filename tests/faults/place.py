@@ -169,7 +169,7 @@ def _problems_of_store(archive: Archive, records: Mapping[RecordId, Record]) -> 
         for key in (record.original.key, *(f"records/{record.id}/metadata/{n}" for n in _versions(record)))
     }
     stored = Counter(one.key for one in archive.store.list_under("records/"))
-    yield from (f"object {key} belongs to no record" for key in stored if key not in wanted)
+    yield from (f"object {key} belongs to no record" for key in stored if key.split("/")[1] not in records)
     yield from (f"object {key} is missing" for key in wanted if key not in stored)
     yield from (f"object {key} is there {count} times" for key, count in stored.items() if count > 1)
     for record in records.values():
