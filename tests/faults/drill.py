@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 import httpx
 
@@ -135,12 +136,15 @@ class Load:
     stopping: threading.Event = field(default_factory=threading.Event)
     refused: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    _source: Iterator[ExampleResult] = field(default_factory=lambda: results(seed=100))
+    # Drawing a page is not for several threads at once.
+    _drawing: threading.Lock = field(default_factory=threading.Lock)
 
-    def deposit(self, side: int) -> None:
+    def deposit(self) -> None:
         """Deposit one result after another."""
-        for result in results(seed=100 + side):
-            if self.stopping.is_set():
-                return
+        while not self.stopping.wait(0.1):
+            with self._drawing:
+                result = next(self._source)
             self._until_answered(result)
 
     def _until_answered(self, result: ExampleResult) -> None:
@@ -203,14 +207,27 @@ def kill_at_random(place: Place, service: RunningService, running: dict[str, Kil
     """Kill, start again, and compare when everything has come to rest."""
     began = time.monotonic()
     load = Load(place, service)
-    sides = [threading.Thread(target=load.deposit, args=(side,)) for side in range(DEPOSITORS)]
+    sides = [threading.Thread(target=load.deposit, daemon=True) for _ in range(DEPOSITORS)]
     for side in sides:
         side.start()
+    try:
+        killed = kill_some(service, running, victims, load)
+    finally:
+        load.stopping.set()
+    for side in sides:
+        side.join()
+    place.wait_until_searchable()
+    problems = [*load.wrong, *place.problems()]
+    return Outcome(killed, len(place.answered), load.refused, problems, time.monotonic() - began)
+
+
+def kill_some(service: RunningService, running: dict[str, Killable], victims: Victims, load: Load) -> Counter[str]:
+    """Kill one after another, and start servers again; return what was killed how often."""
     killed: Counter[str] = Counter()
     for number in range(victims.kills):
         time.sleep(victims.chance.uniform(0.5, 3.0))
         name = victims.chance.choice(["web", "worker", *running])
-        say(f"{number + 1:>4}  {name:<14} {len(place.answered)} answered")
+        say(f"{number + 1:>4}  {name:<14} {len(load.place.answered)} answered")
         killed[name] += 1
         if name in running:
             running[name].kill()
@@ -219,12 +236,7 @@ def kill_at_random(place: Place, service: RunningService, running: dict[str, Kil
         else:
             for pid in processes_of(service, name):
                 kill(pid)
-    load.stopping.set()
-    for side in sides:
-        side.join()
-    place.wait_until_searchable()
-    problems = [*load.wrong, *place.problems()]
-    return Outcome(killed, len(place.answered), load.refused, problems, time.monotonic() - began)
+    return killed
 
 
 def processes_of(service: RunningService, name: str) -> list[int]:
@@ -255,5 +267,11 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Told to end: what was started is ended on the way out."""
+    raise SystemExit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main(sys.argv[1:]))
