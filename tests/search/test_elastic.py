@@ -53,6 +53,18 @@ class TestCluster:
                     use()
             index.close()
 
+    def test_node_that_is_gone_costs_no_search_when_the_url_names_another(
+        self, elasticsearch_url: str, fresh_index_prefix: str
+    ) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            gone = f"127.0.0.1:{taken.getsockname()[1]}"
+            index = self.opened(f"http://{gone},{elasticsearch_url.removeprefix('http://')}", fresh_index_prefix)
+            index.put([plain_document(1, text="lương hưu")])
+            for _ in range(5):
+                assert [hit.record_id for hit in index.search(ask("lương hưu")).hits] == ids(1)
+            index.close()
+
     @pytest.mark.parametrize("meta", [{}, {"made_for": "archive-service 0"}])
     def test_foreign_mapping_asks_for_reindex_which_mends_it(
         self, client: Elasticsearch, elasticsearch_url: str, fresh_index_prefix: str, meta: dict[str, str]
