@@ -13,6 +13,7 @@ import pikepdf
 from bench.clients import MEDIA_TYPE, Request, file_parts, unique
 from examples.results import Form, make_results
 
+MEBIBYTE = 2**20
 _MARK = b"0123456789abcdef" * 2
 
 
@@ -42,7 +43,7 @@ def template(size_bytes: int = 0) -> Template:
     with pikepdf.open(io.BytesIO(made.pdf)) as pdf:
         width = 1024
         height = max(1, size_bytes // width)
-        grain = random.Random(1).randbytes(width * height - len(_MARK))
+        grain = (random.Random(1).randbytes(MEBIBYTE) * (width * height // MEBIBYTE + 1))[: width * height - len(_MARK)]
         picture = pikepdf.Stream(pdf, _MARK + grain)
         picture.Type, picture.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
         picture.Width, picture.Height = width, height

@@ -152,13 +152,13 @@ def _copy(connection: Connection, table: Table, changed: dict[str, _Bound], rows
         else f'one."{column.name}"'
         for column in table.columns
     ]
+    # Names, numbers and expressions of ours only; the row that is copied is the first one of the table.
     numbers = (
-        f"WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < {rows + 9})"
+        f"WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < {rows + 9})"  # noqa: S608
         if is_sqlite
         else f"WITH n AS (SELECT generate_series(10, {rows + 9}) AS i)"
     )
-    # Names and expressions of ours only; the row that is copied is the first one of the table.
-    copying = f"INSERT INTO {table.name} ({', '.join(names)}) {numbers} "  # noqa: S608
+    copying = f"INSERT INTO {table.name} ({', '.join(names)}) {numbers} "
     copied = f"SELECT {', '.join(values)} FROM n, (SELECT * FROM {table.name} LIMIT 1) one"  # noqa: S608
     connection.execute(text(copying + copied))
 

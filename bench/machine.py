@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import statistics
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -24,6 +25,26 @@ def cpu_seconds(pids: Iterable[int]) -> float:
             continue
         total += sum(int(ticks) for ticks in fields[11:15])
     return total / _TICKS
+
+
+class Meter:
+    """Notes how much CPU time processes use while something is done."""
+
+    def __init__(self, pids: Callable[[], list[int]]) -> None:
+        self._pids = pids
+        self._taken: list[float] = []
+
+    def of(self, work: Callable[[], float], times: int) -> float:
+        """Do the work, which does ``times`` things, and return what it returns."""
+        before = cpu_seconds(self._pids())
+        result = work()
+        self._taken.append((cpu_seconds(self._pids()) - before) / times)
+        return result
+
+    @property
+    def median_ms(self) -> float:
+        """The median milliseconds of CPU time of one thing."""
+        return statistics.median(self._taken) * 1000
 
 
 def proportional_bytes(pids: Iterable[int]) -> int:
