@@ -40,6 +40,9 @@ STORIES: dict[str, Callable[[Place, int], list[str]]] = {
 READY_SECONDS = 180.0
 DEPOSITORS = 4
 
+# What was deposited while the index was down is tried again later and later, at most a quarter of an hour apart.
+REST_SECONDS = 3600.0
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run one drill; return 1 when anything was lost, doubled or left over."""
@@ -142,7 +145,7 @@ class Load:
 
     def deposit(self) -> None:
         """Deposit one result after another."""
-        while not self.stopping.wait(0.1):
+        while not self.stopping.wait(0.5):
             with self._drawing:
                 result = next(self._source)
             self._until_answered(result)
@@ -216,7 +219,7 @@ def kill_at_random(place: Place, service: RunningService, running: dict[str, Kil
         load.stopping.set()
     for side in sides:
         side.join()
-    place.wait_until_searchable()
+    place.wait_until_searchable(REST_SECONDS)
     problems = [*load.wrong, *place.problems()]
     return Outcome(killed, len(place.answered), load.refused, problems, time.monotonic() - began)
 

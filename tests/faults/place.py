@@ -121,14 +121,14 @@ class Place:
         assert answer.status_code == 201, answer.text
         return answer
 
-    def wait_until_searchable(self) -> None:
+    def wait_until_searchable(self, seconds: float = SEARCHABLE_SECONDS) -> None:
         """Wait until every record can be found and no work is left."""
         with self.archive() as archive:
 
             def is_done() -> bool:
                 return archive.register.read(lambda unit: not unit.jobs.counts())
 
-            wait_for("no work is left", is_done, SEARCHABLE_SECONDS)
+            wait_for("no work is left", is_done, seconds)
 
     def problems(self, *, searchable: bool = True) -> list[str]:
         """Return everything that is wrong with what the archive holds, as sentences; none when it is sound.
