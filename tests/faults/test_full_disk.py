@@ -47,7 +47,7 @@ def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
         yield mounted
     finally:
         for path in mounted.values():
-            subprocess.run(["umount", str(path)], check=True)
+            subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 @pytest.fixture(scope="module")
