@@ -146,6 +146,16 @@ class Misconfigured(ArchiveError):
     code = "misconfigured"
 
 
+# The parts of the archive as a person knows them, as in docs/glossary.md.
+COMPONENTS_VI = {
+    "register": "Sổ đăng ký",
+    "store": "Kho đối tượng",
+    "index": "Chỉ mục tìm kiếm",
+    "staging": "Vùng tiếp nhận tạm",
+    "pdf": "Bộ đọc PDF",
+}
+
+
 def unavailable(component: str, *, retry_after_seconds: int = 5) -> Unavailable:
     """Return the error for a part that does not answer, worded for the person who waits.
 
@@ -155,7 +165,8 @@ def unavailable(component: str, *, retry_after_seconds: int = 5) -> Unavailable:
     return Unavailable(
         Message(
             f"The {component} does not answer at the moment. Nothing was lost; send the same request again.",
-            f"Thành phần «{component}» hiện không phản hồi. Không có gì bị mất; hãy gửi lại đúng yêu cầu này.",
+            f"{COMPONENTS_VI.get(component, component)} hiện không phản hồi. "
+            "Không có gì bị mất; hãy gửi lại đúng yêu cầu này.",
         ),
         component=component,
         retry_after_seconds=retry_after_seconds,

@@ -79,6 +79,7 @@ def _number_requests(app: Flask) -> None:
     def tell(answer: Response) -> Response:
         answer.headers["X-Request-ID"] = g.get("request_id", "")
         answer.headers.setdefault("Cache-Control", "no-store")
+        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
         who = g.get("caller")
         log.info(
             "request",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
+from threading import Lock
 
 from flask import Blueprint, Flask, Request, Response, g, jsonify, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from archive_service.api.identity import caller
 from archive_service.errors import ArchiveError
-from archive_service.lifecycle.diagnose import check_components
+from archive_service.lifecycle.diagnose import Diagnosis, check_components
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.permissions import Action, require
@@ -81,9 +82,39 @@ def install_metrics(app: Flask) -> Metrics:
     return metrics
 
 
+# Anybody may ask whether the service is ready, so asking must cost nothing: one look serves all who ask meanwhile.
+_LOOK_SECONDS = 2.0
+# Reading and recognising a trial PDF is the dearest look, and what it needs does not come and go.
+_PDF_LOOK_SECONDS = 60.0
+
+
+class Readiness:
+    """What the components said last, asked again when that is too long ago."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._guard = Lock()
+        self._said: dict[tuple[str, ...], tuple[float, tuple[Diagnosis, ...]]] = {}
+
+    def look(self) -> tuple[Diagnosis, ...]:
+        """Return what each component says."""
+        with self._guard:
+            return self._fresh(("register", "store", "index"), _LOOK_SECONDS) + self._fresh(("pdf",), _PDF_LOOK_SECONDS)
+
+    def _fresh(self, names: tuple[str, ...], seconds: float) -> tuple[Diagnosis, ...]:
+        at, said = self._said.get(names, (0.0, ()))
+        # What was wrong may be mended by now: only good news is remembered for long.
+        good = all(one.result is ProofResult.PASSED for one in said)
+        if not said or time.monotonic() - at > (seconds if good else min(seconds, _LOOK_SECONDS)):
+            said = check_components(self._archive, names)
+            self._said[names] = (time.monotonic(), said)
+        return said
+
+
 def health_blueprint(archive: Archive) -> Blueprint:
     """Return the two endpoints that need no key."""
     blueprint = Blueprint("health", __name__)
+    readiness = Readiness(archive)
 
     @blueprint.get("/health/live")
     def live() -> Response:
@@ -91,7 +122,7 @@ def health_blueprint(archive: Archive) -> Blueprint:
 
     @blueprint.get("/health/ready")
     def ready() -> tuple[Response, int]:
-        found = check_components(archive)
+        found = readiness.look()
         takes = all(d.result is ProofResult.PASSED for d in found if d.name in _NEEDED)
         status = HTTPStatus.OK if takes else HTTPStatus.SERVICE_UNAVAILABLE
         # What exactly is wrong is for those with a key on the host: doctor tells it.

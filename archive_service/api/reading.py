@@ -119,4 +119,4 @@ def _sentence(said: Any) -> Message:
     for pattern, vi in _PATTERNS:
         if match := pattern.fullmatch(text):
             return Message(text, vi.format(*match.groups()))
-    return _SENTENCES.get(text, Message(text, f"Giá trị không hợp lệ: {text}"))
+    return _SENTENCES.get(text, Message(text, "Giá trị không hợp lệ."))

@@ -192,7 +192,7 @@ class NumberedListQuery(QuerySchema):
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
 
 
-class SearchArguments(QuerySchema):
+class SearchArguments(StrictSchema):
     """What a search asks for."""
 
     q = fields.String(load_default="", validate=validate.Length(max=10_000))

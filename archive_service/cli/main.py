@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -53,3 +54,5 @@ def main() -> None:
     When something is lost, or may be: audit, backup, restore, rebuild-register.
     From anywhere, with a key: deposit, deposit-folder, search, show, download, verify.
     """
+    # What the archive keeps, and what comes out of it, is about persons: nobody else on the machine reads it.
+    os.umask(0o077)

@@ -20,12 +20,14 @@ from archive_service.model.record import DocumentText, RecordMetadata
 _LABELS: dict[IdentifierScheme, str] = {
     IdentifierScheme.SOCIAL_INSURANCE: r"(?:ma so bhxh|so so bhxh|ma so bao hiem xa hoi|so bhxh)",
     IdentifierScheme.CITIZEN: r"(?:so cccd|cccd so|so dinh danh ca nhan|can cuoc cong dan so|so can cuoc)",
+    IdentifierScheme.OLD_ID_CARD: r"(?:so cmnd|cmnd so|so chung minh nhan dan|chung minh nhan dan so)",
     IdentifierScheme.HEALTH_CARD: r"(?:so the bhyt|ma the bhyt|the bhyt so)",
     IdentifierScheme.TAX_CODE: r"(?:ma so thue)",
 }
 _NUMBERS: dict[IdentifierScheme, str] = {
     IdentifierScheme.SOCIAL_INSURANCE: r"\d{10}",
     IdentifierScheme.CITIZEN: r"\d{12}",
+    IdentifierScheme.OLD_ID_CARD: r"\d{9}",
     IdentifierScheme.HEALTH_CARD: r"[a-z]{2}\d{13}",
     IdentifierScheme.TAX_CODE: r"\d{10}(?:-\d{3})?",
 }
@@ -38,6 +40,16 @@ _ISSUED = re.compile(r"\bngay\s+(\d{1,2})\s+thang\s+(\d{1,2})\s+nam\s+(\d{4})\b"
 # cites: in what it is about, whom it is to, and its legal grounds.
 _HEAD_CHARACTERS = 900
 _BODY = re.compile(r"\b(?:can cu|kinh gui|ve viec|v/v)\b")
+
+
+# What a comparison finds, and what a correction of the metadata may therefore put right.
+COMPARED = frozenset(
+    {
+        FindingCode.IDENTIFIER_DISAGREES,
+        FindingCode.DOCUMENT_NUMBER_DISAGREES,
+        FindingCode.ISSUE_DATE_DISAGREES,
+    }
+)
 
 
 def disagreements(text: DocumentText, metadata: RecordMetadata) -> tuple[Finding, ...]:

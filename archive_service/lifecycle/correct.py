@@ -10,11 +10,12 @@ import dataclasses
 from dataclasses import dataclass
 
 from archive_service.errors import Conflict, Message, NotFound, PreconditionFailed
-from archive_service.lifecycle.known import known_subjects, require_known_references, subject_for
+from archive_service.lifecycle.compare import COMPARED, disagreements
+from archive_service.lifecycle.known import require_known_references, require_possible, subject_for
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
-from archive_service.model.identifiers import RecordId
+from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.objects import metadata_object
@@ -47,15 +48,15 @@ def correct(archive: Archive, command: Correction) -> Record:
     by PreconditionFailed where the first one was kept after all.
     """
     require(command.caller, Action.CORRECT)
-    _finish_earlier(archive, command.record_id)
+    _finish_earlier(archive, command)
     claimed = archive.register.write(lambda unit: _claim(archive, unit, command))
-    return _finish(archive, claimed)
+    return _finish(archive, claimed, command.caller.offices)
 
 
-def _finish_earlier(archive: Archive, record_id: RecordId) -> None:
-    earlier = archive.register.read(lambda unit: unit.records.claimed_metadata(record_id))
+def _finish_earlier(archive: Archive, command: Correction) -> None:
+    earlier = archive.register.read(lambda unit: unit.records.claimed_metadata(command.record_id))
     if earlier is not None:
-        _finish(archive, earlier)
+        _finish(archive, earlier, command.caller.offices)
 
 
 def _claim(archive: Archive, unit: RegisterUnit, command: Correction) -> MetadataVersion:
@@ -71,11 +72,12 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Correction) -> Metadat
         raise Conflict(
             Message(
                 f"A record that is {record.state} is not corrected.",
-                f"Tài liệu đang ở trạng thái «{record.state}» không được hiệu chỉnh.",
+                f"Tài liệu đang ở trạng thái «{record.state.vi}» không được hiệu chỉnh.",
             ),
             code="transition-not-permitted",
         )
-    require_known_references(unit, command.caller, command.metadata)
+    require_known_references(unit, command.caller, command.metadata, of=record.id)
+    require_possible(command.metadata, archive.clock.now())
     version = MetadataVersion(
         record_id=record.id,
         version=record.metadata_version + 1,
@@ -90,26 +92,29 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Correction) -> Metadat
     return version
 
 
-def _finish(archive: Archive, claimed: MetadataVersion) -> Record:
+def _finish(archive: Archive, claimed: MetadataVersion, offices: frozenset[OfficeCode]) -> Record:
     """Put the version into the store and make it current; may run twice, and beside another that finishes it."""
     record = archive.register.read(lambda unit: unit.records.get_many([claimed.record_id]))[claimed.record_id]
     described = metadata_object(claimed, record.content, record.page_count)
     until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     stored = archive.store.put(described.key, described.body, described.digest, until)
     version = dataclasses.replace(claimed, object_version=stored.version)
-    return archive.register.write(lambda unit: _complete(archive, unit, version, stored.stored.sha256))
+    return archive.register.write(lambda unit: _complete(archive, unit, version, stored.stored.sha256, offices))
 
 
-def _complete(archive: Archive, unit: RegisterUnit, version: MetadataVersion, sha256: str) -> Record:
+def _complete(
+    archive: Archive, unit: RegisterUnit, version: MetadataVersion, sha256: str, offices: frozenset[OfficeCode]
+) -> Record:
     record = unit.records.for_update(version.record_id)
     if record is None:
         raise NotFound(Message("There is no such record.", "Không có tài liệu này."))
     if record.metadata_version >= version.version:
         return record
-    subject = subject_for(archive, unit, version.metadata.subject, known_subjects(unit, version.metadata.subject))
+    subject = subject_for(archive, unit, version.metadata.subject, offices)
     now = archive.clock.now()
     unit.records.complete_metadata(version, subject, now)
     unit.jobs.add(JobKind.INDEX, record.id, now)
+    _compare_again(archive, unit, version)
     changed = changed_fields(record.metadata, version.metadata)
     unit.log.append(
         Event(
@@ -127,6 +132,21 @@ def _complete(archive: Archive, unit: RegisterUnit, version: MetadataVersion, sh
         )
     )
     return unit.records.get_many([record.id])[record.id]
+
+
+def _compare_again(archive: Archive, unit: RegisterUnit, version: MetadataVersion) -> None:
+    """Hold what is said now against the document's words: a finding that is put right closes, a new one opens."""
+    words = unit.texts.get(version.record_id)
+    if words is None:
+        return
+    now = archive.clock.now()
+    found = disagreements(words, version.metadata)
+    still = {finding.code for finding in found}
+    for recorded in unit.findings.of_record(version.record_id):
+        code = recorded.finding.code
+        if recorded.resolved_at is None and code in COMPARED and code not in still:
+            unit.findings.resolve(recorded.id, version.actor, f"corrected in version {version.version}", now)
+    unit.findings.add(version.record_id, found, archive.policy, now)
 
 
 def changed_fields(before: RecordMetadata, after: RecordMetadata) -> list[str]:

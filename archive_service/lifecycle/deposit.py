@@ -23,9 +23,10 @@ from archive_service.errors import (
     unavailable,
 )
 from archive_service.evidence.canonical import canonical_json
-from archive_service.lifecycle.known import known_subjects, require_known_references, subject_for
+from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.marks import keep_state
 from archive_service.lifecycle.verify import verify_document
+from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.findings import Finding, Outcome, RecordedFinding
@@ -132,12 +133,15 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Deposit) -> _Claimed:
     if earlier is not None and earlier.answered:
         return _Claimed(earlier, ())
     require_known_references(unit, caller, metadata)
+    require_possible(metadata, now)
     unit.records.serialise_deposits_of(command.content.sha256, metadata.result_type)
     known = known_subjects(unit, metadata.subject)
     _require_not_held(unit, command, known, now)
+    # What the findings say of a subject must not tell what other offices hold.
+    seen = tuple(subject for subject in known if has_seen(unit, caller, subject.id))
     if earlier is not None:
         unit.reservations.renew(caller.id, command.idempotency_key, lease_until)
-        return _Claimed(earlier, known)
+        return _Claimed(earlier, seen)
     reservation = Reservation(
         caller=caller.id,
         key=command.idempotency_key,
@@ -152,7 +156,7 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Deposit) -> _Claimed:
         lease_until=lease_until,
     )
     unit.reservations.claim(reservation)
-    return _Claimed(reservation, known)
+    return _Claimed(reservation, seen)
 
 
 def _require_not_held(unit: RegisterUnit, command: Deposit, known: tuple[Subject, ...], now: dt.datetime) -> None:
@@ -162,7 +166,7 @@ def _require_not_held(unit: RegisterUnit, command: Deposit, known: tuple[Subject
         if record.metadata.office in command.caller.offices and (
             unit.subjects.standing(record.subject_id).id in subjects
         ):
-            raise _already_held(record.id, record.state)
+            raise _already_held(record.id, record.state) if may_see(command.caller, record) else _held_unseen()
     identifiers = set(command.metadata.subject.identifiers)
     pending = unit.reservations.pending_for(command.content.sha256, command.metadata.result_type, now)
     for claim in pending:
@@ -171,11 +175,23 @@ def _require_not_held(unit: RegisterUnit, command: Deposit, known: tuple[Subject
             raise _already_held(claim.record_id, RecordState.PENDING)
 
 
+def _held_unseen() -> Conflict:
+    """The bytes are held under an access level that the caller does not read: that much, and no more."""
+    return Conflict(
+        Message(
+            "These bytes are already held for this subject and result type.",
+            "Nội dung này đã được lưu cho chủ thể và loại kết quả này.",
+        ),
+        code="already-held",
+    )
+
+
 def _already_held(record_id: RecordId, state: RecordState) -> Conflict:
     return Conflict(
         Message(
             f"These bytes are already held for this subject and result type as record {record_id}, state {state}.",
-            f"Nội dung này đã được lưu cho chủ thể và loại kết quả này, mã tài liệu {record_id}, trạng thái {state}.",
+            f"Nội dung này đã được lưu cho chủ thể và loại kết quả này, mã tài liệu {record_id}, "
+            f"trạng thái «{state.vi}».",
         ),
         code="already-held",
         record_id=record_id,
@@ -284,7 +300,7 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
         state=state,
         search_state=SearchState.WAITING,
         search_problem=None,
-        subject_id=subject_for(archive, unit, command.metadata.subject, known),
+        subject_id=subject_for(archive, unit, command.metadata.subject, command.caller.offices),
         metadata=command.metadata,
         metadata_version=1,
         content=command.content,

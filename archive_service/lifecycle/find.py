@@ -134,7 +134,8 @@ def _check(unit: RegisterUnit, caller: Caller, page: SearchPage, query: SearchQu
     parsed = query.parsed
     ids = [hit.record_id for hit in page.hits]
     records = unit.records.get_many(ids)
-    texts = unit.texts.get_many(ids) if parsed.wanted else {}
+    # A snippet is a piece of the document: only for those who may read it.
+    texts = unit.texts.get_many(ids) if parsed.wanted and caller.may(Action.READ_CONTENT) else {}
     names = {kind.code: kind.name for kind in unit.reference.result_types()}
     found = []
     for hit in page.hits:

@@ -5,18 +5,24 @@ Not a step itself; depositing and correcting call it, so that the rules stand on
 
 from __future__ import annotations
 
+import datetime as dt
+
 from archive_service.errors import FieldProblem, InvalidInput, Message, NotAllowed
+from archive_service.lifecycle.visible import answer_for, may_see
 from archive_service.model.archive import Archive
-from archive_service.model.identifiers import SubjectId, time_ordered_uuid
+from archive_service.model.identifiers import OfficeCode, RecordId, SubjectId, parse_dossier_code, time_ordered_uuid
 from archive_service.model.permissions import Caller
 from archive_service.model.record import RecordMetadata
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim
 from archive_service.model.units import RegisterUnit
 
 
-def require_known_references(unit: RegisterUnit, caller: Caller, metadata: RecordMetadata) -> None:
+def require_known_references(
+    unit: RegisterUnit, caller: Caller, metadata: RecordMetadata, of: RecordId | None = None
+) -> None:
     """Raise unless office, result type, procedure and relations exist and are the caller's to name.
 
+    ``of`` is the record that is described, where it is one already: it stands in no relation to itself.
     Raises NotAllowed for an office outside the caller's, InvalidInput naming every other wrong field.
     """
     problems: list[FieldProblem] = []
@@ -37,7 +43,7 @@ def require_known_references(unit: RegisterUnit, caller: Caller, metadata: Recor
     named = unit.records.get_many([relation.record_id for relation in metadata.relations])
     for place, relation in enumerate(metadata.relations):
         target = named.get(relation.record_id)
-        if target is None or target.metadata.office not in caller.offices:
+        if target is None or target.id == of or not may_see(caller, target):
             problems.append(
                 _unknown(
                     f"relations.{place}.record_id",
@@ -53,6 +59,28 @@ def require_known_references(unit: RegisterUnit, caller: Caller, metadata: Recor
             ),
             problems=tuple(problems),
         )
+
+
+# The days of the agency are those of Vietnam, which has had this one offset since 1975.
+_VIETNAM = dt.timezone(dt.timedelta(hours=7))
+
+
+def require_possible(metadata: RecordMetadata, now: dt.datetime) -> None:
+    """Raise InvalidInput naming each date that has not come yet: nothing is issued or born tomorrow."""
+    today = now.astimezone(_VIETNAM).date()
+    dossier = parse_dossier_code(metadata.dossier_code).received_on if metadata.dossier_code else None
+    dates = {
+        "issued_on": metadata.issued_on,
+        "subject.birth_date": metadata.subject.birth_date,
+        "dossier_code": dossier,
+    }
+    problems = tuple(
+        _unknown(field, "This day has not come yet.", "Ngày này chưa tới.")
+        for field, day in dates.items()
+        if day is not None and day > today
+    )
+    if problems:
+        raise InvalidInput(Message("Some dates are not possible.", "Một số ngày không hợp lệ."), problems=problems)
 
 
 def _unknown(field: str, en: str, vi: str) -> FieldProblem:
@@ -73,16 +101,20 @@ def known_subjects(unit: RegisterUnit, claim: SubjectClaim) -> tuple[Subject, ..
     return tuple(found.values())
 
 
-def subject_for(archive: Archive, unit: RegisterUnit, claim: SubjectClaim, known: tuple[Subject, ...]) -> SubjectId:
+def subject_for(
+    archive: Archive, unit: RegisterUnit, claim: SubjectClaim, offices: frozenset[OfficeCode] | None
+) -> SubjectId:
     """Return the subject of the claim's first known identifier, or register a new one.
 
-    Identifiers that nobody has had are added to a subject only where all known ones agree on it.
+    Identifiers that nobody has had are added to a subject only where all known ones agree on it, and where ``offices``
+    (None: every office) answer for the subject: nobody gives another office's person a number.
     """
+    known = known_subjects(unit, claim)
     if not known:
         new_id = SubjectId(time_ordered_uuid(archive.clock.now(), archive.randomness.token(10)))
         return unit.subjects.add(new_id, claim).id
     subject = known[0]
-    if len(known) == 1:
+    if len(known) == 1 and answer_for(unit, offices, subject.id):
         for identifier in claim.identifiers:
             if unit.subjects.by_identifier(identifier) is None:
                 unit.subjects.add_identifier(subject.id, DatedIdentifier(identifier))

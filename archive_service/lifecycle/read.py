@@ -5,6 +5,7 @@ Every read is an event of the log, committed before the first byte goes out.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,12 +140,20 @@ def list_events(
 
 
 def list_versions(archive: Archive, caller: Caller, record_id: RecordId) -> tuple[MetadataVersion, ...]:
-    """Return every version of the record's metadata, oldest first. Raises NotAllowed, NotFound."""
+    """Return the versions of the record's metadata that the caller may see, oldest first.
+
+    Raises NotAllowed, NotFound.
+    """
     require(caller, Action.READ_RECORD)
 
     def look(unit: RegisterUnit) -> tuple[MetadataVersion, ...]:
-        require_visible(unit, caller, record_id)
-        return tuple(unit.records.metadata_versions(record_id))
+        record = require_visible(unit, caller, record_id)
+        # An earlier version may belong to another office or level than the record does now.
+        return tuple(
+            version
+            for version in unit.records.metadata_versions(record_id)
+            if may_see(caller, dataclasses.replace(record, metadata=version.metadata))
+        )
 
     versions = archive.register.read(look)
     _log(archive, caller, EventType.RECORD_READ, record_id)
@@ -166,24 +175,34 @@ def show_subject(archive: Archive, caller: Caller, identifier: Identifier) -> Su
 def _subject_page(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> SubjectPage:
     subject = unit.subjects.by_identifier(identifier)
     family = unit.subjects.family(subject.id) if subject is not None else []
-    records = [
-        _around(unit, caller, record)
-        for record in unit.records.of_subjects([member.id for member in family])
-        if may_see(caller, record)
-    ]
-    if subject is None or not records:
+    records = unit.records.of_subjects([member.id for member in family])
+    visible = [record for record in records if may_see(caller, record)]
+    if subject is None or not visible:
         raise NotFound(
             Message(
                 "No result of this subject is held in your offices.",
                 "Không có kết quả nào của chủ thể này trong phạm vi cơ quan của bạn.",
             )
         )
+    shown = tuple(_around(unit, caller, record) for record in visible)
+    if any(record.metadata.office not in caller.offices for record in records):
+        return _partial_page(subject, visible, shown)
     return SubjectPage(
         subject=subject,
         identifiers=tuple(i for member in family for i in member.identifiers),
         merges=tuple({m.id: m for member in family for m in unit.subjects.merges_of(member.id)}.values()),
-        records=tuple(records),
+        records=shown,
     )
+
+
+def _partial_page(subject: Subject, visible: list[Record], shown: tuple[ShownRecord, ...]) -> SubjectPage:
+    """Show of the subject only what the visible records say: the rest is known from other offices' records."""
+    claim = visible[-1].metadata.subject
+    stated = dict.fromkeys(i for record in visible for i in record.metadata.subject.identifiers)
+    as_stated = dataclasses.replace(
+        subject, name=claim.name, birth_date=claim.birth_date, merged_into=None, merged_from=()
+    )
+    return SubjectPage(as_stated, tuple(DatedIdentifier(i) for i in stated), (), shown)
 
 
 def _around(unit: RegisterUnit, caller: Caller, record: Record) -> ShownRecord:

@@ -39,7 +39,9 @@ def list_quarantine(archive: Archive, caller: Caller, after: RecordId | None, li
         seen = (record for record in _every(unit, selection) if may_see(caller, record))
         return tuple(Reviewed(record, tuple(unit.findings.of_record(record.id))) for record in islice(seen, limit))
 
-    return archive.register.read(look)
+    listed = archive.register.read(look)
+    _log_list(archive, caller, EventType.QUARANTINE_READ, [one.record.id for one in listed])
+    return listed
 
 
 def _every(unit: RegisterUnit, selection: RecordSelection) -> Iterator[Record]:
@@ -91,7 +93,14 @@ def list_findings(archive: Archive, caller: Caller, after: int, limit: int) -> t
     def look(unit: RegisterUnit) -> tuple[RecordedFinding, ...]:
         return tuple(islice(_open_findings(unit, caller, after, limit), limit))
 
-    return archive.register.read(look)
+    listed = archive.register.read(look)
+    _log_list(archive, caller, EventType.FINDINGS_READ, [one.record_id for one in listed])
+    return listed
+
+
+def _log_list(archive: Archive, caller: Caller, kind: EventType, returned: list[RecordId]) -> None:
+    event = Event(kind, caller.id, archive.clock.now(), None, {"returned": returned})
+    archive.register.write(lambda unit: unit.log.append(event))
 
 
 def _open_findings(unit: RegisterUnit, caller: Caller, after: int, page: int) -> Iterator[RecordedFinding]:

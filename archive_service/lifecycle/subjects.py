@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archive_service.errors import Conflict, InvalidInput, Message, NotFound
-from archive_service.lifecycle.visible import may_see
+from archive_service.errors import Conflict, InvalidInput, Message, NotAllowed, NotFound
+from archive_service.lifecycle.visible import answer_for, has_seen
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import Identifier
@@ -30,6 +30,7 @@ def identify_subject(
         subject = _own(unit, caller, known)
         holder = unit.subjects.by_identifier(added.identifier)
         if holder is not None and holder.id != subject.id:
+            _require_answers_for(unit, caller, holder)
             raise Conflict(
                 Message(
                     "This number belongs to another subject. If both are one person or employer, merge them.",
@@ -99,8 +100,9 @@ def unmerge_subjects(archive: Archive, caller: Caller, merge_id: int, reason: st
     def unmerge(unit: RegisterUnit) -> SubjectMerge:
         unit.subjects.serialise_merges()
         merge = unit.subjects.get_merge(merge_id)
-        if merge is None or not _has_record(unit, caller, unit.subjects.standing(merge.kept)):
+        if merge is None or not has_seen(unit, caller, merge.kept):
             raise NotFound(Message("There is no such merge.", "Không có lần hợp nhất này."))
+        _require_answers_for(unit, caller, unit.subjects.standing(merge.kept))
         if merge.unmerged_at is not None:
             raise Conflict(
                 Message("This merge was undone already.", "Lần hợp nhất này đã được huỷ trước đó."),
@@ -123,17 +125,25 @@ def unmerge_subjects(archive: Archive, caller: Caller, merge_id: int, reason: st
 
 
 def _own(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> Subject:
+    """Return the subject of the number, when it is the caller's to change."""
     subject = unit.subjects.by_identifier(identifier)
-    if subject is None or not _has_record(unit, caller, subject):
+    if subject is None or not has_seen(unit, caller, subject.id):
         raise NotFound(
             Message(
                 "No result of a subject with this number is held in your offices.",
                 "Không có kết quả nào của chủ thể mang mã số này trong phạm vi cơ quan của bạn.",
             )
         )
+    _require_answers_for(unit, caller, subject)
     return subject
 
 
-def _has_record(unit: RegisterUnit, caller: Caller, subject: Subject) -> bool:
-    family = [member.id for member in unit.subjects.family(subject.id)]
-    return any(may_see(caller, record) for record in unit.records.of_subjects(family))
+def _require_answers_for(unit: RegisterUnit, caller: Caller, subject: Subject) -> None:
+    if not answer_for(unit, caller.offices, subject.id):
+        raise NotAllowed(
+            Message(
+                "Other offices hold results of this subject, too. An office above them all must decide who it is.",
+                "Cơ quan khác cũng lưu kết quả của chủ thể này. Cơ quan cấp trên chung phải quyết định.",
+            ),
+            code="subject-of-other-offices",
+        )

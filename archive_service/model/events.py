@@ -26,6 +26,8 @@ class EventType(StrEnum):
     RECORD_READ = "record-read"
     CONTENT_READ = "content-read"
     TEXT_SERVED = "text-served"
+    QUARANTINE_READ = "quarantine-read"
+    FINDINGS_READ = "findings-read"
     EVENTS_READ = "events-read"
     SEARCHED = "searched"
     SUBJECT_READ = "subject-read"

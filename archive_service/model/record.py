@@ -22,6 +22,20 @@ class RecordState(StrEnum):
     REJECTED = "rejected"
     DISPOSED = "disposed"
 
+    @property
+    def vi(self) -> str:
+        """The state's name in Vietnamese, as in docs/glossary.md."""
+        return _STATES_VI[self]
+
+
+_STATES_VI = {
+    RecordState.PENDING: "đang tiếp nhận",
+    RecordState.STORED: "đã lưu",
+    RecordState.QUARANTINED: "đang cách ly",
+    RecordState.REFUSED: "đã từ chối",
+    RecordState.REJECTED: "đã loại",
+    RecordState.DISPOSED: "đã huỷ",
+}
 
 # The whole life of a record. What is not listed here is not permitted.
 TRANSITIONS: Mapping[RecordState, frozenset[RecordState]] = {
@@ -51,7 +65,7 @@ def require_transition(current: RecordState, wanted: RecordState) -> None:
         raise Conflict(
             Message(
                 f"A record that is {current} cannot become {wanted}.",
-                f"Tài liệu đang ở trạng thái «{current}» không thể chuyển sang «{wanted}».",
+                f"Tài liệu đang ở trạng thái «{current.vi}» không thể chuyển sang «{wanted.vi}».",
             ),
             code="transition-not-permitted",
             state=str(current),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 
 from archive_service.errors import InvalidInput, Message
@@ -18,6 +17,8 @@ from archive_service.model.query import SearchQuery
 from archive_service.search.document import SCHEMA_VERSION
 
 _FINGERPRINT_CHARACTERS = 22
+# Days, scores and positions stay far below; a larger number was made up, and engines choke on it.
+_LARGEST = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ def fingerprint(query: SearchQuery, engine: str) -> str:
 def _number(value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError("not a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise TypeError("not a number that a cursor holds")
     return value
 
 
@@ -110,8 +111,8 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError("not a count")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+        raise TypeError("not a count that a cursor holds")
     return value
 
 

@@ -119,9 +119,7 @@ def start_lasting(cache: Path) -> int:
             _end(running)
             raise
     lines = [
-        f"export {name}={shlex.quote(running.variables[name])}"
-        if name in running.variables
-        else f"unset {name}"
+        f"export {name}={shlex.quote(running.variables[name])}" if name in running.variables else f"unset {name}"
         for name in _all_variables()
     ]
     print("\n".join(lines))

@@ -96,9 +96,7 @@ class GoPrograms:
         candidate = Path(folder) / "bin" / name
         if not candidate.exists():
             return None
-        build = [
-            line.split() for line in self._commands.run([compiler, "version", "-m", candidate]).splitlines()
-        ]
+        build = [line.split() for line in self._commands.run([compiler, "version", "-m", candidate]).splitlines()]
         module = next((line for line in build if line[:1] == ["mod"]), [])
         is_same = ["path", package] in build and module[2:3] == [version]
         return candidate if is_same else None
@@ -128,11 +126,7 @@ class GoPrograms:
             self._commands.run([sys.executable, "-m", "venv", "--clear", home])
             install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement"]
             certificates = Path("/etc/ssl/certs/ca-certificates.crt")
-            trust = (
-                {}
-                if "PIP_CERT" in os.environ or not certificates.exists()
-                else {"PIP_CERT": str(certificates)}
-            )
+            trust = {} if "PIP_CERT" in os.environ or not certificates.exists() else {"PIP_CERT": str(certificates)}
             self._commands.run([home / "bin" / "python", *install, GO_LOCK], trust)
         return compiler
 
@@ -178,9 +172,7 @@ def fetch_java(commands: Commands) -> Path:
     found = shutil.which("java")
     if found is None or _java_version(found, commands) < JAVA_MINIMUM:
         commands.apt_install("openjdk-17-jre-headless")
-        found = next(
-            (str(java) for java in sorted(Path("/usr/lib/jvm").glob("java-17-openjdk-*/bin/java"))), None
-        )
+        found = next((str(java) for java in sorted(Path("/usr/lib/jvm").glob("java-17-openjdk-*/bin/java"))), None)
     if found is None:
         raise Unobtainable(f"no Java {JAVA_MINIMUM} or newer")
     return Path(found).resolve().parent.parent

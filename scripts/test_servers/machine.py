@@ -96,9 +96,7 @@ class Commands:
                 return
             if shutil.which("apt-get") is None:
                 raise Unobtainable(f"no apt-get to install {' '.join(missing)} with")
-            as_root = (
-                [] if os.geteuid() == 0 else ["sudo", "-n"]
-            )  # there is no terminal to ask for a password at
+            as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]  # there is no terminal to ask for a password at
             apt = [
                 *as_root,
                 "env",
@@ -117,9 +115,7 @@ class Commands:
                         self.run([*apt, "update"])
                         self.run(install)
             except Unobtainable as error:
-                raise Unobtainable(
-                    f"needs, as root, apt-get install {' '.join(missing)} ({error})"
-                ) from error
+                raise Unobtainable(f"needs, as root, apt-get install {' '.join(missing)} ({error})") from error
 
     def _has_package(self, package: str) -> bool:
         try:
@@ -169,9 +165,7 @@ def service_user() -> pwd.struct_passwd | None:
     for name in SERVICE_USERS:
         if name in known:
             return known[name]
-    raise Unobtainable(
-        f"runs as root, and has none of the users {', '.join(SERVICE_USERS)} to run servers as"
-    )
+    raise Unobtainable(f"runs as root, and has none of the users {', '.join(SERVICE_USERS)} to run servers as")
 
 
 def free_ports(count: int) -> list[int]:

@@ -200,9 +200,7 @@ def _prepare_versitygw(place: Place) -> Launch:
     (port,) = machine.free_ports(1)
     objects, versions = place.folder("versitygw", "objects"), place.folder("versitygw", "versions")
     if not machine.keeps_attributes(objects):
-        raise Unobtainable(
-            f"{place.data} keeps no extended file attributes; set TMPDIR to a folder that does"
-        )
+        raise Unobtainable(f"{place.data} keeps no extended file attributes; set TMPDIR to a folder that does")
     return Launch(
         command=[
             *(_fetch_versitygw(place), "--quiet", "--port", f"127.0.0.1:{port}", "--health", "/health"),
@@ -255,9 +253,7 @@ def _prepare_elasticsearch(place: Place) -> Launch:
         },
         run_as=owner,
         url=f"http://127.0.0.1:{http_port}",
-        is_ready=lambda: _answers(
-            f"http://127.0.0.1:{http_port}/_cluster/health?wait_for_status=yellow&timeout=1s"
-        ),
+        is_ready=lambda: _answers(f"http://127.0.0.1:{http_port}/_cluster/health?wait_for_status=yellow&timeout=1s"),
     )
 
 

@@ -110,7 +110,6 @@ def test_hit_says_what_a_person_needs_to_choose(reader: ApiCaller, five: list[st
         ({"trust": "born-digital"}, [2]),
         ({"trust": ["born-digital", "digitised"]}, [0, 1, 2, 3]),
         ({"state": "quarantined"}, []),
-        ({"unknown": "argument"}, [0, 1, 2, 3]),
     ],
 )
 def test_search_finds_what_is_asked_for_and_the_caller_may_see(

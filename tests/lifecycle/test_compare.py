@@ -110,7 +110,7 @@ def test_what_the_metadata_does_not_state_cannot_disagree() -> None:
         ("Số thẻ BHYT: HT3484800123457", parse_identifier("health-card", "HT3484800123456"), True),
         ("Mã số thuế: 0401234567-001", parse_identifier("tax-code", "0401234567-001"), False),
         ("Mã số thuế: 0401234567", parse_identifier("tax-code", "0401234568"), True),
-        ("CMND số 201234567", Identifier(IdentifierScheme.OLD_ID_CARD, "201234568"), False),
+        ("CMND số 201234567", Identifier(IdentifierScheme.OLD_ID_CARD, "201234568"), True),
     ],
 )
 def test_the_subjects_numbers_are_compared_where_their_label_is_printed(

@@ -13,10 +13,20 @@ from archive_service.lifecycle.correct import Correction, changed_fields, correc
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.read import show_subject
 from archive_service.model.events import EventType
+from archive_service.model.findings import FindingCode
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import metadata_key
 from archive_service.model.permissions import Role
-from archive_service.model.record import AccessLevel, Record, RecordState, Relation, RelationKind
+from archive_service.model.record import (
+    AccessLevel,
+    DocumentText,
+    PageText,
+    Record,
+    RecordState,
+    Relation,
+    RelationKind,
+    TextSource,
+)
 from tests.archives import TestArchive
 from tests.fakes.faults import Killed
 from tests.results import HA_NOI, HAI_CHAU, insurance, metadata, person, record_id
@@ -146,3 +156,33 @@ def test_those_are_all_the_calls_of_a_correction(ours: TestArchive) -> None:
 def test_only_fields_that_are_said_differently_have_changed() -> None:
     assert changed_fields(metadata(), metadata()) == []
     assert changed_fields(metadata(), metadata(signer="Lê Văn A", summary=None)) == ["signer", "summary"]
+
+
+def test_what_a_correction_puts_right_is_closed_and_what_it_gets_wrong_is_found(ours: TestArchive) -> None:
+    ours.pdf.text = DocumentText((PageText(1, "Số: 1234/QĐ-BHXH", TextSource.LAYER),))
+    record = ours.stored(1, document_number="9999")
+    ours.work()
+    [found] = ours.register.read(lambda u: u.findings.of_record(record.id))
+    assert (found.finding.code, found.resolved_at) == (FindingCode.DOCUMENT_NUMBER_DISAGREES, None)
+    right = correct(ours.archive, correction(ours, ours.get(record.id), document_number="1234"))
+    [closed] = ours.register.read(lambda u: u.findings.of_record(record.id))
+    assert (closed.resolved_by, closed.resolution) == (ours.archivist.id, "corrected in version 2")
+    correct(ours.archive, correction(ours, right, document_number="4321"))
+    assert [f.resolved_at is None for f in ours.register.read(lambda u: u.findings.of_record(record.id))] == [
+        False,
+        True,
+    ]
+
+
+def test_a_record_does_not_annul_itself(ours: TestArchive) -> None:
+    record = ours.stored()
+    with pytest.raises(InvalidInput):
+        correct(ours.archive, correction(ours, record, relations=(Relation(RelationKind.ANNULS, record.id),)))
+
+
+@pytest.mark.parametrize("said", [{"issued_on": dt.date(2026, 11, 24)}, {"dossier_code": "000.00.00.H41-991231-0042"}])
+def test_a_day_that_has_not_come_is_no_day_of_a_result(ours: TestArchive, said: dict[str, object]) -> None:
+    record = ours.stored()
+    with pytest.raises(InvalidInput) as told:
+        correct(ours.archive, correction(ours, record, **said))
+    assert [problem.field for problem in told.value.problems] == list(said)

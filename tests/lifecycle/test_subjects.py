@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from archive_service.errors import Conflict, InvalidInput, NotFound
+from archive_service.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from archive_service.lifecycle.read import show_subject
 from archive_service.lifecycle.subjects import identify_subject, merge_subjects, unmerge_subjects
 from archive_service.model.events import EventType
@@ -15,7 +15,7 @@ from archive_service.model.permissions import Role
 from archive_service.model.record import AccessLevel
 from archive_service.model.subject import DatedIdentifier, SubjectClaim, SubjectKind
 from tests.archives import TestArchive
-from tests.results import HA_NOI, citizen, insurance, person
+from tests.results import CENTRE, HA_NOI, citizen, insurance, pdf, person
 
 A, B, C, NOBODY = (insurance(number) for number in ("1000000001", "1000000002", "1000000003", "9999999999"))
 
@@ -121,3 +121,36 @@ def test_a_merged_subject_takes_its_own_numbers_back_when_unmerged(ours: TestArc
     page = show_subject(ours.archive, ours.archivist, B)
     assert page.identifiers == (DatedIdentifier(B, dt.date(2001, 1, 1)),)
     assert [one.identifier for one in show_subject(ours.archive, ours.archivist, A).identifiers] == [A]
+
+
+class TestAnotherOfficesPerson:
+    """A person whose results another office holds is not one's own to name, to join or to look through."""
+
+    @pytest.fixture
+    def theirs(self, ours: TestArchive) -> Identifier:
+        number = citizen("001161000001")
+        said = person(number, insurance("7777777777"), name="Đỗ Thị Bình", born=dt.date(1961, 5, 2))
+        ours.stored(20, caller=ours.caller(Role.DEPOSITOR, office=HA_NOI), office=HA_NOI, subject=said)
+        return number
+
+    def test_a_deposit_for_the_person_tells_and_changes_nothing_about_it(
+        self, ours: TestArchive, theirs: Identifier
+    ) -> None:
+        added = insurance("8888888888")
+        answer = ours.deposit(pdf("theirs"), "key-of-theirs", subject=person(theirs, added, name="Lê Văn Khác"))
+        assert answer.findings == ()
+        page = show_subject(ours.archive, ours.archivist, theirs)
+        assert (page.subject.name, page.subject.birth_date, page.merges) == ("Lê Văn Khác", None, ())
+        assert {i.identifier for i in page.identifiers} == {theirs, added}
+        with pytest.raises(NotFound):
+            show_subject(ours.archive, ours.archivist, insurance("7777777777"))
+
+    def test_only_an_office_above_both_joins_or_names_it(self, ours: TestArchive, theirs: Identifier) -> None:
+        ours.deposit(pdf("theirs"), "key-of-theirs", subject=person(theirs))
+        with pytest.raises(NotAllowed) as told:
+            merge(ours, A, theirs)
+        assert told.value.code == "subject-of-other-offices"
+        with pytest.raises(NotAllowed):
+            identify_subject(ours.archive, ours.archivist, A, DatedIdentifier(theirs), "x")
+        central = ours.caller(Role.ARCHIVIST, office=CENTRE)
+        assert merge_subjects(ours.archive, central, A, theirs, "một người").reason == "một người"

@@ -16,7 +16,7 @@ from archive_service.search.cursor import Cursor, decode, encode
 QUERY = SearchQuery(parse_query("lương hưu"), SearchFilters(None))
 CURSORS = st.builds(
     Cursor,
-    st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 4_000_000)),
+    st.one_of(st.none(), st.floats(-(2.0**31), 2.0**31), st.integers(0, 4_000_000)),
     st.uuids().map(str),
     st.integers(0, 10**9),
     st.booleans(),
