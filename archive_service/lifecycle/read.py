@@ -177,7 +177,10 @@ def _subject_page(unit: RegisterUnit, caller: Caller, identifier: Identifier) ->
     family = unit.subjects.family(subject.id) if subject is not None else []
     records = unit.records.of_subjects([member.id for member in family])
     visible = [record for record in records if may_see(caller, record)]
-    if subject is None or not visible:
+    whole = all(record.metadata.office in caller.offices for record in records)
+    # That a number is this person's may be known from another office's record alone.
+    stated = {i for record in visible for i in record.metadata.subject.identifiers}
+    if subject is None or not visible or not (whole or identifier in stated):
         raise NotFound(
             Message(
                 "No result of this subject is held in your offices.",
@@ -185,7 +188,7 @@ def _subject_page(unit: RegisterUnit, caller: Caller, identifier: Identifier) ->
             )
         )
     shown = tuple(_around(unit, caller, record) for record in visible)
-    if any(record.metadata.office not in caller.offices for record in records):
+    if not whole:
         return _partial_page(subject, visible, shown)
     return SubjectPage(
         subject=subject,
