@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from archive_service.lifecycle.marks import keep_state
 from archive_service.lifecycle.verify import verify_document
 from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive
-from archive_service.model.events import Event, EventType
+from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, Outcome, RecordedFinding
 from archive_service.model.identifiers import RecordId, time_ordered_uuid
 from archive_service.model.inspection import Inspection, PdfFacts
@@ -49,6 +50,9 @@ from archive_service.model.record import (
 from archive_service.model.subject import Subject
 from archive_service.model.units import RegisterUnit, Reservation
 from retention.locks import quarantine_lock_until
+
+# A document has one page size or two; a drawing set may have many, and the log need not list them all.
+_SIZES_KEPT = 10
 
 # 256 bits, as every salt of the archive (evidence/entry.py).
 _SALT_BYTES = 32
@@ -340,9 +344,26 @@ def _deposited(kept: _Kept, record: Record, now: dt.datetime) -> Event:
             "pages": record.page_count,
             "signatures": len(facts.signatures) if isinstance(facts, PdfFacts) else None,
             "pdfa_claim": facts.pdfa_claim if isinstance(facts, PdfFacts) else None,
+            "pdf": _seen_in(facts) if isinstance(facts, PdfFacts) else None,
             "findings": [str(f.code) for f in kept.findings],
         },
     )
+
+
+def _seen_in(facts: PdfFacts) -> dict[str, Json]:
+    """Return what the checks saw in the PDF, as the log keeps it: enough to tell later what was deposited."""
+    sizes = Counter(f"{page.width_points:.0f}x{page.height_points:.0f}" for page in facts.pages)
+    resolutions = [page.lowest_image_dpi for page in facts.pages if page.lowest_image_dpi is not None]
+    return {
+        "version": facts.pdf_version,
+        "page_sizes_points": dict(sizes.most_common(_SIZES_KEPT)),
+        "pages_with_text": sum(page.has_text for page in facts.pages),
+        "lowest_image_dpi": min(resolutions, default=None),
+        "fonts": len(facts.fonts),
+        "signatures": [
+            {"sub_filter": one.sub_filter, "covers_whole_file": one.covers_whole_file} for one in facts.signatures
+        ],
+    }
 
 
 def _answer_again(unit: RegisterUnit, record_id: RecordId) -> Deposited:

@@ -109,6 +109,7 @@ def signatures_were_seen(desk: Desk, record: Mapping[str, Any]) -> None:
     (first, *_) = get(desk, f"/records/{record['id']}/events")["events"]
     assert first["type"] == "deposited"
     assert first["values"]["signatures"] == 1
+    assert first["values"]["pdf"]["signatures"][0]["covers_whole_file"] is True
 
 
 def subject_page_shows(desk: Desk, result: ExampleResult, record: Mapping[str, Any]) -> None:
