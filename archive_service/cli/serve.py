@@ -9,6 +9,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,7 +27,7 @@ from archive_service.worker import Worker
 # How long work in progress may take to end after the service was told to stop.
 GRACE_SECONDS = 20.0
 
-# A worker that dies is started again, not faster than this.
+# A process that dies is started again, not faster than this.
 RESTART_SECONDS = 2.0
 
 
@@ -144,7 +147,8 @@ def serve_http(
     from granian.log import LogLevels
     from granian.server import Server
 
-    server = Server(
+    new_server = partial(
+        Server,
         application,
         factory=True,
         address=host,
@@ -160,4 +164,12 @@ def serve_http(
         working_dir=Path.cwd(),
     )
     click.echo(f"archive-service listens on http://{host}:{port}", err=True)
-    server.serve()
+    while True:
+        server = new_server()
+        # It gives up and exits when its web process dies twice within seconds. A service without a supervisor may not.
+        with suppress(SystemExit):
+            server.serve()
+        if not server.interrupt_signal:
+            time.sleep(RESTART_SECONDS)
+        if server.interrupt_signal:
+            return
