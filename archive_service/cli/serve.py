@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from archive_service.bootstrap import open_archive, upgrade_register
-from archive_service.cli.output import ArchiveCommand, examples
+from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
 from archive_service.errors import Message, Misconfigured
 from archive_service.logs import configure_logs
 from archive_service.orphans import follow_parent
@@ -35,7 +35,8 @@ RESTART_SECONDS = 2.0
 @click.option("--host", default=None, help="Address to listen on; default: ARCHIVE_LISTEN_HOST.")
 @click.option("--port", default=None, type=click.IntRange(1, 65535), help="Default: ARCHIVE_LISTEN_PORT.")
 @click.option("--worker/--no-worker", default=True, help="Run a worker beside the web process.")
-def serve(host: str | None, port: int | None, worker: bool) -> None:
+@json_option
+def serve(host: str | None, port: int | None, worker: bool, as_json: bool) -> None:
     """Run the service: one web process, and one worker process beside it. Ctrl-C ends both."""
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
@@ -49,6 +50,8 @@ def serve(host: str | None, port: int | None, worker: bool) -> None:
     if beside is not None:
         beside.start()
     try:
+        if as_json:
+            print_json({"listening": f"http://{address[0]}:{address[1]}", "pid": os.getpid()})
         serve_http(settings, *address)
     finally:
         if beside is not None:
@@ -56,11 +59,14 @@ def serve(host: str | None, port: int | None, worker: bool) -> None:
 
 
 @click.command(cls=ArchiveCommand, epilog=examples("archive-service worker"))
-def worker() -> None:
+@json_option
+def worker(as_json: bool) -> None:
     """Take follow-up work: read documents' words, index records, renew locks. Any number may run, on any host."""
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     upgrade_register(settings)
+    if as_json:
+        print_json({"working": True, "pid": os.getpid()})
     run_worker(settings)
 
 
