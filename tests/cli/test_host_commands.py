@@ -75,7 +75,7 @@ def test_help_of_every_command_shows_it_in_use(run: Run, words: tuple[str, ...])
     assert f"archive-service {' '.join(words)}" in result.stdout
 
 
-@pytest.mark.parametrize("words", [w for w in COMMANDS if w not in {("serve",), ("worker",)}], ids=" ".join)
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_that_answers_does_so_for_machines_too(run: Run, words: tuple[str, ...]) -> None:
     assert "--json" in run(*words, "--help").stdout
 
