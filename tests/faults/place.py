@@ -34,7 +34,7 @@ from tests.running import PROJECT, RunningService, command, deposit_parts, envir
 QUICK = {"ARCHIVE_JOB_LEASE_SECONDS": "6", "ARCHIVE_WORKER_PROCESSES": "1", "ARCHIVE_CHECKER_PROCESSES": "2"}
 
 # Work whose worker was killed waits for its claim to run out; other tests use the same two cores.
-SEARCHABLE_SECONDS = 90.0
+SEARCHABLE_SECONDS = 110.0
 
 
 # A cold start on busy cores, and the wait for work that a killed worker had claimed.

@@ -70,6 +70,8 @@ def test_register_restored_from_an_older_copy_says_what_it_lacks_and_takes_it_ag
         assert http.get(f"/records/{again.json()['id']}/content").content == after.pdf
         embedded.wait_until_searchable()
         assert service.run("reindex", "--json").code == 0
+        # What changed while the index was made anew is put in once more by the worker.
+        embedded.wait_until_searchable()
     # What the older copy does not know stays in the store, locked, as an object of no record, until it is adopted.
     assert embedded.problems() == [
         f"object records/{lost}/{name} belongs to no record" for name in ("metadata/1", "original")

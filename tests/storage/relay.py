@@ -12,6 +12,9 @@ from threading import Thread
 class Relay(socketserver.ThreadingTCPServer):
     """Passes bytes on in both directions, one connection to the server for each that it takes."""
 
+    # One that went away is replaced on its port while connections of it are still ending.
+    allow_reuse_address = True
+
     def __init__(self, server_host: str, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Connection)
         name, _, server_port = server_host.partition(":")
