@@ -34,6 +34,9 @@ INDEX_BATCH = 256
 # The longest wait between two tries of the same work.
 LONGEST_RETRY = dt.timedelta(minutes=15)
 
+# The same where a part is down: once it is back, nobody should wait a quarter of an hour to find a record.
+LONGEST_WAIT_FOR_A_PART = dt.timedelta(seconds=30)
+
 # How often what needs no hurry is done: renewing locks, clearing what killed uploads left.
 MAINTENANCE_SECONDS = 600
 LOCKS_AT_A_TIME = 1000
@@ -156,7 +159,7 @@ class Worker:
     def _failed(self, job: Job, error: ArchiveError) -> None:
         log.warning("step failed", kind=job.kind, record=job.record_id, code=error.code, attempts=job.attempts)
         if error.retryable:
-            self._retry(job, error.code)
+            self._retry(job, error.code, LONGEST_WAIT_FOR_A_PART)
         else:
             self._park(job, error.code)
 
@@ -166,9 +169,9 @@ class Worker:
         else:
             self._retry(job, problem)
 
-    def _retry(self, job: Job, problem: str) -> None:
+    def _retry(self, job: Job, problem: str, longest: dt.timedelta = LONGEST_RETRY) -> None:
         """Try again later; a component that is down is waited for without end, its reason in view."""
-        wait = min(LONGEST_RETRY, dt.timedelta(seconds=2.0 ** min(job.attempts, 12)))
+        wait = min(longest, dt.timedelta(seconds=2.0 ** min(job.attempts, 12)))
         due_at = self._archive.clock.now() + wait
 
         def give_back(unit: RegisterUnit) -> None:

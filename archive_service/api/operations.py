@@ -83,7 +83,7 @@ def install_metrics(app: Flask) -> Metrics:
 
 
 # Anybody may ask whether the service is ready, so asking must cost nothing: one look serves all who ask meanwhile.
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 0.5
 # Reading and recognising a trial PDF is the dearest look, and what it needs does not come and go.
 _PDF_LOOK_SECONDS = 60.0
 
