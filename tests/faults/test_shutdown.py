@@ -61,17 +61,24 @@ def test_second_signal_ends_a_worker_at_once_and_its_work_is_taken_up_later(embe
     scanned = next(make_results(seed=1800, count=1, forms=(Form.SCANNED,)))
     with embedded.running("--no-worker") as service, embedded.client(service) as client:
         embedded.deposit_surely(client, scanned)
+    running = (JobKind.ENRICH, JobState.RUNNING)
+    with embedded.archive() as archive:
+        # A service that was just ended may have left work that is still held for it.
+        held = archive.register.read(lambda unit: unit.jobs.counts()).get(running, 0)
     with (embedded.folder / "worker.log").open("ab") as log:
         worker = subprocess.Popen(command("worker"), env=environment(embedded.settings), stdout=log, stderr=log)
     try:
         with embedded.archive() as archive:
-            running = (JobKind.ENRICH, JobState.RUNNING)
-            wait_for("the worker reads", lambda: archive.register.read(lambda unit: unit.jobs.counts()).get(running))
+            wait_for(
+                "the worker reads",
+                lambda: archive.register.read(lambda unit: unit.jobs.counts()).get(running, 0) > held,
+            )
         worker.terminate()
         time.sleep(0.2)
         worker.terminate()
         began = time.monotonic()
-        assert worker.wait(20) in (0, 1)
+        # Where the work ended with the first signal, the second one meets an interpreter that is already leaving.
+        assert worker.wait(20) in (0, 1, -signal.SIGTERM)
         assert time.monotonic() - began < 5
     finally:
         worker.kill()
