@@ -25,7 +25,6 @@ LEFT, RIGHT, TOP, BOTTOM = 30 * mm, WIDTH - 18 * mm, HEIGHT - 20 * mm, 24 * mm
 # DejaVu Serif is wider than the Times that offices use: set narrower, a page holds what theirs holds.
 NARROW = 88
 SLANT = 0.2  # the shear that stands for italics: Debian's core package has no italic cut
-SIGNATURE_BOX = (RIGHT - 78 * mm, 22 * mm)  # width and height of what tells of an electronic signature
 
 
 @dataclass(frozen=True, slots=True)

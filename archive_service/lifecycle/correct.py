@@ -10,8 +10,9 @@ import dataclasses
 from dataclasses import dataclass
 
 from archive_service.errors import Conflict, Message, NotFound, PreconditionFailed
+from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.compare import COMPARED, disagreements
-from archive_service.lifecycle.known import require_known_references, require_possible, subject_for
+from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
@@ -23,8 +24,6 @@ from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import MetadataVersion, Record, RecordMetadata, RecordState
 from archive_service.model.units import RegisterUnit
 from retention.locks import quarantine_lock_until
-
-_SALT_BYTES = 32
 
 _CORRECTABLE = frozenset({RecordState.STORED, RecordState.QUARANTINED})
 
@@ -82,7 +81,7 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Correction) -> Metadat
         record_id=record.id,
         version=record.metadata_version + 1,
         metadata=command.metadata,
-        salt=archive.randomness.token(_SALT_BYTES),
+        salt=archive.randomness.token(SALT_BYTES),
         object_version="",
         actor=command.caller.id,
         reason=command.reason,
@@ -110,7 +109,8 @@ def _complete(
         raise NotFound(Message("There is no such record.", "Không có tài liệu này."))
     if record.metadata_version >= version.version:
         return record
-    subject = subject_for(archive, unit, version.metadata.subject, offices)
+    claim = version.metadata.subject
+    subject = subject_for(archive, unit, claim, known_subjects(unit, claim), offices)
     now = archive.clock.now()
     unit.records.complete_metadata(version, subject, now)
     unit.jobs.add(JobKind.INDEX, record.id, now)

@@ -24,6 +24,7 @@ from archive_service.errors import (
     unavailable,
 )
 from archive_service.evidence.canonical import canonical_json
+from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.marks import keep_state
 from archive_service.lifecycle.verify import verify_document
@@ -53,9 +54,6 @@ from retention.locks import quarantine_lock_until
 
 # A document has one page size or two; a drawing set may have many, and the log need not list them all.
 _SIZES_KEPT = 10
-
-# 256 bits, as every salt of the archive (evidence/entry.py).
-_SALT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Deposit) -> _Claimed:
         result_type=metadata.result_type,
         identifiers=metadata.subject.identifiers,
         office=metadata.office,
-        salt=archive.randomness.token(_SALT_BYTES),
+        salt=archive.randomness.token(SALT_BYTES),
         received_at=now,
         lease_until=lease_until,
     )
@@ -304,7 +302,7 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
         state=state,
         search_state=SearchState.WAITING,
         search_problem=None,
-        subject_id=subject_for(archive, unit, command.metadata.subject, command.caller.offices),
+        subject_id=subject_for(archive, unit, command.metadata.subject, known, command.caller.offices),
         metadata=command.metadata,
         metadata_version=1,
         content=command.content,

@@ -102,14 +102,17 @@ def known_subjects(unit: RegisterUnit, claim: SubjectClaim) -> tuple[Subject, ..
 
 
 def subject_for(
-    archive: Archive, unit: RegisterUnit, claim: SubjectClaim, offices: frozenset[OfficeCode] | None
+    archive: Archive,
+    unit: RegisterUnit,
+    claim: SubjectClaim,
+    known: tuple[Subject, ...],
+    offices: frozenset[OfficeCode] | None,
 ) -> SubjectId:
     """Return the subject of the claim's first known identifier, or register a new one.
 
     Identifiers that nobody has had are added to a subject only where all known ones agree on it, and where ``offices``
     (None: every office) answer for the subject: nobody gives another office's person a number.
     """
-    known = known_subjects(unit, claim)
     if not known:
         new_id = SubjectId(time_ordered_uuid(archive.clock.now(), archive.randomness.token(10)))
         return unit.subjects.add(new_id, claim).id

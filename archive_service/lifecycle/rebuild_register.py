@@ -14,7 +14,7 @@ from functools import partial
 from itertools import groupby, islice
 
 from archive_service.errors import Conflict, IntegrityFailure, Message
-from archive_service.lifecycle.known import subject_for
+from archive_service.lifecycle.known import known_subjects, subject_for
 from archive_service.lifecycle.marks import Tombstones, digest_in_store, oldest, read_marks, read_small
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
@@ -313,7 +313,7 @@ def _advance(archive: Archive, unit: RegisterUnit, record: Record, found: _Whole
 def _add_versions(archive: Archive, unit: RegisterUnit, versions: Sequence[MetadataVersion]) -> None:
     """Make each version the current one in turn; one that was decided and never completed is completed."""
     for later in versions:
-        subject = subject_for(archive, unit, later.metadata.subject, None)
+        subject = subject_for(archive, unit, later.metadata.subject, known_subjects(unit, later.metadata.subject), None)
         if unit.records.claimed_metadata(later.record_id) is None:
             unit.records.claim_metadata(later)
         unit.records.complete_metadata(later, subject, archive.clock.now())
@@ -337,7 +337,7 @@ def _keep_one(archive: Archive, unit: RegisterUnit, found: _Whole) -> None:
         state=found.state,
         search_state=SearchState.WAITING,
         search_problem=None,
-        subject_id=subject_for(archive, unit, claim, None),
+        subject_id=subject_for(archive, unit, claim, known_subjects(unit, claim), None),
         metadata=first.version.metadata,
         metadata_version=1,
         content=first.content,
