@@ -14,16 +14,21 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
+from archive_service.evidence.signer import LogSigner
 from archive_service.faults import KillPoint, armed
+from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
+from archive_service.storage.log_key_file import open_log_keys
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
+from archive_verify.errors import Malformed
+from archive_verify.notes import SignatureType, VerifierKey, parse_verifier_key
 from retention.locks import quarantine_lock_until
 
 
@@ -44,10 +49,11 @@ class SystemRandomness:
 
 
 @contextmanager
-def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Iterator[Archive]:
+def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarded: bool = True) -> Iterator[Archive]:
     """Open every part that the settings name, and close them all at the end.
 
-    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core.
+    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core. ``guarded``: the register
+    refuses writes unless the log goes on in it; only what mends that is run without.
     Raises Misconfigured, Unavailable.
     """
     randomness = SystemRandomness()
@@ -57,16 +63,21 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
     pdf = SandboxedPdfReader(_limits(settings, pdf_processes or os.cpu_count() or 1))
     try:
+        signer = _signer(settings)
+        store = open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging)
+        parts = LogParts(register, store, signer, clock)
         archive = Archive(
-            register=register,
-            store=open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging),
+            register=ContinuousRegister(parts) if guarded else register,
+            store=store,
             index=open_index(settings.index, name=settings.index_name),
             pdf=pdf,
             staging=Staging(settings.staging),
             clock=clock,
             randomness=randomness,
+            signer=signer,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
+            witnesses=_witnesses(settings.witness_keys_file),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -136,7 +147,34 @@ def _rules(settings: Settings) -> Rules:
         reservation_lease=dt.timedelta(seconds=settings.reservation_lease_seconds),
         low_confidence=settings.low_confidence,
         job_attempts=settings.job_attempts,
+        checkpoint_interval=dt.timedelta(seconds=settings.checkpoint_seconds),
+        maximum_merge_delay=dt.timedelta(seconds=settings.maximum_merge_delay_seconds),
+        checkpoint_lock_days=settings.checkpoint_lock_days,
     )
+
+
+def _signer(settings: Settings) -> LogSigner:
+    keys = open_log_keys(settings.log_keys, make=settings.log_key_file is None)
+    return LogSigner(settings.log_origin, keys)
+
+
+def _witnesses(file: Path | None) -> tuple[VerifierKey, ...]:
+    """Return the witnesses' keys, all of the kinds that cosign."""
+    if file is None:
+        return ()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        keys = tuple(parse_verifier_key(line) for line in lines if line.strip() and not line.startswith("#"))
+        if any(key.type is SignatureType.ED25519 for key in keys):
+            raise Malformed("A witness has a key for cosignatures.")
+    except (OSError, ValueError, Malformed) as wrong:
+        raise Misconfigured(
+            Message(
+                f"ARCHIVE_WITNESS_KEYS_FILE cannot be used: {wrong} It holds one verifier key for cosignatures a line.",
+                "Không dùng được ARCHIVE_WITNESS_KEYS_FILE: mỗi dòng là một khoá kiểm tra của người chứng kiến.",
+            )
+        ) from wrong
+    return keys
 
 
 def _policy(file: Path | None) -> FindingPolicy:

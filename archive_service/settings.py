@@ -73,6 +73,28 @@ class Settings(BaseSettings):
     reservation_lease_seconds: int = Field(
         900, ge=30, description="How long a deposit in progress keeps others from depositing the same bytes."
     )
+    log_origin: str = Field(
+        "archive.local/log",
+        pattern=r"^[^\s+\x00-\x1f]{1,200}$",
+        description="Name of the log and of its keys: like a URL without scheme, never used for another log.",
+    )
+    log_key_file: Path | None = Field(
+        None,
+        description="The log's private keys (PKCS#8), the same for every process; "
+        "default: log-key.pem in the data folder, made at the first start.",
+    )
+    checkpoint_seconds: int = Field(
+        60, ge=1, le=86_400, description="How often the log is signed and published when something was entered."
+    )
+    maximum_merge_delay_seconds: int = Field(
+        86_400, ge=60, description="Promise of every receipt: until when its entry is in a published checkpoint."
+    )
+    checkpoint_lock_days: int = Field(
+        3650, ge=1, le=36_500, description="Lock of published checkpoints and entries, in days."
+    )
+    witness_keys_file: Path | None = Field(
+        None, description="Verifier keys of the witnesses whose cosignatures are kept, one a line."
+    )
     job_attempts: int = Field(6, ge=1, description="Tries of follow-up work before it is parked for a person.")
     job_lease_seconds: int = Field(
         60, ge=6, description="How long a silent worker keeps its work; a living one renews its claim."
@@ -105,6 +127,11 @@ class Settings(BaseSettings):
         if self.index_url is not None:
             return self.index_url.get_secret_value()
         return f"embedded:{self.data_dir.resolve() / 'index'}"
+
+    @property
+    def log_keys(self) -> Path:
+        """The file of the log's private keys."""
+        return self.log_key_file or self.data_dir.resolve() / "log-key.pem"
 
     @property
     def staging(self) -> Path:

@@ -18,6 +18,7 @@ from archive_service.errors import ArchiveError
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.record import SearchState
@@ -61,6 +62,7 @@ class Worker:
             ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
             ("claims", self._keep_claims),
             ("maintenance", self._maintain),
+            ("log", self._seal_log),
         ]
         tasks += [
             (f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich))
@@ -212,6 +214,19 @@ class Worker:
             except Exception:  # maintenance is tried again; its fault must not end the worker
                 log.exception("maintenance failed")
             self._stopping.wait(MAINTENANCE_SECONDS)
+
+    def _seal_log(self) -> None:
+        """Sign the log at every interval when something was entered. A contradiction is an alarm each time."""
+        while not self._stopping.is_set():
+            try:
+                if log_waits(self._archive):
+                    seal_log(self._archive)
+            except ArchiveError as error:
+                tell = log.warning if error.retryable else log.error
+                tell("log not sealed", code=error.code, alarm=not error.retryable)
+            except Exception:  # as above: the log is sealed at the next turn
+                log.exception("log not sealed")
+            self._stopping.wait(self._archive.rules.checkpoint_interval.total_seconds())
 
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:

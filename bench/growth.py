@@ -18,6 +18,7 @@ from typing import cast
 from sqlalchemy import Connection, Table, create_engine, make_url, text
 
 from archive_service.bootstrap import SystemClock, SystemRandomness
+from archive_service.evidence.signer import LogSigner, generate_log_keys
 from archive_service.lifecycle.deposit import Deposit, deposit
 from archive_service.lifecycle.reference import load_reference
 from archive_service.model.archive import Archive
@@ -111,6 +112,7 @@ def _open(url: str) -> Archive:
         staging=cast("Staging", None),
         clock=SystemClock(),
         randomness=randomness,
+        signer=LogSigner("bench.example/log", [generate_log_keys()]),
     )
     load_reference(archive, read_reference(PROJECT / "examples" / "reference"), "bench")
     return archive

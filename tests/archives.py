@@ -27,6 +27,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from archive_service.storage.staging import Staging
 from tests.fakes.clock import MovableClock
 from tests.fakes.faults import Faults
+from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pdf_reader import FakePdfReader
 from tests.fakes.randomness import CountedRandomness
@@ -145,6 +146,7 @@ def open_test_archive(folder: Path, rules: Rules | None = None) -> Iterator[Test
         staging=Staging(folder / "staging"),
         clock=clock,
         randomness=CountedRandomness("archive"),
+        signer=signer(),
         policy=FindingPolicy(),
         rules=rules or Rules(),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from archive_service.model.findings import FindingPolicy
 from archive_service.model.ports import (
     Clock,
+    LogSigning,
     ObjectStore,
     PdfReader,
     Randomness,
@@ -15,6 +16,7 @@ from archive_service.model.ports import (
     SearchIndex,
     Staging,
 )
+from archive_verify.notes import VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class Rules:
     low_confidence: float = 60.0
     minimum_dpi: int = 200
     job_attempts: int = 6
+    checkpoint_interval: dt.timedelta = dt.timedelta(seconds=60)
+    maximum_merge_delay: dt.timedelta = dt.timedelta(days=1)
+    checkpoint_lock_days: int = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +45,7 @@ class Archive:
     staging: Staging
     clock: Clock
     randomness: Randomness
+    signer: LogSigning
     policy: FindingPolicy = field(default_factory=FindingPolicy)
     rules: Rules = field(default_factory=Rules)
+    witnesses: tuple[VerifierKey, ...] = ()

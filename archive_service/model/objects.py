@@ -26,6 +26,10 @@ TOMBSTONE_FORMAT = 1
 RECORDS = "records/"
 TOMBSTONES = "tombstones/"
 
+# Checkpoints and entries of logs. A log that was begun anew has a prefix of its own beside the one before.
+LOGS = "log/"
+_NUMBER_DIGITS = 15
+
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
 
@@ -62,6 +66,49 @@ def state_prefix(record_id: RecordId) -> str:
 def tombstone_key(record_id: RecordId) -> str:
     """Return the key of what says that a record was disposed of; it outlives everything under the record."""
     return f"{TOMBSTONES}{record_id}"
+
+
+def checkpoints_prefix(origin: str) -> str:
+    """Return the prefix of the checkpoints of the log of that name, and of nothing else."""
+    return f"{_log_prefix(origin)}checkpoints/"
+
+
+def checkpoint_key(origin: str, size: int) -> str:
+    """Return the key of the checkpoint of that size; keys are in the order of sizes.
+
+    >>> checkpoint_key("archive.example/log", 1234567)
+    'log/43bb4a884ada32c4/checkpoints/000/000/001/234/567'
+    """
+    return f"{checkpoints_prefix(origin)}{_numbered(size)}"
+
+
+def entries_prefix(origin: str) -> str:
+    """Return the prefix of the bundles of entries of the log of that name, and of nothing else."""
+    return f"{_log_prefix(origin)}entries/"
+
+
+def entries_key(origin: str, start: int) -> str:
+    """Return the key of the bundle of entries that begins at an index; keys are in the order of indexes."""
+    return f"{entries_prefix(origin)}{_numbered(start)}"
+
+
+def number_of(key: str) -> int:
+    """Return the size or index in a key of a log.
+
+    >>> number_of(checkpoint_key("archive.example/log", 1234567))
+    1234567
+    """
+    return int("".join(key.split("/")[3:]))
+
+
+def _log_prefix(origin: str) -> str:
+    return f"{LOGS}{hashlib.sha256(origin.encode()).hexdigest()[:16]}/"
+
+
+def _numbered(number: int) -> str:
+    """Return a number in folders of a thousand."""
+    digits = str(number).zfill(_NUMBER_DIGITS)
+    return "/".join(digits[at : at + 3] for at in range(0, _NUMBER_DIGITS, 3))
 
 
 def record_of(key: str) -> RecordId:
@@ -207,7 +254,11 @@ def not_readable(key: str) -> IntegrityFailure:
 
 
 def _small(key: str, values: dict[str, Any]) -> SmallObject:
-    body = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return small_object(key, json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+
+
+def small_object(key: str, body: bytes) -> SmallObject:
+    """Return the bytes as they are put under a key."""
     digest = ContentDigest(len(body), hashlib.sha256(body).hexdigest(), hashlib.sha512(body).hexdigest())
     return SmallObject(key, body, digest)
 

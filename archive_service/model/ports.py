@@ -19,6 +19,8 @@ from archive_service.model.inspection import Inspection, NoText
 from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
 from archive_service.model.units import RegisterUnit
+from archive_verify.checkpoint import Checkpoint
+from archive_verify.notes import Note, VerifierKey
 
 T = TypeVar("T")
 
@@ -135,6 +137,28 @@ class ObjectStore(Protocol):
 
         A store that cannot lock answers with one INDETERMINATE trial that says so. Never raises for a failed trial.
         """
+        ...
+
+
+class LogSigning(Protocol):
+    """Signs for the log, with all keys that are in force. The only holder of private keys of the log."""
+
+    @property
+    def origin(self) -> str:
+        """The log's name, which is also the name of its keys."""
+        ...
+
+    @property
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
+        """What others check its signatures with, oldest first."""
+        ...
+
+    def sign_checkpoint(self, checkpoint: Checkpoint, at: dt.datetime) -> Note:
+        """Return the checkpoint signed by every key. The caller has made sure that it extends all before."""
+        ...
+
+    def sign_text(self, text: str) -> Note:
+        """Return the text signed by the newest Ed25519 key: the same bytes at every time."""
         ...
 
 
