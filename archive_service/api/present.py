@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from archive_service.lifecycle.deposit import Deposited
 from archive_service.lifecycle.find import Found, FoundRecord
 from archive_service.lifecycle.read import ShownRecord, SubjectPage
 from archive_service.model.events import LoggedEvent
@@ -12,6 +13,7 @@ from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
+from archive_service.model.units import LogKey
 
 BASE = "/api/v1"
 
@@ -52,6 +54,20 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
             "text": f"{own}/text",
             "events": f"{own}/events",
         },
+    }
+
+
+def deposited_json(done: Deposited) -> dict[str, Any]:
+    """Return a record with the receipt of its deposit."""
+    return record_json(done.record, done.findings) | {"receipt": done.receipt}
+
+
+def log_key_json(key: LogKey) -> dict[str, Any]:
+    """Return a key of the log."""
+    return {
+        "verifier_key": key.verifier_key,
+        "added_at": instant(key.added_at),
+        "retired_at": instant(key.retired_at),
     }
 
 

@@ -17,7 +17,7 @@ from flask.views import MethodView
 from werkzeug.datastructures import Range
 
 from archive_service.api import present
-from archive_service.api.answers import EventListSchema, RecordSchema, TextSchema, VersionListSchema
+from archive_service.api.answers import DepositedSchema, EventListSchema, RecordSchema, TextSchema, VersionListSchema
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
 from archive_service.api.reading import load
@@ -64,7 +64,7 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
     @blueprint.route("/records")
     class Deposits(MethodView):
         @blueprint.doc(**_DEPOSIT_BODY)
-        @blueprint.response(201, RecordSchema, description="The record is kept.")
+        @blueprint.response(201, DepositedSchema, description="The record is kept.")
         @blueprint.alt_response(409, schema="Problem", description="Key reused, or already held.")
         @blueprint.alt_response(413, schema="Problem", description="Over the size limit.")
         @blueprint.alt_response(422, schema="Problem", description="Read and refused, with findings.")
@@ -198,7 +198,7 @@ def _require_digest(sha256: str) -> None:
 
 
 def _deposited(done: Deposited) -> tuple[dict[str, Any], int, dict[str, str]]:
-    body = present.record_json(done.record, done.findings)
+    body = present.deposited_json(done)
     headers = {"Location": body["links"]["self"], "ETag": done.record.etag}
     if done.replayed:
         headers["Idempotent-Replay"] = "true"

@@ -408,6 +408,10 @@ class LogTree(Protocol):
         """Return the largest checkpoint; of those in the store, and of those that a witness signed, when asked."""
         ...
 
+    def checkpoint(self, size: int) -> SignedCheckpoint | None:
+        """Return the checkpoint of exactly that size."""
+        ...
+
     def unpublished(self, limit: int) -> list[SignedCheckpoint]:
         """Return checkpoints that are not in the store yet, smallest first."""
         ...

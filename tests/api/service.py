@@ -35,6 +35,7 @@ from archive_service.storage.staging import Staging
 from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pdf_reader import FakePdfReader
+from tests.fakes.witness import WITNESS_KEY
 
 T = TypeVar("T")
 
@@ -283,6 +284,7 @@ def open_service(folder: Path, register_url: str | None = None, rules: Rules | N
             randomness=SystemRandomness(),
             signer=signer(),
             rules=rules or Rules(max_file_bytes=1_000_000),
+            witnesses=(WITNESS_KEY,),
         )
         load_reference(archive, read_reference(REFERENCE), OPERATOR)
         app = create_app(archive, max_metadata_bytes=16_384)
