@@ -219,8 +219,8 @@ class Worker:
         """Sign the log at every interval when something was entered. A contradiction is an alarm each time."""
         while not self._stopping.is_set():
             try:
-                if log_waits(self._archive):
-                    seal_log(self._archive)
+                if log_waits(self._archive) and (sealed := seal_log(self._archive)) is not None:
+                    log.info("log sealed", size=sealed.size)
             except ArchiveError as error:
                 tell = log.warning if error.retryable else log.error
                 tell("log not sealed", code=error.code, alarm=not error.retryable)

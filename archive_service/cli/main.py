@@ -25,6 +25,7 @@ _COMMANDS = {
     "api-key": "archive_service.cli.host:api_key",
     "jobs": "archive_service.cli.host:jobs",
     "upgrade": "archive_service.cli.host:upgrade",
+    "log": "archive_service.cli.log:log",
     "audit": "archive_service.cli.recovery:audit",
     "backup": "archive_service.cli.recovery:backup",
     "restore": "archive_service.cli.recovery:restore",
@@ -50,7 +51,8 @@ class _Commands(click.Group):
 def main() -> None:
     """An electronic records archive for the results of administrative procedures.
 
-    On the archive's host: serve, worker, reindex, load-reference, doctor, api-key, jobs, upgrade (settings: ARCHIVE_…).
+    On the archive's host: serve, worker, reindex, load-reference, doctor, api-key, jobs, log, upgrade (settings:
+    ARCHIVE_…).
     When something is lost, or may be: audit, backup, restore, rebuild-register.
     From anywhere, with a key: deposit, deposit-folder, search, show, download, verify.
     """

@@ -51,7 +51,7 @@ def require_continuity(parts: LogParts) -> None:
     Raises IntegrityFailure ``register-rolled-back`` when a larger checkpoint than the register's log was published;
     Misconfigured ``log-key-unknown`` when none of the log's keys is at hand; Unavailable when it could not be told.
     """
-    size, known = parts.register.read(lambda unit: (unit.log.size(), unit.tree.keys()))
+    size, known = parts.register.read(lambda unit: (unit.log.size(), unit.tree.all_keys()))
     published = newest_published(parts.store, parts.signer.origin, size)
     if published is not None:
         raise rolled_back(size, published)
@@ -64,7 +64,7 @@ def _new_keys(signer: LogSigning, known: list[LogKey]) -> list[VerifierKey]:
     own = [(parse_verifier_key(one.verifier_key), one) for one in known]
     own = [(key, one) for key, one in own if key.name == signer.origin]
     active = {key for key, one in own if one.retired_at is None}
-    if own and not active & set(signer.verifier_keys):
+    if active and not active & set(signer.verifier_keys):
         raise Misconfigured(
             Message(
                 f"The key file is not that of the log {signer.origin}: none of its keys is one of the log's. Put the "
@@ -82,7 +82,7 @@ def _new_keys(signer: LogSigning, known: list[LogKey]) -> list[VerifierKey]:
 def _adopt(parts: LogParts, unit: RegisterUnit) -> None:
     """Write down the new keys, and say so in the log; of two processes that meet, the second finds them there."""
     unit.tree.take_turn()
-    known = unit.tree.keys()
+    known = unit.tree.all_keys()
     new = _new_keys(parts.signer, known)
     if not new:
         return

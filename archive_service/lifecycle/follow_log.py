@@ -107,7 +107,7 @@ def tile(archive: Archive, caller: Caller, address: str) -> bytes:
 def keys(archive: Archive, caller: Caller) -> list[LogKey]:
     """Return every key that signs the log, or has signed it. Raises NotAllowed."""
     require(caller, Action.FOLLOW_LOG)
-    return archive.register.read(lambda unit: unit.tree.keys())
+    return archive.register.read(lambda unit: unit.tree.all_keys())
 
 
 def _entry(unit: RegisterUnit, record_id: RecordId, index: int | None) -> LoggedEvent:

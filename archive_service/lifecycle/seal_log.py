@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-import structlog
-
 from archive_service.errors import IntegrityFailure, Message
 from archive_service.evidence.tree import Tree, append
 from archive_service.lifecycle.continuity import rolled_back
@@ -26,8 +24,6 @@ from archive_verify.checkpoint import Checkpoint, parse_checkpoint
 from archive_verify.errors import Refused
 from archive_verify.merkle import leaf_hash, require_consistency
 from archive_verify.notes import parse_note
-
-log = structlog.get_logger("log")
 
 # Entries that become leaves in one transaction: some milliseconds, so that no deposit waits for long.
 BATCH_ENTRIES = 2048
@@ -165,7 +161,6 @@ def _publish(archive: Archive) -> None:
         now = archive.clock.now()
         archive.register.write(lambda unit, size=checkpoint.size, now=now: unit.tree.mark_published(size, now))  # type: ignore[misc]
         begun = checkpoint.size
-        log.info("checkpoint published", size=checkpoint.size)
 
 
 def _lock_time(archive: Archive) -> dt.timedelta:

@@ -428,7 +428,7 @@ class LogTree(Protocol):
         """Return the witnesses' signature lines on the checkpoint of that size, by name."""
         ...
 
-    def keys(self) -> list[LogKey]:
+    def all_keys(self) -> list[LogKey]:
         """Return every key that signs or has signed, oldest first."""
         ...
 

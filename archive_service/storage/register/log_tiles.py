@@ -97,7 +97,7 @@ class SqlLogTree:
         query = select(_S.line).where(_S.size == size).order_by(_S.key_name)
         return list(self._connection.execute(query).scalars())
 
-    def keys(self) -> list[LogKey]:
+    def all_keys(self) -> list[LogKey]:
         """Return every key, oldest first."""
         query = select(t.log_keys).order_by(_K.added_at, _K.verifier_key)
         return [LogKey(row.verifier_key, row.added_at, row.retired_at) for row in self._connection.execute(query)]
