@@ -114,7 +114,8 @@ def open_recovery(settings: Settings, place_url: str, lock_days: int) -> Iterato
     """
     url = place_url if ":" in place_url else f"file:{place_url}"
     database = None
-    with open_archive(settings) as archive:
+    # A register that is being restored has the keys of its log and not yet the log's key file of this host.
+    with open_archive(settings, guarded=False) as archive:
         try:
             database = SqlRegister(settings.register, SystemRandomness(), pool_size=2)
             store = open_store(url, lock_mode=settings.lock_mode, clock=archive.clock)

@@ -17,6 +17,7 @@ from archive_service.bootstrap import Recovery, open_archive, open_recovery, upg
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, terminal
 from archive_service.lifecycle import rebuild_register as rebuilding
 from archive_service.lifecycle import reconcile
+from archive_service.lifecycle.catch_up import catch_up
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
 from archive_service.lifecycle.reconcile import AuditOutcome, AuditReport, AuditRequest
 from archive_service.model.events import Event, EventType, Json
@@ -43,11 +44,15 @@ def _place_argument(command: Callable[..., None]) -> Callable[..., None]:
 def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: bool) -> None:
     """Make a lost register anew from the store alone, and say what cannot come back.
 
+    First the log's published entries are brought back (as by: log catch-up).
+
     Only into a register without records, or, with --adopt, into one restored from a backup older than the store:
     what it has stays. Safe to stop and to run again: it goes on where it stopped.
     """
     settings = load_settings()
     upgrade_register(settings)
+    with open_archive(settings, guarded=False) as archive:
+        catch_up(archive)
     with open_archive(settings) as archive:
         request = RebuildRequest(verify, adopt)
         result = rebuilding.rebuild_register(archive, request, _progress(as_json, "records"))

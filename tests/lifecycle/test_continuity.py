@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from archive_service.errors import IntegrityFailure, Misconfigured, Unavailable
-from archive_service.lifecycle.catch_up import catch_up
+from archive_service.lifecycle import catch_up as step
+from archive_service.lifecycle.catch_up import CaughtUp, catch_up
 from archive_service.lifecycle.continuity import LOOK_AGAIN, LOOK_SOON, ContinuousRegister, LogParts
 from archive_service.lifecycle.diagnose import check_components
 from archive_service.lifecycle.published import newest_published
@@ -20,6 +21,7 @@ from archive_service.model.events import Event, EventType
 from archive_service.model.ports import LogSigning, ProofResult
 from archive_verify.merkle import leaf_hash, root_of
 from tests.archives import TestArchive
+from tests.fakes.faults import Killed
 from tests.fakes.log_signer import ORIGIN, signer
 from tests.results import NOW
 
@@ -205,3 +207,60 @@ def test_a_store_that_is_down_is_not_told_of_the_register(ours: TestArchive) -> 
     ours.faults.down.add("store")
     [told] = check_components(guarded(ours), ["register"])
     assert told.result is ProofResult.PASSED
+
+
+def test_an_empty_register_gets_the_whole_published_log(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup = Backup(ours)  # with the reference data's entry alone
+    enter(guarded(ours), 5)
+    monkeypatch.setattr(step, "_AT_ONCE", 100)
+    for count in (300, 20):
+        enter(ours.archive, count)
+        seal_log(ours.archive)
+    published = entries(ours.archive)
+    backup.restore()
+    assert catch_up(ours.archive) == CaughtUp(1, len(published))
+    assert entries(ours.archive)[:-1] == published
+    later = guarded(ours)
+    enter(later)
+    made = seal_log(later)
+    assert made is not None
+    assert made.root == root_of(leaf_hash(entry) for entry in entries(later))
+
+
+def test_catching_up_that_was_cut_off_goes_on(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(guarded(ours), 5)
+    backup = Backup(ours)
+    enter(ours.archive, 300)
+    seal_log(ours.archive)
+    published = entries(ours.archive)
+    monkeypatch.setattr(step, "_AT_ONCE", 50)
+    for call in range(1, 60):
+        backup.restore()
+        ours.faults.heal()
+        ours.faults.kill_at, ours.faults.after = call, call % 2 == 0
+        try:
+            catch_up(ours.archive)
+        except Killed:
+            ours.faults.heal()
+            catch_up(ours.archive)
+        ours.faults.heal()
+        assert entries(ours.archive)[: len(published)] == published
+        enter(guarded(ours))
+        ours.clock.forward(LOOK_AGAIN)
+
+
+def test_a_bundle_that_was_changed_in_the_store_is_not_taken(ours: TestArchive) -> None:
+    enter(guarded(ours), 5)
+    backup = Backup(ours)
+    enter(ours.archive, 30)
+    seal_log(ours.archive)
+    backup.restore()
+    before = entries(ours.archive)
+    key = next(one.key for one in ours.store.list_under("log/") if "/entries/" in one.key)
+    kept = ours.store._kept[key]
+    head, _, tail = kept.content.rpartition(b"searched")
+    ours.store._kept[key] = dataclasses.replace(kept, content=head + b"rejected" + tail)
+    with pytest.raises(IntegrityFailure) as refused:
+        catch_up(ours.archive)
+    assert refused.value.code == "log-cannot-catch-up"
+    assert entries(ours.archive) == before

@@ -52,8 +52,6 @@ def empty(register: SqlRegister) -> None:
 class TestPostgresqlRegister(RegisterContract, RegisterConcurrencyContract, RegisterLogContract):
     """The contract."""
 
-    entries_each = 1000
-
 
 def test_a_server_that_does_not_answer_is_unavailable() -> None:
     with socket.socket() as taken:
