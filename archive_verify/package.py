@@ -31,6 +31,7 @@ MAX_TEXT_BYTES = 16 * 2**20
 _LOCAL = struct.Struct("<4s5H3I2H")
 _DIRECTORY = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
+_LOCAL_MARK = b"PK\x03\x04"
 _VERSION_NEEDED = 10  # stored members only (APPNOTE 4.4.3.2)
 _MADE_BY = (3 << 8) | 20  # Unix, so that the attributes below are its file mode
 _ATTRIBUTES = 0o100644 << 16  # an ordinary file that its owner may write and others read
@@ -71,13 +72,13 @@ def local_header(name: str, digests: Digests) -> bytes:
     """Return what stands before a member's content (APPNOTE 4.3.7)."""
     size = digests.size_bytes
     header = _LOCAL.pack(
-        b"PK\x03\x04", _VERSION_NEEDED, 0, 0, 0, _DATE, digests.crc32, size, size, len(name), 0
+        _LOCAL_MARK, _VERSION_NEEDED, 0, 0, 0, _DATE, digests.crc32, size, size, len(name), 0
     )  # fmt: skip
     return header + name.encode("ascii")
 
 
 def directory(members: Sequence[Member]) -> bytes:
-    """Return what stands after the last member's content: the central directory and its end (APPNOTE 4.3.12, 4.3.16)."""
+    """Return what stands after the last content: the central directory and its end (APPNOTE 4.3.12, 4.3.16)."""
     entries = []
     start = 0
     for member in members:
@@ -99,7 +100,7 @@ class Package:
     """
 
     def __init__(self, data: bytes | mmap) -> None:
-        """Read a whole package. Nothing is raised: what is wrong is in ``problems``, and whatever is there can be read."""
+        """Read a whole package. What is wrong with it is not raised but in ``problems``: the rest can be read."""
         self.data = memoryview(data)
         self.problems: list[str] = []
         members = self._walk()
@@ -111,7 +112,7 @@ class Package:
         """Return the members one after the other, as their own headers announce them."""
         members: list[Member] = []
         at = 0
-        while self.data[at : at + 4] == b"PK\x03\x04" and len(self.data) >= at + _LOCAL.size:
+        while bytes(self.data[at : at + 4]) == _LOCAL_MARK and len(self.data) >= at + _LOCAL.size:
             *_, size, name_length, extra_length = _LOCAL.unpack_from(self.data, at)
             start = at + _LOCAL.size + name_length + extra_length
             name = bytes(self.data[at + _LOCAL.size : at + _LOCAL.size + name_length]).decode("latin-1")
