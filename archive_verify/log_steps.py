@@ -36,14 +36,12 @@ def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> 
         with findings.part():
             _require_log_signature(what, note, origin, enclosed)
             if not trust.log_keys:
-                raise Undecided(
-                    "No log key was given, so it could not be told who signed. Ask the archive's supervisor."
-                )
+                raise Undecided("No log key was given (--log-key), so it could not be told who signed.")
             _require_log_signature(what, note, origin, trust.log_keys)
     with findings.part():
         if not trust.witness_keys:
             raise Undecided(
-                "No witness key was given, so it could not be told whether everybody is shown the same log."
+                "No witness key was given (--witness-key), so it could not be told whether all are shown the same log."
             )
         cosigned = {one.key: one.at for one in verified_signatures(checkpoint, trust.witness_keys)}
         for key in trust.witness_keys:
@@ -58,4 +56,4 @@ def _require_log_signature(what: str, note: Note, origin: str, keys: Sequence[Ve
     if not own:
         raise Refused(f"None of the log keys is one of the log {origin}.")
     if not verified_signatures(note, own):
-        raise Refused(f"None of the log keys signed the {what}. After a change of keys, the other ones are needed, too.")
+        raise Refused(f"None of the log keys signed the {what}. After a change of keys, the others are needed, too.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain, repeat
 
 from archive_verify.package import Package
 from archive_verify.steps import Step
@@ -16,6 +18,8 @@ Results = Sequence[tuple[Step, Findings]]
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}
 
 _WIDTH = 100
+_MARGIN = " " * 28
+_RECORD = {"en": "Record", "vi": "Tài liệu"}
 _COLOURS = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.UNKNOWN: "33"}
 _OVERALL = {
     "en": {
@@ -57,10 +61,7 @@ def as_json(package: Package, results: Results) -> str:
                 "number": number,
                 "name": step.name,
                 "verdict": findings.verdict,
-                "sentence": {
-                    "en": step.sentence(findings.verdict).en,
-                    "vi": step.sentence(findings.verdict).vi,
-                },
+                "sentence": asdict(step.sentence(findings.verdict)),
                 "details": findings.details,
             }
             for number, (step, findings) in enumerate(results, start=1)
@@ -71,15 +72,14 @@ def as_json(package: Package, results: Results) -> str:
 
 def as_text(package: Package, results: Results, language: str, *, colour: bool) -> str:
     """Return the report as lines for a terminal. Details are English: they name standards and parts of the package."""
-    lines = [_printable(package.folder), ""]
+    lines = [f"{_RECORD[language]} {_printable(package.folder)}", ""]
     for number, (step, findings) in enumerate(results, start=1):
         verdict = findings.verdict
-        sentence = step.sentence(verdict).vi if language == "vi" else step.sentence(verdict).en
-        lines.append(f"{number:2}  {_coloured(f'{verdict:7}', verdict, colour)}  {step.name:11}  {sentence}")
+        title, sentence = step.title.get(language), step.sentence(verdict).get(language)
+        lines.append(f"{number:2}  {_coloured(f'{verdict:7}', verdict, colour)}  {title:13}  {sentence}")
         for detail in findings.details:
-            lines += textwrap.wrap(
-                _printable(detail), _WIDTH, initial_indent=" " * 26 + "· ", subsequent_indent=" " * 28
-            )
+            wrapped = textwrap.wrap(_printable(detail), _WIDTH - len(_MARGIN) - 2)
+            lines += [f"{_MARGIN}{mark} {line}" for mark, line in zip(chain("·", repeat(" ")), wrapped, strict=False)]
     verdict = overall(results)
     lines += ["", _coloured(_OVERALL[language][verdict], verdict, colour), ""]
     return "\n".join([*lines, *textwrap.wrap(_LIMITS[language], _WIDTH)])

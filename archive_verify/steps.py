@@ -31,16 +31,25 @@ class Text:
     en: str
     vi: str
 
+    def get(self, language: str) -> str:
+        """Return it in that language, "en" or "vi"."""
+        return self.vi if language == "vi" else self.en
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: its name in reports, what it does, and what its verdicts mean."""
+    """One step: its title in reports, what it does, and what its verdicts mean."""
 
-    name: str
+    title: Text
     run: Callable[[Package, Trust, Findings], None]
     passed: Text
     failed: Text
     unknown: Text
+
+    @property
+    def name(self) -> str:
+        """How programs and documents call it."""
+        return self.title.en
 
     def sentence(self, verdict: Verdict) -> Text:
         """Return what the verdict means for this step."""
@@ -49,21 +58,21 @@ class Step:
 
 STEPS = (
     Step(
-        "package",
+        Text("package", "gói"),
         package_is_whole,
         Text("Every byte of the package is accounted for.", "Mọi byte của gói đều có căn cứ kiểm tra."),
         Text("The package was damaged or changed.", "Gói đã bị hỏng hoặc bị thay đổi."),
         Text("The package could not be judged.", "Không kết luận được về gói."),
     ),
     Step(
-        "original",
+        Text("original", "bản gốc"),
         original_is_the_one_deposited,
         Text("The document is, byte for byte, the one deposited.", "Tài liệu giống từng byte với bản đã nộp lưu."),
         Text("The document is not the one deposited.", "Tài liệu không phải bản đã nộp lưu."),
         Text("A document could not be compared.", "Có tài liệu không đối chiếu được."),
     ),
     Step(
-        "manifest",
+        Text("manifest", "bản kê"),
         manifest_is_the_one_committed,
         Text(
             "What is said of each event is what its entry commits to.",
@@ -73,14 +82,14 @@ STEPS = (
         Text("What is said of an event could not be compared.", "Có nội dung sự kiện không đối chiếu được."),
     ),
     Step(
-        "metadata",
+        Text("metadata", "siêu dữ liệu"),
         metadata_is_the_one_committed,
         Text("Every version of the metadata is as committed to.", "Mọi phiên bản siêu dữ liệu đúng với cam kết."),
         Text("Metadata were changed, left out or added.", "Siêu dữ liệu đã bị sửa, bỏ bớt hoặc thêm vào."),
         Text("Metadata could not be compared.", "Có siêu dữ liệu không đối chiếu được."),
     ),
     Step(
-        "inclusion",
+        Text("inclusion", "mục nhật ký"),
         entries_are_in_the_log,
         Text("The log holds every entry at its place.", "Nhật ký chứa mọi mục ở đúng vị trí."),
         Text("The log does not hold an entry as it is shown here.", "Nhật ký không chứa một mục như trong gói."),
@@ -90,7 +99,7 @@ STEPS = (
         ),
     ),
     Step(
-        "checkpoint",
+        Text("checkpoint", "điểm kiểm"),
         checkpoint_is_signed,
         Text(
             "A log key and witnesses that you trust vouch for the log.",
@@ -100,14 +109,14 @@ STEPS = (
         Text("Who vouches for the log could not be told.", "Không xác định được ai bảo đảm cho nhật ký."),
     ),
     Step(
-        "history",
+        Text("history", "lịch sử"),
         history_is_consistent,
         Text("The record's life is told without contradiction.", "Lịch sử của tài liệu không có mâu thuẫn."),
         Text("The record's life, as told, contradicts itself.", "Lịch sử của tài liệu có mâu thuẫn."),
         Text("The record's life could not be judged.", "Không kết luận được về lịch sử của tài liệu."),
     ),
     Step(
-        "time-stamps",
+        Text("time-stamps", "dấu thời gian"),
         time_is_stamped,
         Text(
             "Time-stamps prove since when the document existed.",
@@ -120,7 +129,7 @@ STEPS = (
         Text("Since when the document existed is not proven.", "Chưa chứng minh được tài liệu tồn tại từ khi nào."),
     ),
     Step(
-        "trust",
+        Text("trust", "tin cậy"),
         time_is_trusted,
         Text("Authorities that you trust made the time-stamps.", "Dấu thời gian do tổ chức mà bạn tin cậy cấp."),
         Text(
@@ -133,7 +142,7 @@ STEPS = (
         ),
     ),
     Step(
-        "signatures",
+        Text("signatures", "chữ ký"),
         signatures_hold,
         Text(
             "The signatures in the documents, if any, are valid and trusted.",

@@ -30,7 +30,9 @@ def time_is_stamped(package: Package, _: Trust, findings: Findings) -> None:
         with findings.part():
             result = read_evidence(package, name)
             tokens |= {token.der for token in result.tokens}
-            findings.notes.append(f"{name} proves that it existed on {result.stamped_at:%Y-%m-%d at %H:%M:%S} UTC.")
+            findings.notes.append(
+                f"By {name}, original and entry existed on {result.stamped_at:%Y-%m-%d at %H:%M:%S} UTC."
+            )
             _require_close(name, result.stamped_at, deposit.at)
     for name in package.names("data/tokens/"):
         if package.content(name) not in tokens:
