@@ -44,4 +44,4 @@ def bag_problems(package: Package) -> list[str]:
 
 
 def _manifest(digests: Mapping[str, str]) -> bytes:
-    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode("ascii")
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode()
