@@ -82,10 +82,9 @@ def require_signature(
         if isinstance(public, rsa.RSAPublicKey) and kind in {"rsassa_pkcs1v15", "rsassa_pss"}:
             _require_long(public)
             if kind == "rsassa_pss":
-                pad, hashed = _pss(algorithm["parameters"])
+                public.verify(signature, data, *_pss(algorithm["parameters"]))
             else:
-                pad, hashed = padding.PKCS1v15(), _hash(_hash_of(algorithm, hashed_by))
-            public.verify(signature, data, pad, hashed)
+                public.verify(signature, data, padding.PKCS1v15(), _hash(_hash_of(algorithm, hashed_by)))
         elif isinstance(public, ec.EllipticCurvePublicKey) and kind == "ecdsa":
             public.verify(signature, data, ec.ECDSA(_hash(_hash_of(algorithm, hashed_by))))
         elif isinstance(public, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) and kind in {"ed25519", "ed448"}:

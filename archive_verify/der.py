@@ -35,9 +35,9 @@ def reading(what: str) -> Iterator[None]:
 
 
 def der_sequence(*parts: bytes) -> bytes:
-    """Return the DER of a SEQUENCE of parts that are DER already (X.690 §8.9, §10.1).
+    r"""Return the DER of a SEQUENCE of parts that are DER already (X.690 §8.9, §10.1).
 
-    >>> der_sequence(b"\\x05\\x00").hex()
+    >>> der_sequence(b"\x05\x00").hex()
     '30020500'
     """
     content = b"".join(parts)

@@ -1,8 +1,8 @@
-"""Evidence records (RFC 4998): that data existed at the time of the first of a chain of time-stamps, each kept good by
-the next.
+"""Evidence records (RFC 4998): data existed at the time of the first of a chain of time-stamps.
 
-What is checked here needs no trust root: hash trees, renewals, their order and every token's signature. Whether the
-tokens' signers are trusted is asked of ``require_record_trusted``, with the auditor's own roots.
+Each time-stamp keeps the one before good. What is checked here needs no trust root: hash trees, renewals, their order
+and every token's signature. Whether the tokens' signers are trusted is asked of ``require_record_trusted``, with the
+auditor's own roots.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from asn1crypto import algos, core, tsp
 
@@ -29,7 +30,7 @@ class ArchiveTimeStampChain(core.SequenceOf):  # type: ignore[misc]  # asn1crypt
 
 
 class ArchiveTimeStampSequence(core.SequenceOf):  # type: ignore[misc]  # as above
-    """Chains, each renewing the hash trees of those before. (asn1crypto's own class lacks the chains.)"""
+    """Chains, each renewing the hash trees of those before; asn1crypto's own class lacks the chains."""
 
     _child_spec = ArchiveTimeStampChain
 
@@ -75,7 +76,7 @@ class EvidenceRecordResult:
 def read_evidence_record(der: bytes) -> EvidenceRecord:
     """Return the record's structure, unchecked. Raises Malformed, Undecided for one over encrypted data."""
     with reading("evidence record"):
-        record = EvidenceRecord.load(der, strict=True)
+        record: EvidenceRecord = EvidenceRecord.load(der, strict=True)
         if record["version"].native != 1:
             raise Malformed("The evidence record is of an unknown version.")
         if not isinstance(record["encryption_info"], core.Void):
@@ -139,7 +140,7 @@ def require_record_trusted(
 
 def require_renewed_in_time(result: EvidenceRecordResult) -> None:
     """Raise Refused unless every token was renewed before its certificate ended (RFC 4998 §5.3)."""
-    for token, successor in zip(result.tokens, result.tokens[1:], strict=False):
+    for token, successor in pairwise(result.tokens):
         if successor.at > token.signer_valid_until:
             raise Refused(
                 f"A time-stamp was renewed at {successor.at.isoformat()}, after its certificate had ended "
@@ -181,6 +182,8 @@ def _check_chain(
 ) -> tuple[Token, ...]:
     tokens: list[Token] = []
     for stamp in chain:
+        # Of no weight for validity (RFC 4998 §4.1), but what is there must be readable: asn1crypto parses late.
+        _ = stamp["attributes"].native
         if _algorithm(stamp) != algorithm:
             raise Refused("One chain of time-stamps uses two hash functions (RFC 4998 §5.1).")
         token = read_token(stamp["time_stamp"].dump(), certificates)
@@ -221,5 +224,5 @@ def _require_announced(record: EvidenceRecord, used: Sequence[str]) -> None:
 
 def _require_order(tokens: Sequence[Token]) -> None:
     """Raise Refused unless tokens follow each other in time; two within one second may carry the same."""
-    if any(successor.at < token.at for token, successor in zip(tokens, tokens[1:], strict=False)):
+    if any(successor.at < token.at for token, successor in pairwise(tokens)):
         raise Refused("A renewal is older than the time-stamp that it renews.")

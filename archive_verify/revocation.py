@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from asn1crypto import crl, ocsp, x509
 
@@ -35,7 +36,7 @@ def require_not_revoked(path: Sequence[x509.Certificate], at: dt.datetime, state
     ``path`` goes from the signer to the root; ``statements`` are DER CRLs and OCSP answers. RFC 3161 §4: a revocation
     without a reason, or because a key was compromised, makes everything invalid; another one, only what came after.
     """
-    for certificate, issuer in zip(path, path[1:], strict=False):
+    for certificate, issuer in pairwise(path):
         for statement in statements:
             for found in _revocations(statement, certificate, issuer):
                 if found.reason not in _HARMLESS or found.since <= at:

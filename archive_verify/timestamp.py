@@ -136,7 +136,9 @@ def _signer(info: cms.SignerInfo, candidates: Sequence[bytes]) -> x509.Certifica
         if sid.name == "subject_key_identifier":
             if candidate.key_identifier == sid.chosen.native:
                 return candidate
-        elif (candidate.issuer, candidate.serial_number) == (sid.chosen["issuer"], sid.chosen["serial_number"].native):
+        elif candidate.serial_number == sid.chosen["serial_number"].native and (
+            candidate.issuer.dump() == sid.chosen["issuer"].dump()
+        ):
             return candidate
     raise Undecided("The token does not carry the certificate of its signer, and none was given.")
 
@@ -186,7 +188,7 @@ def _require_protected(info: cms.SignerInfo, protection: Any) -> None:
 
 
 def _require_certificate_bound(attributes: dict[str, Any], signer: x509.Certificate) -> None:
-    """Raise Refused unless the first certificate named inside the signature is the signer's (RFC 2634 §5.4, RFC 5035)."""
+    """Raise Refused unless the first certificate that the signature names is the signer's (RFC 2634 §5.4, RFC 5035)."""
     if "signing_certificate_v2" in attributes:
         named = _only(attributes, "signing_certificate_v2")["certs"][0]
         expected = digest(hash_name(named["hash_algorithm"]), signer.dump())
