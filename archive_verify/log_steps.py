@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archive_verify.checkpoint import parse_checkpoint
-from archive_verify.contents import CHECKPOINT, LOG_KEYS, RECEIPT, entries
+from archive_verify.contents import CHECKPOINT, CLOCKS_DIFFER, LOG_KEYS, RECEIPT, entries
 from archive_verify.errors import Refused, Undecided
 from archive_verify.merkle import leaf_hash, require_inclusion
 from archive_verify.notes import Note, VerifierKey, parse_note, parse_verifier_key, verified_signatures
@@ -45,9 +45,11 @@ def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> 
             )
         cosigned = {one.key: one.at for one in verified_signatures(checkpoint, trust.witness_keys)}
         for key in trust.witness_keys:
-            if key not in cosigned:
+            if (seen := cosigned.get(key)) is None:
                 raise Refused(f"The witness {key.name} has not cosigned the checkpoint.")
-            findings.notes.append(f"The witness {key.name} saw this log at {cosigned[key]}.")
+            if seen < entries(package)[-1].at - CLOCKS_DIFFER:
+                raise Refused(f"The witness {key.name} saw the log at {seen}, before the last entry here was written.")
+            findings.notes.append(f"The witness {key.name} saw this log at {seen}.")
 
 
 def _require_log_signature(what: str, note: Note, origin: str, keys: Sequence[VerifierKey]) -> None:

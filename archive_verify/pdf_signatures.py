@@ -32,6 +32,7 @@ def _name(text: str) -> bytes:
 
 _SPACE = rb"[\0\t\n\f\r ]"
 _BYTE_RANGE = re.compile(_name("ByteRange") + rb"(?![A-Za-z0-9#])")
+_SIGNATURE_FORM = re.compile(_name("SubFilter") + _SPACE + rb"*/(?:adbe|ETSI)\.")
 _FOUR_NUMBERS = re.compile(
     _SPACE + rb"*\[" + (_SPACE + rb"*([0-9]{1,12})") + (_SPACE + rb"+([0-9]{1,12})") * 3 + _SPACE + rb"*\]"
 )
@@ -65,7 +66,10 @@ class CheckedSignature:
 
 
 def find_signatures(pdf: memoryview) -> list[PdfSignature]:
-    """Return the signatures in the order of what they cover. Raises Malformed, Refused for ranges that cannot be."""
+    """Return the signatures in the order of what they cover.
+
+    Raises Malformed, Refused for ranges that cannot be, Undecided when there are none but something looks like one.
+    """
     found: dict[tuple[int, int, int], PdfSignature] = {}
     for place in _BYTE_RANGE.finditer(pdf):
         numbers = _FOUR_NUMBERS.match(pdf, place.end())
@@ -82,6 +86,8 @@ def find_signatures(pdf: memoryview) -> list[PdfSignature]:
         found[gap_start, gap_end, end] = PdfSignature(gap_start, gap_end, end, _contents(pdf, gap_start, gap_end))
         if len(found) > _MOST_SIGNATURES:
             raise Malformed(f"The PDF has more than {_MOST_SIGNATURES} signatures.")
+    if not found and _SIGNATURE_FORM.search(pdf):
+        raise Undecided("The PDF seems to hold a signature that does not say what it covers.")
     signatures = sorted(found.values(), key=lambda one: one.end)
     for earlier, later in pairwise(signatures):
         if later.gap_start < earlier.end:

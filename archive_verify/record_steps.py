@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import hmac
 from itertools import pairwise
@@ -10,6 +9,7 @@ from typing import Any
 
 from archive_verify.bag import bag_problems
 from archive_verify.contents import (
+    CLOCKS_DIFFER,
     ORIGINAL,
     RECEIPT,
     SEALED,
@@ -25,9 +25,6 @@ from archive_verify.notes import parse_note
 from archive_verify.package import Package
 from archive_verify.trust import Trust
 from archive_verify.verdicts import Findings
-
-# Clocks of two hosts may differ by this much before an order of times means anything.
-CLOCKS_DIFFER = dt.timedelta(minutes=5)
 
 _RECEIPT_HEADER = "archive-service/receipt/v1"
 _RECEIPT_SAYS_MORE = {"idempotency_key", "issued_at", "maximum_merge_delay_seconds"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from archive_verify.algorithms import digest
-from archive_verify.contents import ORIGINAL, certificates, entries, revocation
+from archive_verify.contents import CLOCKS_DIFFER, ORIGINAL, certificates, entries, revocation
 from archive_verify.errors import Refused, Undecided
 from archive_verify.evidence_record import (
     DataObject,
@@ -14,7 +14,6 @@ from archive_verify.evidence_record import (
     require_record_trusted,
 )
 from archive_verify.package import Package
-from archive_verify.record_steps import CLOCKS_DIFFER
 from archive_verify.trust import Trust
 from archive_verify.verdicts import Findings
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_service.evidence.canonical import canonical_json
@@ -68,7 +68,8 @@ def test_without_roots_of_ones_own_trust_is_unknown_and_nothing_else(archive: Sm
 def test_each_kind_of_trust_decides_its_own_step(
     archive: SmallArchive, package: bytes, given_up: str, step: str
 ) -> None:
-    told = verdicts(package, replace(archive.trust(), **{given_up: ()}))
+    trust = replace(archive.trust(), **{given_up: ()})  # type: ignore[arg-type]
+    told = verdicts(package, trust)
     assert {name for name, verdict in told.items() if verdict is not Verdict.PASS} == {step}
     assert told[step] is Verdict.UNKNOWN
 
@@ -77,7 +78,7 @@ def test_each_kind_of_trust_decides_its_own_step(
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_one_byte_changed_anywhere_fails(archive: SmallArchive, package: bytes, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(package) - 1), label="place")
     mask = data.draw(st.integers(1, 255), label="mask")
@@ -86,18 +87,15 @@ def test_one_byte_changed_anywhere_fails(archive: SmallArchive, package: bytes, 
     assert "package" in failed(bytes(changed), archive.trust())
 
 
-def test_one_byte_changed_in_any_part_fails(archive: SmallArchive, package: bytes) -> None:
-    """Every part: the first, the last and a middle byte of each member's header and content, and of the directory."""
-    read = Package(package)
-    places = [len(package) - 1, len(package) - 22]
-    for member in read.members.values():
-        size = member.digests.size_bytes
-        places += [member.offset - 1, *(member.offset + at for at in {0, size // 2, size - 1} if 0 <= at < size)]
-    for place in places:
-        changed = bytearray(package)
-        changed[place] ^= 1
+@pytest.mark.parametrize("part", range(4))
+def test_no_byte_of_any_part_can_be_another_one(package: bytes, part: int) -> None:
+    changed = bytearray(package)
+    for place in range(part, len(package), 4):
+        # Another bit each time; every one of them at every place would take minutes.
+        changed[place] ^= 1 << place % 8
         damaged = Package(bytes(changed))
         assert damaged.problems or bag_problems(damaged) or layout_problems(damaged), f"byte {place} goes unseen"
+        changed[place] ^= 1 << place % 8
 
 
 @pytest.mark.parametrize(
@@ -163,7 +161,7 @@ def test_sealed_rendition_without_an_entry_fails(archive: SmallArchive, package:
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whoever_changes_what_is_committed_to_and_computes_the_rest_anew_is_found_out(
     archive: SmallArchive, package: bytes, data: st.DataObject
 ) -> None:
@@ -227,7 +225,7 @@ def test_older_checkpoint_than_the_proofs_fails(fresh: SmallArchive) -> None:
     life = fresh.life(plain_pdf())
     older = fresh.witness.cosign(fresh.log.checkpoint(fresh.clock.now()), fresh.clock.now()).data
     fresh.happens(EventType.SEARCHED, {}, None)
-    assert failed(package_bytes(fresh.parts(life, checkpoint=older)), fresh.trust()) == {"inclusion"}
+    assert "inclusion" in failed(package_bytes(fresh.parts(life, checkpoint=older)), fresh.trust())
 
 
 def test_log_signed_by_another_key_fails(archive: SmallArchive, package: bytes, tmp_path: Any) -> None:
@@ -252,6 +250,12 @@ def test_either_kind_of_log_key_is_enough_for_the_checkpoint(archive: SmallArchi
 def test_every_witness_that_is_named_must_have_cosigned(archive: SmallArchive, package: bytes) -> None:
     named = (*archive.trust().witness_keys, Witness("elsewhere.example").verifier_key)
     assert failed(package, replace(archive.trust(), witness_keys=named)) == {"checkpoint"}
+
+
+def test_witness_that_saw_the_log_before_the_last_entry_fails(fresh: SmallArchive) -> None:
+    life = fresh.life(plain_pdf())
+    note = fresh.witness.cosign(fresh.log.checkpoint(fresh.clock.now()), fresh.clock.now() - dt.timedelta(hours=2))
+    assert failed(package_bytes(fresh.parts(life, checkpoint=note.data)), fresh.trust()) == {"checkpoint"}
 
 
 # Step 7: the history
@@ -425,7 +429,7 @@ def test_time_stamp_lets_a_signature_outlive_its_certificate(fresh: SmallArchive
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_rubbish_in_a_part_fails_a_step_and_never_escapes(
     archive: SmallArchive, package: bytes, data: st.DataObject
 ) -> None:
