@@ -6,7 +6,7 @@ import datetime as dt
 from contextlib import suppress
 
 from archive_verify.certificates import read_certificate, require_path
-from archive_verify.contents import ORIGINAL, SEALED, SIGNATURE_REPORT, certificates, manifest, revocation
+from archive_verify.contents import ORIGINAL, SEALED, SIGNATURE_REPORT, certificates, manifest, read_json, revocation
 from archive_verify.errors import Refused, Undecided
 from archive_verify.evidence_record import require_record_trusted
 from archive_verify.package import Package
@@ -24,6 +24,9 @@ def signatures_hold(package: Package, trust: Trust, findings: Findings) -> None:
     """Step 10: the archive's report is the one committed to; every signature in the documents holds and is trusted."""
     with findings.part():
         _require_report(package)
+    if SIGNATURE_REPORT in package:
+        with findings.part():
+            _compare_with_report(package, findings)
     for name in (ORIGINAL, SEALED):
         if name in package:
             with findings.part():
@@ -40,6 +43,16 @@ def _require_report(package: Package) -> None:
     digests = package.digests(SIGNATURE_REPORT)
     if (digests.sha256, digests.sha512) != (committed["sha256"], committed["sha512"]):
         raise Refused("The report on signatures is not the one that the manifest commits to.")
+
+
+def _compare_with_report(package: Package, findings: Findings) -> None:
+    """Raise Undecided when the archive, which read the PDF, saw other signatures than its bytes alone show."""
+    report = read_json(package.content(SIGNATURE_REPORT))
+    reported = {tuple(signature["byte_range"]) for signature in report["signatures"]}
+    found = {(0, one.gap_start, one.gap_end, one.end - one.gap_end) for one in find_signatures(package.view(ORIGINAL))}
+    if reported != found:
+        raise Undecided(f"The archive's report is about {len(reported)} signatures; {len(found)} were found here.")
+    findings.notes.append(f"The archive's own verdict at deposit: {report['verdict']}.")
 
 
 def _check_signatures(package: Package, name: str, trust: Trust, findings: Findings) -> None:

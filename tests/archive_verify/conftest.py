@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.packages import Life, SmallArchive, package_bytes, signed_pdf
+from tests.packages import Life, SmallArchive, package_bytes, signature_report, signed_pdf
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> SmallArchive:
 
 @pytest.fixture(scope="session")
 def life(archive: SmallArchive) -> Life:
-    return archive.life(signed_pdf(archive.agency), report=b'{"signatures":["the archive\'s verdict"]}')
+    signed = signed_pdf(archive.agency)
+    return archive.life(signed, report=signature_report(signed))
 
 
 @pytest.fixture(scope="session")

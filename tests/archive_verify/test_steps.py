@@ -33,6 +33,7 @@ from tests.packages import (
     package_bytes,
     plain_pdf,
     repacked,
+    signature_report,
     signed_pdf,
     verdicts,
 )
@@ -376,6 +377,13 @@ def test_time_stamp_whose_certificate_ended_without_renewal_is_unknown(archive: 
 def test_report_that_was_exchanged_fails(archive: SmallArchive, package: bytes) -> None:
     changed = repacked(package, {"data/signatures/report.json": b'{"signatures":["all fine"]}'})
     assert failed(changed, archive.trust()) == {"signatures"}
+
+
+def test_report_on_other_signatures_than_are_found_is_unknown(fresh: SmallArchive) -> None:
+    life = fresh.life(signed_pdf(fresh.agency), report=signature_report(plain_pdf()))
+    package = package_bytes(fresh.parts(life))
+    assert verdicts(package, fresh.trust())["signatures"] is Verdict.UNKNOWN
+    assert any("about 0 signatures; 1 were" in one for one in details(package, fresh.trust(), "signatures"))
 
 
 def test_report_that_was_left_out_fails(archive: SmallArchive, package: bytes) -> None:
