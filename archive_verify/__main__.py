@@ -34,13 +34,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Check the package that the arguments name, print the report, and return the exit status."""
+def main(arguments: Sequence[str] | None = None, now: dt.datetime | None = None) -> int:
+    """Check the package that the arguments name, print the report, and return the exit status.
+
+    ``now`` is the instant to judge at, aware; the machine's clock when it is left out.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
         trust = Trust(
-            now=dt.datetime.now(dt.UTC),
+            now=now or dt.datetime.now(dt.UTC),
             log_keys=_all(read_keys, given.log_key),
             witness_keys=_all(read_keys, given.witness_key),
             tsa_roots=_all(read_roots, given.tsa_root),
