@@ -14,6 +14,7 @@ from archive_service.model.ports import (
     Register,
     SearchIndex,
     Staging,
+    TimestampAuthority,
 )
 
 
@@ -27,6 +28,8 @@ class Rules:
     low_confidence: float = 60.0
     minimum_dpi: int = 200
     job_attempts: int = 6
+    timestamp_interval: dt.timedelta = dt.timedelta(hours=1)
+    timestamp_renewal: dt.timedelta = dt.timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,4 @@ class Archive:
     randomness: Randomness
     policy: FindingPolicy = field(default_factory=FindingPolicy)
     rules: Rules = field(default_factory=Rules)
+    authorities: tuple[TimestampAuthority, ...] = ()

@@ -16,6 +16,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from tests import servers
 from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
+from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import record
 
@@ -48,7 +49,7 @@ def empty(register: SqlRegister) -> None:
         connection.execute(sa.text("INSERT INTO log_head (id, size) VALUES (1, 0)"))
 
 
-class TestPostgresqlRegister(RegisterContract, RegisterConcurrencyContract):
+class TestPostgresqlRegister(RegisterContract, RegisterConcurrencyContract, RegisterTimestampsContract):
     """The contract."""
 
 
