@@ -25,9 +25,11 @@ def signer_certificate(info: cms.SignerInfo, candidates: Sequence[bytes]) -> x50
         if sid.name == "subject_key_identifier":
             if candidate.key_identifier == sid.chosen.native:
                 return candidate
-        elif (candidate.issuer, candidate.serial_number) == (sid.chosen["issuer"], sid.chosen["serial_number"].native):
+        elif candidate.serial_number == sid.chosen["serial_number"].native and (
+            candidate.issuer.dump() == sid.chosen["issuer"].dump()
+        ):
             return candidate
-    raise Undecided("A signature does not carry the certificate of its signer, and none was given.")
+    raise Undecided("The signature does not carry the certificate of its signer, and none was given.")
 
 
 def require_signed(
@@ -46,6 +48,8 @@ def require_signed(
         raise Refused("A signature is over content of another kind.")
     if not hmac.compare_digest(only(attributes, "message_digest").native, digest_of(hashed_by)):
         raise Refused("The content is not the one that was signed.")
+    if "cms_algorithm_protection" in attributes:
+        _require_protected(info, only(attributes, "cms_algorithm_protection"))
     _require_certificate_bound(attributes, signer)
     # The signature is over the attributes as a SET OF, not under their implicit tag (RFC 5652 §5.4).
     data = b"\x31" + info["signed_attrs"].dump()[1:]
@@ -71,8 +75,16 @@ def _attributes(info: cms.SignerInfo) -> dict[str, Any]:
     return attributes
 
 
+def _require_protected(info: cms.SignerInfo, protection: Any) -> None:
+    """RFC 6211 §2: the algorithms outside are those that were signed."""
+    same = protection["digest_algorithm"]["algorithm"].native == info["digest_algorithm"]["algorithm"].native
+    signed_by = protection["signature_algorithm"]
+    if not same or signed_by["algorithm"].native != info["signature_algorithm"]["algorithm"].native:
+        raise Refused("The algorithms of the signature are not those that its signer fixed.")
+
+
 def _require_certificate_bound(attributes: dict[str, Any], signer: x509.Certificate) -> None:
-    """Raise Refused when the certificate named inside the signature is another one (RFC 5035)."""
+    """Raise Refused when the certificate named inside the signature is another one (RFC 2634 §5.4, RFC 5035)."""
     if "signing_certificate_v2" in attributes:
         named = only(attributes, "signing_certificate_v2")["certs"][0]
         expected = digest(hash_name(named["hash_algorithm"]), signer.dump())
@@ -80,6 +92,10 @@ def _require_certificate_bound(attributes: dict[str, Any], signer: x509.Certific
         named = only(attributes, "signing_certificate")["certs"][0]
         expected = signer.sha1
     else:
-        return  # adbe.pkcs7.detached, older than PAdES, binds no certificate.
+        return  # The caller decides whether that is permitted: adbe.pkcs7.detached, older than PAdES, names none.
     if not hmac.compare_digest(named["cert_hash"].native, expected):
         raise Refused("The certificate is not the one that the signer named.")
+    if not isinstance(named["issuer_serial"], core.Void):
+        issuers = [one.chosen for one in named["issuer_serial"]["issuer"] if one.name == "directory_name"]
+        if named["issuer_serial"]["serial_number"].native != signer.serial_number or signer.issuer not in issuers:
+            raise Refused("The certificate's issuer or number is not the one that the signer named.")

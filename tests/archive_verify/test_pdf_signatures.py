@@ -94,11 +94,13 @@ def test_every_kind_of_arithmetic_holds_and_breaks(make_key: Callable[[], Signin
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
-def test_one_byte_changed_anywhere_in_a_signed_pdf_is_never_valid_over_the_whole(data: st.DataObject) -> None:
+def test_one_byte_changed_anywhere_that_is_signed_is_never_valid_over_the_whole(data: st.DataObject) -> None:
+    """Inside the gap a CMS has parts that nothing signs, its version for one: there only the file's digest tells."""
+    first = find_signatures(memoryview(SIGNED))[0]
+    places = st.integers(0, first.gap_start - 1) | st.integers(first.gap_end, len(SIGNED) - 1)
     changed = bytearray(SIGNED)
-    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
-    if bytes(changed).lower() != SIGNED.lower():  # A hexadecimal digit may be written small or large.
-        assert found_in(bytes(changed)) != ["whole"]
+    changed[data.draw(places)] ^= data.draw(st.integers(1, 255))
+    assert found_in(bytes(changed)) != ["whole"]
 
 
 SIGNED = signed_pdf(make_agency())
