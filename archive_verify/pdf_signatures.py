@@ -24,6 +24,9 @@ from archive_verify.timestamp import Token, read_token, require_stamped
 # More than any document has; a file of nothing but signatures must not keep the checker busy for ever.
 _MOST_SIGNATURES = 100
 
+# Bytes of the gap: certificates and revocation lists of a whole hierarchy fit, hexadecimal, many times.
+_LONGEST_SIGNATURE = 1 << 24
+
 
 def _name(text: str) -> bytes:
     """Return a pattern for a PDF name, whose letters may be written as #xx (ISO 32000-2 §7.3.5)."""
@@ -83,7 +86,9 @@ def find_signatures(pdf: memoryview) -> list[PdfSignature]:
             )
         if not (place.start() < gap_start or gap_end <= place.start()) or numbers.end() > end:
             raise Refused("What a signature in the PDF says it covers is itself not covered.")
-        found[gap_start, gap_end, end] = PdfSignature(gap_start, gap_end, end, _contents(pdf, gap_start, gap_end))
+        if (gap_start, gap_end, end) not in found:
+            der = _contents(pdf, gap_start, gap_end)
+            found[gap_start, gap_end, end] = PdfSignature(gap_start, gap_end, end, der)
         if len(found) > _MOST_SIGNATURES:
             raise Malformed(f"The PDF has more than {_MOST_SIGNATURES} signatures.")
     if not found and _SIGNATURE_FORM.search(pdf):
@@ -125,6 +130,8 @@ def check_signature(pdf: memoryview, signature: PdfSignature, certificates: Sequ
 
 def _contents(pdf: memoryview, start: int, end: int) -> bytes:
     """Return what the gap holds: one hexadecimal string with a DER value, and nothing behind it but zeros."""
+    if end - start > _LONGEST_SIGNATURE:
+        raise Malformed("A signature in the PDF leaves out more than any signature needs.")
     if not _CONTENTS_BEFORE.search(pdf[max(0, start - 64) : start]) or not _HEXADECIMAL.fullmatch(pdf[start:end]):
         raise Malformed("The part of the PDF that a signature leaves out holds something else than the signature.")
     held = bytes.fromhex(str(pdf[start + 1 : end - 1], "ascii"))
