@@ -15,6 +15,7 @@ from archive_service.model.ports import (
     Register,
     SearchIndex,
     Staging,
+    TimestampAuthority,
 )
 from archive_verify.notes import VerifierKey
 
@@ -32,6 +33,8 @@ class Rules:
     checkpoint_interval: dt.timedelta = dt.timedelta(seconds=60)
     maximum_merge_delay: dt.timedelta = dt.timedelta(days=1)
     checkpoint_lock_days: int = 3650
+    timestamp_interval: dt.timedelta = dt.timedelta(hours=1)
+    timestamp_renewal: dt.timedelta = dt.timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,4 @@ class Archive:
     policy: FindingPolicy = field(default_factory=FindingPolicy)
     rules: Rules = field(default_factory=Rules)
     witnesses: tuple[VerifierKey, ...] = ()
+    authorities: tuple[TimestampAuthority, ...] = ()

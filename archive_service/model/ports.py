@@ -7,12 +7,12 @@ A port's docstring is its promise. Adapters translate their library's errors: on
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import Inspection, NoText
@@ -21,6 +21,10 @@ from archive_service.model.record import ContentDigest, DocumentText, ObjectVers
 from archive_service.model.units import RegisterUnit
 from archive_verify.checkpoint import Checkpoint
 from archive_verify.notes import Note, VerifierKey
+
+if TYPE_CHECKING:
+    # Its libraries are loaded only where time-stamps are made or checked.
+    from archive_verify.timestamp import Token
 
 T = TypeVar("T")
 
@@ -159,6 +163,33 @@ class LogSigning(Protocol):
 
     def sign_text(self, text: str) -> Note:
         """Return the text signed by the newest Ed25519 key: the same bytes at every time."""
+        ...
+
+
+class TimestampAuthority(Protocol):
+    """Somebody who signs that a digest existed at a time (RFC 3161). May be asked from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Its name in settings, tables and files: letters, digits, hyphens."""
+        ...
+
+    @property
+    def is_test(self) -> bool:
+        """Whether its tokens are worth nothing as evidence, because whoever runs the archive holds its key."""
+        ...
+
+    @property
+    def roots(self) -> Sequence[bytes]:
+        """The certificates (DER) that its tokens must lead to."""
+        ...
+
+    def stamp(self, imprint: bytes, algorithm: str) -> Token:
+        """Return a new token over the digest, checked against nonce, digest, present time and roots.
+
+        Raises Unavailable when it does not answer as it should, IntegrityFailure ``timestamp-refused`` for a reply
+        that must not be kept, Misconfigured when it has no root. Asking again is harmless.
+        """
         ...
 
 

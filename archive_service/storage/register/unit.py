@@ -14,6 +14,7 @@ from archive_service.storage.register.records import SqlRecords, SqlTexts
 from archive_service.storage.register.reference import SqlReference
 from archive_service.storage.register.reservations import SqlReservations
 from archive_service.storage.register.subjects import SqlSubjects
+from archive_service.storage.register.timestamps import SqlTimestamps
 
 
 class SqlUnit:
@@ -31,3 +32,4 @@ class SqlUnit:
         self.jobs = SqlJobs(connection)
         self.api_keys = SqlApiKeys(connection)
         self.progress = SqlProgress(connection)
+        self.timestamps = SqlTimestamps(connection)
