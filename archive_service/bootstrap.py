@@ -17,6 +17,7 @@ from archive_service.errors import Message, Misconfigured
 from archive_service.faults import KillPoint, armed
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
+from archive_service.model.ports import TimestampAuthority
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
@@ -24,6 +25,7 @@ from archive_service.storage.backup_place import BackupPlace
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
+from archive_service.trust.authorities import AuthoritySettings, open_authorities
 from retention.locks import quarantine_lock_until
 
 
@@ -67,6 +69,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
             randomness=randomness,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
+            authorities=_authorities(settings, clock, randomness),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -136,6 +139,24 @@ def _rules(settings: Settings) -> Rules:
         reservation_lease=dt.timedelta(seconds=settings.reservation_lease_seconds),
         low_confidence=settings.low_confidence,
         job_attempts=settings.job_attempts,
+        timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
+        timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
+    )
+
+
+def _authorities(
+    settings: Settings, clock: SystemClock, randomness: SystemRandomness
+) -> tuple[TimestampAuthority, ...]:
+    named = settings.timestamp_authorities
+    return open_authorities(
+        AuthoritySettings(
+            named=named.get_secret_value() if named is not None else "",
+            roots_dir=settings.timestamp_roots_dir,
+            local_folder=settings.data_dir.resolve() / "test-timestamp-authority",
+            timeout_seconds=settings.timestamp_timeout_seconds,
+        ),
+        clock,
+        randomness,
     )
 
 

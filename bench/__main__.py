@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bench import accept, cost, growth, multipart, phrases, recognise, search_elastic, search_embedded
+from bench import accept, cost, growth, multipart, phrases, recognise, search_elastic, search_embedded, stamping
 from bench.figures import Figure, keep, show
 
 Bench = Callable[..., Iterator[Figure]]
@@ -26,6 +26,7 @@ BENCHES: Mapping[str, Bench] = {
     "growing": growth.growing,
     "phrases": phrases.phrases,
     "indexing": search_embedded.indexing,
+    "stamping": stamping.stamping,
 }
 
 

@@ -473,6 +473,10 @@ class Timestamps(Protocol):
         """Return what each authority owes or gave a batch, by name."""
         ...
 
+    def any_owed(self, now: dt.datetime) -> bool:
+        """Whether a token is owed and due: asked often, so it only reads."""
+        ...
+
     def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
         """Take owed tokens that are due, oldest batch first, one try more for each; after the lease others may.
 

@@ -74,6 +74,8 @@ class RegisterTimestampsContract:
         taken = claim(register)
         assert [(one.batch_id, one.authority, one.attempts) for one in taken] == [(made, "one", 1), (made, "two", 1)]
         assert claim(register) == []
+        assert not register.read(lambda unit: unit.timestamps.any_owed(NOW))
+        assert register.read(lambda unit: unit.timestamps.any_owed(NOW + MINUTE))
         assert [one.attempts for one in claim(register, NOW + MINUTE, limit=1)] == [2]
 
     def test_the_first_token_stays_and_failure_after_it_says_nothing(self, register: SqlRegister) -> None:

@@ -87,6 +87,11 @@ class SqlTimestamps:
         query = select(t.timestamp_tokens).where(_T.batch_id == batch_id).order_by(_T.authority)
         return [_token(row) for row in self._connection.execute(query)]
 
+    def any_owed(self, now: dt.datetime) -> bool:
+        """Whether there is a token to ask for."""
+        query = select(_T.batch_id).where(_T.token.is_(None), _T.due_at <= now).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
         """Take owed tokens; rows that another worker is taking are passed over."""
         rows = self._connection.execute(
