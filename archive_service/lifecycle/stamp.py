@@ -23,6 +23,8 @@ from archive_service.model.events import EventType, LoggedEvent
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.model.units import RegisterUnit
 from archive_verify.algorithms import digest
+from archive_verify.certificates import require_path
+from archive_verify.timestamp import Token
 
 # What new batches are hashed with; older trees are renewed by archive_service/lifecycle/renew_hash_trees.py.
 ALGORITHM = "sha256"
@@ -33,7 +35,6 @@ _ENTRIES_AT_A_TIME = 2_000
 
 # How long one worker keeps an owed token to itself: longer than an authority's time limit.
 _LEASE = dt.timedelta(minutes=2)
-_TOKENS_AT_A_TIME = 8
 
 _FIRST_RETRY = dt.timedelta(seconds=15)
 _LONGEST_RETRY = dt.timedelta(minutes=30)
@@ -228,7 +229,7 @@ def _token_groups(algorithm: str, tokens: Sequence[TimestampToken]) -> list[Grou
 
 def _claim(archive: Archive) -> list[TimestampToken]:
     now = archive.clock.now()
-    return archive.register.write(lambda unit: unit.timestamps.claim_owed(now, now + _LEASE, _TOKENS_AT_A_TIME))
+    return archive.register.write(lambda unit: unit.timestamps.claim_owed(now, now + _LEASE, 1))
 
 
 def _ask(archive: Archive, owed: TimestampToken) -> StampingFailure | None:
@@ -242,13 +243,21 @@ def _ask(archive: Archive, owed: TimestampToken) -> StampingFailure | None:
     except ArchiveError as error:
         return _failed(archive, owed, error.code, error.message.en)
 
+    ends = _lasts_until(token, authority.roots)
+
     def keep(unit: RegisterUnit) -> None:
-        ends = token.signer_valid_until
         if unit.timestamps.stamped(owed.batch_id, owed.authority, token.der, token.at, ends):
             _mark_renewed(unit, batch, ends)
 
     archive.register.write(keep)
     return None
+
+
+def _lasts_until(token: Token, roots: Sequence[bytes]) -> dt.datetime:
+    """Return the first end of a certificate on the token's path: by then it must have been renewed."""
+    path = require_path(token.signer, roots, token.certificates, token.at)
+    ends: dt.datetime = min(one.not_valid_after for one in path)
+    return ends
 
 
 def _mark_renewed(unit: RegisterUnit, batch: TimestampBatch, ends: dt.datetime) -> None:

@@ -89,6 +89,20 @@ class RegisterTimestampsContract:
         assert (two.token, two.problem, two.due_at) == (None, "down", NOW + MINUTE)
         assert [one.authority for one in claim(register, NOW + MINUTE)] == ["two"]
 
+    def test_an_authority_that_failed_is_left_alone_until_then_and_asked_for_all_once_it_answers(
+        self, register: SqlRegister
+    ) -> None:
+        first, second, third = add(register, batch(0, 1), batch(1, 2), batch(2, 3), authorities=("one",))
+        assert [one.batch_id for one in claim(register, limit=1)] == [first]
+        register.write(lambda unit: unit.timestamps.failed(first, "one", "down", NOW + 5 * MINUTE))
+        assert claim(register, NOW + 4 * MINUTE) == []
+        later = NOW + 5 * MINUTE
+        assert [one.batch_id for one in claim(register, later, limit=1)] == [second], "asked for least often first"
+        register.write(lambda unit: unit.timestamps.failed(second, "one", "down", NOW + 60 * MINUTE))
+        assert claim(register, NOW + 59 * MINUTE) == []
+        assert register.write(lambda unit: unit.timestamps.stamped(third, "one", b"token", later, later + YEAR))
+        assert [one.batch_id for one in claim(register, later)] == [first, second]
+
     def test_tokens_near_their_end_are_told_until_they_are_renewed(self, register: SqlRegister) -> None:
         first, second = add(register, batch(0, 10), batch(10, 12))
         give(register, first, "one", NOW + YEAR)

@@ -332,3 +332,20 @@ def test_newest_checkpoint_is_stamped_with_the_records(ours: TestArchive, archiv
     lists = HashTree(batch.algorithm, groups).reduced(groups.index(found))
     made = make_evidence_record([[stamp_der(Stamp(batch.algorithm, lists, der))]])
     assert check_evidence_record(made, [note.encode()]).tokens
+
+
+def test_authority_that_owes_much_and_is_down_is_asked_once_a_round(
+    ours: TestArchive, archive: Archive, one: FakeAuthority
+) -> None:
+    two = authority(ours, "two")
+    both = dataclasses.replace(archive, authorities=(one, two))
+    one.failure = unavailable("timestamp authority")
+    for number in range(1, 4):
+        ours.stored(number)
+        assert make_batches(both) == 1
+        ours.clock.forward(HOUR)
+    assert [failure.authority for failure in stamp(both).failures] == ["one"]
+    assert (one.asked, two.asked) == (1, 3)
+    one.failure = None
+    ours.clock.forward(dt.timedelta(minutes=1))
+    assert stamp(both) == Stamping(0, 3, ()), "once it answers, everything that it owes is asked for"
