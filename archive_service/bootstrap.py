@@ -19,6 +19,7 @@ from archive_service.faults import KillPoint, armed
 from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
+from archive_service.model.ports import TimestampAuthority
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
@@ -27,6 +28,7 @@ from archive_service.storage.log_key_file import open_log_keys
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
+from archive_service.trust.authorities import AuthoritySettings, open_authorities
 from archive_verify.errors import Malformed
 from archive_verify.notes import SignatureType, VerifierKey, parse_verifier_key
 from retention.locks import quarantine_lock_until
@@ -78,6 +80,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
             witnesses=_witnesses(settings.witness_keys_file),
+            authorities=_authorities(settings, clock, randomness),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -151,6 +154,24 @@ def _rules(settings: Settings) -> Rules:
         checkpoint_interval=dt.timedelta(seconds=settings.checkpoint_seconds),
         maximum_merge_delay=dt.timedelta(seconds=settings.maximum_merge_delay_seconds),
         checkpoint_lock_days=settings.checkpoint_lock_days,
+        timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
+        timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
+    )
+
+
+def _authorities(
+    settings: Settings, clock: SystemClock, randomness: SystemRandomness
+) -> tuple[TimestampAuthority, ...]:
+    named = settings.timestamp_authorities
+    return open_authorities(
+        AuthoritySettings(
+            named=named.get_secret_value() if named is not None else "",
+            roots_dir=settings.timestamp_roots_dir,
+            local_folder=settings.data_dir.resolve() / "test-timestamp-authority",
+            timeout_seconds=settings.timestamp_timeout_seconds,
+        ),
+        clock,
+        randomness,
     )
 
 

@@ -99,6 +99,19 @@ class Settings(BaseSettings):
     job_lease_seconds: int = Field(
         60, ge=6, description="How long a silent worker keeps its work; a living one renews its claim."
     )
+    timestamp_authorities: SecretStr | None = Field(
+        None,
+        description="Time-stamp authorities (RFC 3161): NAME=URL, joined by commas; none: no time-stamps; default: "
+        "local, a test authority that proves nothing.",
+    )
+    timestamp_roots_dir: Path | None = Field(
+        None, description="Folder with NAME.pem for each authority: the roots that its time-stamps must lead to."
+    )
+    timestamp_seconds: int = Field(3_600, ge=60, description="How often what was deposited is time-stamped.")
+    timestamp_timeout_seconds: int = Field(20, ge=1, le=100, description="How long an authority may take to answer.")
+    timestamp_renewal_days: int = Field(
+        90, ge=1, le=3650, description="Days before its certificate's end from which a time-stamp is renewed."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
     kill_at: str | None = Field(

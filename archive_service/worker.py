@@ -19,6 +19,7 @@ from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.seal_log import log_waits, seal_log
+from archive_service.lifecycle.stamp import Stamping, stamp
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.record import SearchState
@@ -41,6 +42,10 @@ LONGEST_WAIT_FOR_A_PART = dt.timedelta(seconds=30)
 # How often what needs no hurry is done: renewing locks, clearing what killed uploads left.
 MAINTENANCE_SECONDS = 600
 LOCKS_AT_A_TIME = 1000
+
+# How often it is looked whether a batch or token is due; from which failure on an authority's silence is an alarm.
+STAMPING_SECONDS = 15
+ALARMING_ATTEMPTS = 3
 ABANDONED_UPLOAD = dt.timedelta(hours=6)
 
 
@@ -63,6 +68,7 @@ class Worker:
             ("claims", self._keep_claims),
             ("maintenance", self._maintain),
             ("log", self._seal_log),
+            ("time-stamps", self._stamp),
         ]
         tasks += [
             (f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich))
@@ -228,6 +234,17 @@ class Worker:
                 log.exception("log not sealed")
             self._stopping.wait(self._archive.rules.checkpoint_interval.total_seconds())
 
+    def _stamp(self) -> None:
+        """Time-stamp what was deposited, round after round; an authority that is down holds up nothing else."""
+        while not self._stopping.is_set():
+            try:
+                _tell(stamp(self._archive))
+            except ArchiveError as error:
+                log.warning("time-stamping failed", code=error.code)
+            except Exception:  # as with maintenance
+                log.exception("time-stamping failed")
+            self._stopping.wait(STAMPING_SECONDS)
+
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:
             for job in jobs:
@@ -241,3 +258,11 @@ class Worker:
             self._archive.register.write(work)
         except ArchiveError as error:
             log.warning("outcome not recorded", code=error.code)
+
+
+def _tell(done: Stamping) -> None:
+    if done.batches or done.tokens:
+        log.info("time-stamped", batches=done.batches, tokens=done.tokens)
+    for failure in done.failures:
+        say = log.error if failure.attempts >= ALARMING_ATTEMPTS else log.warning
+        say("no time-stamp", authority=failure.authority, code=failure.code, attempts=failure.attempts)

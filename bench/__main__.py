@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bench import accept, cost, growth, log, multipart, phrases, recognise, search_elastic, search_embedded
+from bench import accept, cost, growth, log, multipart, phrases, recognise, search_elastic, search_embedded, stamping
 from bench.figures import Figure, keep, show
 
 Bench = Callable[..., Iterator[Figure]]
@@ -27,6 +27,7 @@ BENCHES: Mapping[str, Bench] = {
     "log": log.log,
     "phrases": phrases.phrases,
     "indexing": search_embedded.indexing,
+    "stamping": stamping.stamping,
 }
 
 

@@ -19,6 +19,7 @@ from archive_service.api.operations import health_blueprint, install_metrics, me
 from archive_service.api.records import records_blueprint
 from archive_service.api.review import review_blueprint
 from archive_service.api.search import search_blueprint
+from archive_service.api.timestamps import timestamps_blueprint
 from archive_service.api.verifications import verifications_blueprint
 from archive_service.model.archive import Archive
 
@@ -58,6 +59,7 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
         review_blueprint(archive),
         verifications_blueprint(archive),
         log_blueprint(archive),
+        timestamps_blueprint(archive),
     ):
         api.register_blueprint(blueprint, url_prefix="/api/v1")
     app.register_blueprint(documentation_blueprint(api), url_prefix="/api/v1")

@@ -477,21 +477,28 @@ class Timestamps(Protocol):
         """Return what each authority owes or gave a batch, by name."""
         ...
 
-    def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
-        """Take owed tokens that are due, oldest batch first, one try more for each; after the lease others may.
+    def any_owed(self, now: dt.datetime) -> bool:
+        """Whether a token is owed and due: asked often, so it only reads."""
+        ...
 
-        No two workers get the same one.
+    def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
+        """Take owed tokens that are due, those asked for least often first; after the lease others may take them.
+
+        Each gets one try more. No two workers get the same one.
         """
         ...
 
     def stamped(
         self, batch_id: int, authority: str, token: bytes, stamped_at: dt.datetime, expires_at: dt.datetime
     ) -> bool:
-        """Write the token that was owed; return False, and change nothing, where there is one already."""
+        """Write the token that was owed; return False, and change nothing, where there is one already.
+
+        Whatever else the authority owes is due at once: it answers again.
+        """
         ...
 
     def failed(self, batch_id: int, authority: str, problem: str, due_at: dt.datetime) -> None:
-        """Say why a token could not be had, and when to ask again."""
+        """Say why a token could not be had, and when to ask again; the authority is asked for nothing else before."""
         ...
 
     def expiring(self, before: dt.datetime) -> list[TimestampToken]:
