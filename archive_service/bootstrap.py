@@ -17,6 +17,7 @@ from archive_service.errors import Message, Misconfigured
 from archive_service.faults import KillPoint, armed
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
+from archive_service.model.ports import ObjectStore
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
@@ -67,6 +68,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
             randomness=randomness,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
+            second_store=_second_store(settings, clock),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -136,7 +138,15 @@ def _rules(settings: Settings) -> Rules:
         reservation_lease=dt.timedelta(seconds=settings.reservation_lease_seconds),
         low_confidence=settings.low_confidence,
         job_attempts=settings.job_attempts,
+        lock_mode=settings.lock_mode,
     )
+
+
+def _second_store(settings: Settings, clock: SystemClock) -> ObjectStore | None:
+    """Return where the audit finds good bytes for damaged ones: another store, or the place of backups."""
+    if settings.second_store_url is None:
+        return None
+    return open_store(settings.second_store_url.get_secret_value(), lock_mode=settings.lock_mode, clock=clock)
 
 
 def _policy(file: Path | None) -> FindingPolicy:

@@ -25,7 +25,7 @@ _COMMANDS = {
     "api-key": "archive_service.cli.host:api_key",
     "jobs": "archive_service.cli.host:jobs",
     "upgrade": "archive_service.cli.host:upgrade",
-    "audit": "archive_service.cli.recovery:audit",
+    "audit": "archive_service.cli.audit:audit",
     "backup": "archive_service.cli.recovery:backup",
     "restore": "archive_service.cli.recovery:restore",
     "rebuild-register": "archive_service.cli.recovery:rebuild_register",

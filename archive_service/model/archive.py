@@ -27,6 +27,7 @@ class Rules:
     low_confidence: float = 60.0
     minimum_dpi: int = 200
     job_attempts: int = 6
+    lock_mode: str = "governance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,4 @@ class Archive:
     randomness: Randomness
     policy: FindingPolicy = field(default_factory=FindingPolicy)
     rules: Rules = field(default_factory=Rules)
+    second_store: ObjectStore | None = None

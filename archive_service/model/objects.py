@@ -26,6 +26,9 @@ TOMBSTONE_FORMAT = 1
 RECORDS = "records/"
 TOMBSTONES = "tombstones/"
 
+# Reports of audits.
+AUDITS = "audits/"
+
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
 
@@ -206,8 +209,16 @@ def not_readable(key: str) -> IntegrityFailure:
     )
 
 
+def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
+    """Return the report of an audit as it is put into the store."""
+    return _object(f"{AUDITS}{audit_id}/report.json", body)
+
+
 def _small(key: str, values: dict[str, Any]) -> SmallObject:
-    body = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _object(key, json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+
+
+def _object(key: str, body: bytes) -> SmallObject:
     digest = ContentDigest(len(body), hashlib.sha256(body).hexdigest(), hashlib.sha512(body).hexdigest())
     return SmallObject(key, body, digest)
 

@@ -70,6 +70,10 @@ class SqlLogTree:
         found = self._connection.execute(query).one_or_none()
         return _checkpoint(found) if found is not None else None
 
+    def checkpoints(self) -> list[SignedCheckpoint]:
+        """Return every checkpoint, smallest first."""
+        return [_checkpoint(row) for row in self._connection.execute(select(t.log_checkpoints).order_by(_C.size))]
+
     def unpublished(self, limit: int) -> list[SignedCheckpoint]:
         """Return checkpoints that are not in the store, smallest first."""
         query = select(t.log_checkpoints).where(_C.published_at.is_(None)).order_by(_C.size).limit(limit)
