@@ -19,7 +19,7 @@ from archive_service.faults import KillPoint, armed
 from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
-from archive_service.model.ports import TimestampAuthority
+from archive_service.model.ports import ObjectStore, TimestampAuthority
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
@@ -81,6 +81,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
             rules=_rules(settings),
             witnesses=_witnesses(settings.witness_keys_file),
             authorities=_authorities(settings, clock, randomness),
+            second_store=_second_store(settings, clock),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -156,6 +157,7 @@ def _rules(settings: Settings) -> Rules:
         checkpoint_lock_days=settings.checkpoint_lock_days,
         timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
         timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
+        lock_mode=settings.lock_mode,
     )
 
 
@@ -197,6 +199,13 @@ def _witnesses(file: Path | None) -> tuple[VerifierKey, ...]:
             )
         ) from wrong
     return keys
+
+
+def _second_store(settings: Settings, clock: SystemClock) -> ObjectStore | None:
+    """Return where the audit finds good bytes for damaged ones: another store, or the place of backups."""
+    if settings.second_store_url is None:
+        return None
+    return open_store(settings.second_store_url.get_secret_value(), lock_mode=settings.lock_mode, clock=clock)
 
 
 def _policy(file: Path | None) -> FindingPolicy:

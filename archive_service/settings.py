@@ -32,6 +32,10 @@ class Settings(BaseSettings):
         description="Object store: file:FOLDER, s3+http://KEY:SECRET@HOST/BUCKET or s3+https://…; "
         "default: file: in the data folder.",
     )
+    second_store_url: SecretStr | None = Field(
+        None,
+        description="Where the audit finds good bytes for damaged ones: another store, or the place of backups.",
+    )
     index_url: SecretStr | None = Field(
         None,
         description="Search index: embedded:FOLDER, or http(s)://… of Elasticsearch; default: in the data folder.",

@@ -116,9 +116,9 @@ class TestArchive:
         logged = self.register.read(lambda unit: unit.log.entries(0, 10_000))
         return [one.event for one in logged if one.event and (not types or one.event.type in types)]
 
-    def objects(self) -> list[str]:
-        """Return the key of everything in the store."""
-        return [stored.key for stored in self.store.list_under("")]
+    def objects(self, prefix: str = "") -> list[str]:
+        """Return the key of everything in the store under the prefix."""
+        return [stored.key for stored in self.store.list_under(prefix)]
 
     def content_of(self, key: str) -> bytes:
         """Return the bytes of the object of that key."""

@@ -27,7 +27,7 @@ _COMMANDS = {
     "timestamp": "archive_service.cli.timestamps:timestamp",
     "upgrade": "archive_service.cli.host:upgrade",
     "log": "archive_service.cli.log:log",
-    "audit": "archive_service.cli.recovery:audit",
+    "audit": "archive_service.cli.audit:audit",
     "backup": "archive_service.cli.recovery:backup",
     "restore": "archive_service.cli.recovery:restore",
     "rebuild-register": "archive_service.cli.recovery:rebuild_register",

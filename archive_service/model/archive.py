@@ -35,6 +35,7 @@ class Rules:
     checkpoint_lock_days: int = 3650
     timestamp_interval: dt.timedelta = dt.timedelta(hours=1)
     timestamp_renewal: dt.timedelta = dt.timedelta(days=90)
+    lock_mode: str = "governance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,4 @@ class Archive:
     rules: Rules = field(default_factory=Rules)
     witnesses: tuple[VerifierKey, ...] = ()
     authorities: tuple[TimestampAuthority, ...] = ()
+    second_store: ObjectStore | None = None

@@ -29,6 +29,8 @@ TOMBSTONES = "tombstones/"
 # Checkpoints and entries of logs. A log that was begun anew has a prefix of its own beside the one before.
 LOGS = "log/"
 _NUMBER_DIGITS = 15
+# Reports of audits.
+AUDITS = "audits/"
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
@@ -251,6 +253,11 @@ def not_readable(key: str) -> IntegrityFailure:
         code="object-not-readable",
         key=key,
     )
+
+
+def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
+    """Return the report of an audit as it is put into the store."""
+    return small_object(f"{AUDITS}{audit_id}/report.json", body)
 
 
 def _small(key: str, values: dict[str, Any]) -> SmallObject:

@@ -62,6 +62,15 @@ class LockTrial:
     explanation: str
 
 
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the store itself says keeps one version from being deleted; ``mode`` is None where a store has none."""
+
+    locked_until: dt.datetime | None
+    mode: str | None
+    held: bool
+
+
 class ObjectStore(Protocol):
     """Keeps objects for ever: create-only, versioned, locked where the store can lock.
 
@@ -111,6 +120,10 @@ class ObjectStore(Protocol):
         """Return until when the store itself says the version is locked, None for not at all. Raises NotFound."""
         ...
 
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Return lock, its mode ("governance" or "compliance") and hold, as the store has them. Raises NotFound."""
+        ...
+
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the version's lock to ``until``; one that is already later stays. Returns the lock in force.
 
@@ -120,6 +133,16 @@ class ObjectStore(Protocol):
 
     def set_hold(self, key: str, version: str, held: bool) -> None:
         """Place or lift the legal hold of the version. Idempotent. Raises NotFound, Unavailable."""
+        ...
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Put the right bytes under a key that does not hold them, and return their version; for repair only.
+
+        What is damaged is not deleted: it stays as an earlier version, or is set aside. A version that holds the bytes
+        already is returned, and nothing is written. Raises as ``put``, but for bytes that differ.
+        """
         ...
 
     def delete(self, key: str, version: str) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.model.events import Event, LoggedEvent
+from archive_service.model.audits import Audits
+from archive_service.model.events import Event, LoggedEvent, SealedEntry
 from archive_service.model.findings import Finding, FindingPolicy, RecordedFinding
 from archive_service.model.identifiers import (
     Identifier,
@@ -198,6 +199,10 @@ class Records(Protocol):
         """Record the lock in force on the original."""
         ...
 
+    def set_object_version(self, record_id: RecordId, metadata_version: int | None, put: ObjectVersion) -> None:
+        """Name another version of an object, of the same bytes: the original, or a version of the metadata."""
+        ...
+
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
         """Return stored and quarantined records whose lock ends before the instant, soonest first.
 
@@ -349,6 +354,10 @@ class Log(Protocol):
         """Return entries from index ``start`` on, in order."""
         ...
 
+    def sealed(self, start: int, limit: int) -> list[SealedEntry]:
+        """Return entries from index ``start`` on, in order, each with what it commits to."""
+        ...
+
     def entry_bytes(self, start: int, limit: int) -> list[bytes]:
         """Return the exact bytes of entries from index ``start`` on, in order, without their payloads."""
         ...
@@ -411,6 +420,10 @@ class LogTree(Protocol):
 
     def checkpoint(self, size: int) -> SignedCheckpoint | None:
         """Return the checkpoint of exactly that size."""
+        ...
+
+    def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return size and root of checkpoints larger than ``after``, smallest first."""
         ...
 
     def unpublished(self, limit: int) -> list[SignedCheckpoint]:
@@ -664,6 +677,11 @@ class RegisterUnit(Protocol):
     @property
     def api_keys(self) -> ApiKeys:
         """Keys of callers."""
+        ...
+
+    @property
+    def audits(self) -> Audits:
+        """Runs of the audit."""
         ...
 
     @property

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from archive_service.errors import Message, Misconfigured, NotFound, unavailable
-from archive_service.model.ports import Clock, LockTrial, ProofResult
+from archive_service.model.ports import Clock, LockTrial, ProofResult, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.digests import blocks_of, blocks_of_file, digest_of_blocks
 from archive_service.storage.local_folders import MARK, folders_of, key_of, may_follow, may_hold, order_of
@@ -40,6 +40,8 @@ from archive_service.storage.store_answers import (
 # Objects are create-only and a key is never used again, so one constant names the only version there is.
 VERSION = "1"
 _INCOMING = f"{MARK}incoming"
+# Files that were found damaged and have been replaced: no key leads here.
+_DAMAGED = f"{MARK}damaged"
 _LOCK_SUFFIX = f"{MARK}lock"
 # No put takes an hour; what is older was left behind by a killed process.
 _LEFTOVER_SECONDS = 3600
@@ -78,17 +80,7 @@ class LocalStore:
 
     def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Store the bytes under ``key``: see ObjectStore.put."""
-        path = self._path(key)
-        lock_until = in_whole_seconds(lock_until)
-        with _store_errors():
-            incoming = self._write_incoming(key, source, digest)
-            try:
-                for _ in range(_PUT_ROUNDS):
-                    with suppress(FileNotFoundError):
-                        return self._give_name(key, incoming, digest, lock_until)
-            finally:
-                incoming.unlink(missing_ok=True)
-        raise unavailable("store") from FileNotFoundError(path.name)
+        return self._put(key, source, digest, lock_until)
 
     @contextmanager
     def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
@@ -116,6 +108,13 @@ class LocalStore:
         with _store_errors(), _exclusive(path, key) as folder:
             return self._guard_of(folder, path, key).locked_until
 
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Return what the guard says; a folder has no modes: see ObjectStore.protection_of."""
+        path = self._existing(key, version)
+        with _store_errors(), _exclusive(path, key) as folder:
+            guard = self._guard_of(folder, path, key)
+        return Protection(guard.locked_until, None, guard.held)
+
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the object's lock: see ObjectStore.extend_lock."""
         path = self._existing(key, version)
@@ -131,6 +130,15 @@ class LocalStore:
             guard = self._guard_of(folder, path, key)
             if guard.held != held:
                 self._write_guard(folder, path, replace(guard, held=held))
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Set the damaged file aside, then give its name to the right one: see ObjectStore.replace_damaged.
+
+        Killed between the two, the object is missing, and the same repair puts it.
+        """
+        return self._put(key, source, digest, lock_until, over_others=True)
 
     def delete(self, key: str, version: str) -> None:
         """Delete the object for good, and the folders it leaves empty: see ObjectStore.delete."""
@@ -178,6 +186,38 @@ class LocalStore:
                 "Only this service obeys them.",
             ),
         )
+
+    def _put(
+        self,
+        key: str,
+        source: Path | bytes,
+        digest: ContentDigest,
+        lock_until: dt.datetime,
+        *,
+        over_others: bool = False,
+    ) -> ObjectVersion:
+        path = self._path(key)
+        lock_until = in_whole_seconds(lock_until)
+        with _store_errors():
+            incoming = self._write_incoming(key, source, digest)
+            try:
+                if over_others:
+                    self._set_aside(path, key, digest)
+                for _ in range(_PUT_ROUNDS):
+                    with suppress(FileNotFoundError):
+                        return self._give_name(key, incoming, digest, lock_until)
+            finally:
+                incoming.unlink(missing_ok=True)
+        raise unavailable("store") from FileNotFoundError(path.name)
+
+    def _set_aside(self, path: Path, key: str, digest: ContentDigest) -> None:
+        """Take the name from a file that has other bytes than these; the file stays, outside all keys."""
+        with suppress(NotFound), _exclusive(path, key) as folder:
+            self._guard_of(folder, path, key)
+            if _digest_on_disk(path) != digest:
+                _make_folders(self._root / _DAMAGED)
+                os.rename(path.name, self._root / _DAMAGED / f"{uuid.uuid4().hex}-{path.name}", src_dir_fd=folder)
+                os.fsync(folder)
 
     def _write_incoming(self, key: str, source: Path | bytes, digest: ContentDigest) -> Path:
         """Write the source under a temporary name; return that when its bytes on disk are those announced."""
@@ -297,7 +337,7 @@ class LocalStore:
             return
         for name, is_folder in sorted(names, key=lambda entry: order_of(entry[0], is_folder=entry[1])):
             place = (*folders, name)
-            if is_folder and name != _INCOMING and may_hold(place, prefix) and may_follow(place, after):
+            if is_folder and name not in (_INCOMING, _DAMAGED) and may_hold(place, prefix) and may_follow(place, after):
                 yield from self._walk(place, prefix, after)
             elif (
                 not is_folder

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from archive_service.model.ports import Randomness
 from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
+from archive_service.storage.register.audits import SqlAudits
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.findings import SqlFindings
 from archive_service.storage.register.jobs import SqlJobs
@@ -31,5 +32,6 @@ class SqlUnit:
         self.tree = SqlLogTree(connection)
         self.jobs = SqlJobs(connection)
         self.api_keys = SqlApiKeys(connection)
+        self.audits = SqlAudits(connection)
         self.progress = SqlProgress(connection)
         self.timestamps = SqlTimestamps(connection)
