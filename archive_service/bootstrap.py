@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
-from archive_service.evidence.signer import LogSigner
+from archive_service.evidence.signer import LogSigner, load_log_keys
 from archive_service.faults import KillPoint, armed
 from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
@@ -65,7 +65,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
     pdf = SandboxedPdfReader(_limits(settings, pdf_processes or os.cpu_count() or 1))
     try:
-        signer = _signer(settings)
+        signer = open_signer(settings)
         store = open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging)
         parts = LogParts(register, store, signer, clock)
         archive = Archive(
@@ -177,8 +177,15 @@ def _authorities(
     )
 
 
-def _signer(settings: Settings) -> LogSigner:
-    keys = open_log_keys(settings.log_keys, make=settings.log_key_file is None)
+def open_signer(settings: Settings, *, make: bool = True) -> LogSigner:
+    """Open the log's keys; with ``make`` a key file that no setting names is made when it is not there.
+
+    Raises Misconfigured.
+    """
+    if settings.log_key is not None:
+        keys = load_log_keys(settings.log_key.get_secret_value().encode())
+    else:
+        keys = open_log_keys(settings.log_keys, make=make and settings.log_key_file is None)
     return LogSigner(settings.log_origin, keys)
 
 

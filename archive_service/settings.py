@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         pattern=r"^[^\s+\x00-\x1f]{1,200}$",
         description="Name of the log and of its keys: like a URL without scheme, never used for another log.",
     )
+    log_key: SecretStr | None = Field(
+        None, description="The log's private keys themselves (PKCS#8), where secrets stand in a folder."
+    )
     log_key_file: Path | None = Field(
         None,
         description="The log's private keys (PKCS#8), the same for every process; "

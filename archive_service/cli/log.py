@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from archive_service.bootstrap import open_archive, upgrade_register
+from archive_service.bootstrap import open_archive, open_signer, upgrade_register
 from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
 from archive_service.errors import Conflict, Message
 from archive_service.evidence.signer import LogSigner, generate_log_keys
@@ -72,17 +72,14 @@ def new(file: Path, as_json: bool) -> None:
             Message(f"{file} is there already and stays.", f"{file} đã tồn tại và được giữ nguyên."),
             code="log-key-file-exists",
         )
-    generations = open_log_keys(file, make=True)
-    _show([one.text for one in LogSigner(load_settings().log_origin, generations).verifier_keys], as_json)
+    _show(LogSigner(load_settings().log_origin, open_log_keys(file, make=True)), as_json)
 
 
 @key.command(cls=ArchiveCommand, epilog=examples("archive-service log key show"))
 @json_option
 def show(as_json: bool) -> None:
     """Print the verifier keys of the key file, one a line: hand them to auditors in a way they trust."""
-    settings = load_settings()
-    generations = open_log_keys(settings.log_keys, make=settings.log_key_file is None)
-    _show([one.text for one in LogSigner(settings.log_origin, generations).verifier_keys], as_json)
+    _show(open_signer(load_settings()), as_json)
 
 
 @key.command(
@@ -94,35 +91,42 @@ def show(as_json: bool) -> None:
 def rotate(lost: bool, as_json: bool) -> None:
     """Add a new generation of keys beside the old one: both sign, until the old one is retired.
 
-    Give every host the new file and restart its processes; hand the new verifier keys to auditors.
+    Give every host the new file and restart its processes; hand the new verifier keys to auditors. Keys that stand in
+    ARCHIVE_LOG_KEY are changed there: put those of a new key file behind them, then run this.
     """
     settings = _upgraded()
-    generations = open_log_keys(settings.log_keys, make=lost and settings.log_key_file is None)
-    if not lost:
-        if len(generations) > 1:
-            raise Conflict(
-                Message(
-                    "Two generations of keys sign already. First end the older one: archive-service log key retire",
-                    "Đang có hai đời khoá cùng ký. Trước hết hãy kết thúc đời cũ: archive-service log key retire",
-                ),
-                code="log-key-rotating",
-            )
-        generations = (*generations, generate_log_keys())
-        keep_log_keys(settings.log_keys, generations)
+    if settings.log_key is None and not lost:
+        _add_generation(settings)
     with open_archive(settings, guarded=False) as archive:
         if lost:
             retire_keys(archive, lost=True)
         adopt_keys(archive)
-    _show([one.text for one in LogSigner(settings.log_origin, generations).verifier_keys], as_json)
+    _show(open_signer(settings), as_json)
+
+
+def _add_generation(settings: Settings) -> None:
+    generations = open_signer(settings, make=False).generations
+    if len(generations) > 1:
+        raise Conflict(
+            Message(
+                "Two generations of keys sign already. First end the older one: archive-service log key retire",
+                "Đang có hai đời khoá cùng ký. Trước hết hãy kết thúc đời cũ: archive-service log key retire",
+            ),
+            code="log-key-rotating",
+        )
+    keep_log_keys(settings.log_keys, (*generations, generate_log_keys()))
 
 
 @key.command(cls=ArchiveCommand, epilog=examples("archive-service log key retire"))
 @json_option
 def retire(as_json: bool) -> None:
-    """Let the older generation of keys sign no more, once every auditor has the newer one."""
+    """Let the older generation of keys sign no more, once every auditor has the newer one.
+
+    Where the keys stand in ARCHIVE_LOG_KEY, take the older ones out there first.
+    """
     settings = _upgraded()
-    generations = open_log_keys(settings.log_keys, make=False)
-    keep_log_keys(settings.log_keys, generations[-1:])
+    if settings.log_key is None:
+        keep_log_keys(settings.log_keys, open_signer(settings, make=False).generations[-1:])
     with open_archive(settings, guarded=False) as archive:
         ended = retire_keys(archive)
     if as_json:
@@ -137,7 +141,8 @@ def _upgraded() -> Settings:
     return settings
 
 
-def _show(keys: list[str], as_json: bool) -> None:
+def _show(signer: LogSigner, as_json: bool) -> None:
+    keys = [one.text for one in signer.verifier_keys]
     if as_json:
         print_json({"verifier_keys": keys})
     else:

@@ -10,6 +10,7 @@ import pytest
 from archive_service.bootstrap import open_archive
 from archive_service.cli.output import ExitCode
 from archive_service.errors import Misconfigured
+from archive_service.evidence.signer import generate_log_keys
 from archive_service.lifecycle.published import newest_published
 from archive_service.settings import load_settings
 from archive_verify.notes import SignatureType, parse_verifier_key
@@ -116,3 +117,17 @@ def test_a_register_behind_the_published_log_is_told_by_every_command_and_doctor
     done = as_json(loaded("log", "catch-up", "--json"))
     assert done["after"] > done["before"]
     assert loaded("load-reference", REFERENCE).exit_code == 0
+
+
+def test_keys_in_a_folder_of_secrets_are_changed_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = generate_log_keys().pem().decode(), generate_log_keys().pem().decode()
+    shown = []
+    for keys, command in ((old, "show"), (old + new, "rotate"), (old + new, "rotate"), (new, "retire"), (new, "show")):
+        monkeypatch.setenv("ARCHIVE_LOG_KEY", keys)
+        result = run("log", "key", command, "--json")
+        assert result.exit_code == 0, result.stderr
+        assert run("load-reference", REFERENCE).exit_code == 0
+        shown.append(as_json(result).get("verifier_keys", []))
+    assert [len(keys) for keys in shown] == [2, 4, 4, 0, 2]
+    assert known_keys() == {key: key in shown[-1] for key in shown[1]}
+    assert not key_file().exists()
