@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from archive_service.lifecycle.deposit import Deposited
 from archive_service.lifecycle.find import Found, FoundRecord
 from archive_service.lifecycle.read import ShownRecord, SubjectPage
 from archive_service.model.events import LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 
 BASE = "/api/v1"
@@ -51,6 +53,7 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
             "content": f"{own}/content",
             "text": f"{own}/text",
             "events": f"{own}/events",
+            "signatures": f"{own}/signatures",
         },
     }
 
@@ -58,7 +61,16 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
 def shown_record_json(shown: ShownRecord) -> dict[str, Any]:
     """Return a record with the records that name it."""
     related = [{"record_id": record_id, "kind": kind} for record_id, kind in shown.related]
-    return record_json(shown.record, shown.findings) | {"related": related}
+    return record_json(shown.record, shown.findings) | {"related": related, "signatures": _verdict(shown.signatures)}
+
+
+def deposited_json(done: Deposited) -> dict[str, Any]:
+    """Return a record as its deposit is answered."""
+    return record_json(done.record, done.findings) | {"signatures": _verdict(done.signatures)}
+
+
+def _verdict(verdict: SignatureVerdict | None) -> str | None:
+    return None if verdict is None else str(verdict)
 
 
 def finding_json(recorded: RecordedFinding) -> dict[str, Any]:

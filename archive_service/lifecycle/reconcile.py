@@ -264,11 +264,15 @@ _Wanted = tuple[str, str, ContentDigest]
 
 def _wanted(archive: Archive, record: Record) -> list[_Wanted]:
     """Return key, version and digest of everything the register knows under the record."""
-    versions = archive.register.read(lambda unit: unit.records.metadata_versions(record.id))
+    versions, report = archive.register.read(
+        lambda unit: (unit.records.metadata_versions(record.id), unit.signature_reports.get(record.id))
+    )
+    reported = [] if report is None else [(report.stored.key, report.stored.version, report.stored.stored)]
     described = [(one.object_version, metadata_object(one, record.content, record.page_count)) for one in versions]
     return [
         (record.original.key, record.original.version, record.original.stored),
         *((small.key, version, small.digest) for version, small in described),
+        *reported,
     ]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from archive_service.model.events import Event, LoggedEvent
-from archive_service.model.findings import Finding, FindingPolicy, RecordedFinding
+from archive_service.model.findings import Finding, RecordedFinding
 from archive_service.model.identifiers import (
     Identifier,
     OfficeCode,
@@ -22,6 +22,7 @@ from archive_service.model.identifiers import (
 )
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.permissions import Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
     DocumentText,
     MetadataVersion,
@@ -31,6 +32,7 @@ from archive_service.model.record import (
     SearchState,
 )
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
+from archive_service.model.signature_json import KeptReport
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
 
 
@@ -222,6 +224,18 @@ class Texts(Protocol):
 
     def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, DocumentText]:
         """Return the words of those records that have any."""
+        ...
+
+
+class SignatureReports(Protocol):
+    """Which reports of signatures there are: the reports themselves lie in the store."""
+
+    def add(self, record_id: RecordId, report: KeptReport) -> None:
+        """Write the report of a record; one that is written already stays."""
+        ...
+
+    def get(self, record_id: RecordId) -> KeptReport | None:
+        """Return the report, None for a record without signatures. Its lock is not told."""
         ...
 
 
@@ -459,6 +473,11 @@ class RegisterUnit(Protocol):
     @property
     def texts(self) -> Texts:
         """Words of records."""
+        ...
+
+    @property
+    def signature_reports(self) -> SignatureReports:
+        """Reports of signatures."""
         ...
 
     @property

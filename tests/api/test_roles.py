@@ -97,6 +97,12 @@ TABLE = (
         _get("/api/v1/records/{stored}/versions"),
     ),
     Endpoint(
+        f"{_RECORD}/signatures",
+        "GET",
+        _READERS | {Role.DEPOSITOR, Role.MANAGER},
+        _get("/api/v1/records/{stored}/signatures"),
+    ),
+    Endpoint(
         f"{_RECORD}/corrections",
         "POST",
         _DECIDERS,
@@ -220,6 +226,7 @@ def test_table_names_every_endpoint(world: World) -> None:
         ("GET", "/api/v1/records/{stored}/text"),
         ("GET", "/api/v1/records/{stored}/events"),
         ("GET", "/api/v1/records/{stored}/versions"),
+        ("GET", "/api/v1/records/{stored}/signatures"),
         ("POST", "/api/v1/records/{stored}/corrections"),
         ("POST", "/api/v1/records/{quarantined}/release"),
         ("POST", "/api/v1/records/{quarantined}/rejection"),

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from archive_service.errors import Conflict, Message, NotFound
 from archive_service.evidence.entry import commitment_holds
 from archive_service.model.events import Event, EventType
-from archive_service.model.findings import Finding, FindingCode, FindingPolicy, Outcome
+from archive_service.model.findings import Finding, FindingCode, Outcome
 from archive_service.model.identifiers import OfficeCode, ResultTypeCode
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.permissions import Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
     DocumentText,
     MetadataVersion,
