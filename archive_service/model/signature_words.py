@@ -130,8 +130,10 @@ SUB_INDICATIONS: Mapping[SubIndication, Message] = {
         "Chứng thư số của người ký hoặc chứng thư cấp trên không được phép dùng cho mục đích này.",
     ),
     SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE: Message(
-        "The path from the signer's certificate to a trusted one could not be checked.",
-        "Không kiểm tra được đường dẫn từ chứng thư số của người ký đến chứng thư tin cậy.",
+        "The path from the signer's certificate to a trusted one could not be checked, most often because it cannot be "
+        "told whether a certificate was revoked. The operator can put the authority's CRL into ARCHIVE_CRL_DIR.",
+        "Không kiểm tra được đường dẫn từ chứng thư số của người ký đến chứng thư tin cậy, thường vì không biết chứng "
+        "thư có bị thu hồi hay không. Quản trị viên có thể đặt CRL của tổ chức cấp vào ARCHIVE_CRL_DIR.",
     ),
     SubIndication.CRYPTO_CONSTRAINTS_FAILURE: Message(
         "The signature was made with a method that is no longer secure.",
