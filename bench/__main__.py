@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bench import accept, cost, growth, multipart, phrases, recognise, search_elastic, search_embedded
+from bench import accept, cost, growth, multipart, phrases, recognise, search_elastic, search_embedded, signed
 from bench.figures import Figure, keep, show
 
 Bench = Callable[..., Iterator[Figure]]
@@ -17,6 +17,7 @@ Bench = Callable[..., Iterator[Figure]]
 BENCHES: Mapping[str, Bench] = {
     "accept": accept.accept,
     "reading": accept.reading,
+    "signed": signed.signed,
     "multipart": multipart.multipart,
     "searching": search_embedded.searching,
     "elastic": search_elastic.elastic,

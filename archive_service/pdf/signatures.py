@@ -147,6 +147,8 @@ class Validator:
             _note_certificates(run.seen, signature)
             result = self._loop.run_until_complete(_validated(run, signature))
             facts |= _concluded(signature, result) | {"level": _level(run, signature)}
+            if result.ades_subindic is AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE and self._stands_alone(signature):
+                facts["ades"] = AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND.standard_name
             for used in result.validation_objects:
                 run.seen.add_used(used)
             facts["readable"] = True
@@ -155,6 +157,12 @@ class Validator:
         except Exception as unreadable:  # noqa: BLE001  # as above, for this signature
             facts["problem"] = type(unreadable).__name__
         return facts
+
+    def _stands_alone(self, signature: EmbeddedPdfSignature) -> bool:
+        """Whether the signer's certificate vouches for itself and is no anchor: there is no chain (§5.2.6.4)."""
+        certificate = signature.signer_cert
+        anchors = (*self._trust.agencies, *self._trust.time_stamp_authorities)
+        return certificate.self_signed in ("yes", "maybe") and certificate not in anchors
 
     def _run(self, reader: PdfFileReader, at: dt.datetime, seen: SeenObjects) -> _Run:
         dss = _validation_store(reader)
