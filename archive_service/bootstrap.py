@@ -14,16 +14,23 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
+from archive_service.evidence.signer import LogSigner
 from archive_service.faults import KillPoint, armed
+from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.policy import FindingPolicy, policy_from
+from archive_service.model.ports import ObjectStore, TimestampAuthority
 from archive_service.pdf.reader import Limits, SandboxedPdfReader, TrustFolders
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
+from archive_service.storage.log_key_file import open_log_keys
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
+from archive_service.trust.authorities import AuthoritySettings, open_authorities
+from archive_verify.errors import Malformed
+from archive_verify.notes import SignatureType, VerifierKey, parse_verifier_key
 from retention.locks import quarantine_lock_until
 
 
@@ -44,10 +51,11 @@ class SystemRandomness:
 
 
 @contextmanager
-def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Iterator[Archive]:
+def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarded: bool = True) -> Iterator[Archive]:
     """Open every part that the settings name, and close them all at the end.
 
-    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core.
+    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core. ``guarded``: the register
+    refuses writes unless the log goes on in it; only what mends that is run without.
     Raises Misconfigured, Unavailable.
     """
     randomness = SystemRandomness()
@@ -58,16 +66,23 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
     limits = _limits(settings, pdf_processes or os.cpu_count() or 1)
     pdf = SandboxedPdfReader(limits, trust=_trust(settings))
     try:
+        signer = _signer(settings)
+        store = open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging)
+        parts = LogParts(register, store, signer, clock)
         archive = Archive(
-            register=register,
-            store=open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging),
+            register=ContinuousRegister(parts) if guarded else register,
+            store=store,
             index=open_index(settings.index, name=settings.index_name),
             pdf=pdf,
             staging=Staging(settings.staging),
             clock=clock,
             randomness=randomness,
+            signer=signer,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
+            witnesses=_witnesses(settings.witness_keys_file),
+            authorities=_authorities(settings, clock, randomness),
+            second_store=_second_store(settings, clock),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -104,7 +119,8 @@ def open_recovery(settings: Settings, place_url: str, lock_days: int) -> Iterato
     """
     url = place_url if ":" in place_url else f"file:{place_url}"
     database = None
-    with open_archive(settings) as archive:
+    # A register that is being restored has the keys of its log and not yet the log's key file of this host.
+    with open_archive(settings, guarded=False) as archive:
         try:
             database = SqlRegister(settings.register, SystemRandomness(), pool_size=2)
             store = open_store(url, lock_mode=settings.lock_mode, clock=archive.clock)
@@ -150,7 +166,60 @@ def _rules(settings: Settings) -> Rules:
         reservation_lease=dt.timedelta(seconds=settings.reservation_lease_seconds),
         low_confidence=settings.low_confidence,
         job_attempts=settings.job_attempts,
+        checkpoint_interval=dt.timedelta(seconds=settings.checkpoint_seconds),
+        maximum_merge_delay=dt.timedelta(seconds=settings.maximum_merge_delay_seconds),
+        checkpoint_lock_days=settings.checkpoint_lock_days,
+        timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
+        timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
+        lock_mode=settings.lock_mode,
     )
+
+
+def _authorities(
+    settings: Settings, clock: SystemClock, randomness: SystemRandomness
+) -> tuple[TimestampAuthority, ...]:
+    named = settings.timestamp_authorities
+    return open_authorities(
+        AuthoritySettings(
+            named=named.get_secret_value() if named is not None else "",
+            roots_dir=settings.timestamp_roots_dir,
+            local_folder=settings.data_dir.resolve() / "test-timestamp-authority",
+            timeout_seconds=settings.timestamp_timeout_seconds,
+        ),
+        clock,
+        randomness,
+    )
+
+
+def _signer(settings: Settings) -> LogSigner:
+    keys = open_log_keys(settings.log_keys, make=settings.log_key_file is None)
+    return LogSigner(settings.log_origin, keys)
+
+
+def _witnesses(file: Path | None) -> tuple[VerifierKey, ...]:
+    """Return the witnesses' keys, all of the kinds that cosign."""
+    if file is None:
+        return ()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        keys = tuple(parse_verifier_key(line) for line in lines if line.strip() and not line.startswith("#"))
+        if any(key.type is SignatureType.ED25519 for key in keys):
+            raise Malformed("A witness has a key for cosignatures.")
+    except (OSError, ValueError, Malformed) as wrong:
+        raise Misconfigured(
+            Message(
+                f"ARCHIVE_WITNESS_KEYS_FILE cannot be used: {wrong} It holds one verifier key for cosignatures a line.",
+                "Không dùng được ARCHIVE_WITNESS_KEYS_FILE: mỗi dòng là một khoá kiểm tra của người chứng kiến.",
+            )
+        ) from wrong
+    return keys
+
+
+def _second_store(settings: Settings, clock: SystemClock) -> ObjectStore | None:
+    """Return where the audit finds good bytes for damaged ones: another store, or the place of backups."""
+    if settings.second_store_url is None:
+        return None
+    return open_store(settings.second_store_url.get_secret_value(), lock_mode=settings.lock_mode, clock=clock)
 
 
 def _policy(file: Path | None) -> FindingPolicy:

@@ -27,6 +27,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from archive_service.storage.staging import Staging
 from tests.fakes.clock import MovableClock
 from tests.fakes.faults import Faults
+from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pdf_reader import FakePdfReader
 from tests.fakes.randomness import CountedRandomness
@@ -115,9 +116,9 @@ class TestArchive:
         logged = self.register.read(lambda unit: unit.log.entries(0, 10_000))
         return [one.event for one in logged if one.event and (not types or one.event.type in types)]
 
-    def objects(self) -> list[str]:
-        """Return the key of everything in the store."""
-        return [stored.key for stored in self.store.list_under("")]
+    def objects(self, prefix: str = "") -> list[str]:
+        """Return the key of everything in the store under the prefix."""
+        return [stored.key for stored in self.store.list_under(prefix)]
 
     def content_of(self, key: str) -> bytes:
         """Return the bytes of the object of that key."""
@@ -145,6 +146,7 @@ def open_test_archive(folder: Path, rules: Rules | None = None) -> Iterator[Test
         staging=Staging(folder / "staging"),
         clock=clock,
         randomness=CountedRandomness("archive"),
+        signer=signer(),
         policy=FindingPolicy(),
         rules=rules or Rules(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 import time
@@ -25,8 +26,10 @@ from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.objects import original_key
 from archive_service.model.record import Record, SearchState
 from archive_service.storage.register import tables
+from archive_service.trust.local_authority import LocalAuthority
 from archive_service.worker import Worker
 from tests.archives import TestArchive, open_test_archive
+from tests.fakes.randomness import CountedRandomness
 from tests.results import pdf
 
 LEASE = dt.timedelta(seconds=0.3)
@@ -302,3 +305,20 @@ def test_locks_are_renewed_and_abandoned_uploads_cleared_by_the_way(ours: TestAr
     working.start()
     wait_for(lambda: ours.get(record.id).original.locked_until != record.original.locked_until)
     assert ours.get(record.id).original.locked_until == ours.clock.now() + dt.timedelta(days=14)
+
+
+def test_what_was_deposited_is_time_stamped_and_a_silent_authority_ends_nothing(
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "STAMPING_SECONDS", 0.01)
+    local = LocalAuthority(ours.folder / "tsa", ours.clock, CountedRandomness())
+    ours.stored(1)
+    worker = Worker(dataclasses.replace(ours.archive, authorities=(local,)), text_threads=1, lease=LEASE)
+    worker.start()
+    try:
+        ours.faults.down.add("register")
+        time.sleep(0.05)
+        ours.faults.heal()
+        wait_for(lambda: [one.stamped for one in ours.register.read(lambda u: u.timestamps.states())] == [1])
+    finally:
+        worker.stop(10)

@@ -71,6 +71,40 @@ class RecordSchema(Schema):
     links = fields.Dict(keys=fields.String(), values=fields.String())
 
 
+class DepositedSchema(RecordSchema):
+    """A record as its deposit is answered; ``receipt`` is a signed note to keep."""
+
+    receipt = fields.String(allow_none=True)
+
+
+class ConsistencySchema(Schema):
+    """A proof that a log extends an earlier one: base64 of hashes (RFC 6962 §2.1.2)."""
+
+    from_ = fields.Integer(data_key="from", attribute="from")
+    to = fields.Integer()
+    proof = fields.List(fields.String())
+
+
+class LogKeySchema(Schema):
+    """A key of the log (C2SP vkey), and when it began and ended to sign."""
+
+    verifier_key = fields.String()
+    added_at = fields.String()
+    retired_at = fields.String(allow_none=True)
+
+
+class LogKeysSchema(Schema):
+    """Every key of the log, oldest first."""
+
+    keys = fields.List(fields.Nested(LogKeySchema))
+
+
+class CosignedSchema(Schema):
+    """Whose cosignatures were kept."""
+
+    witnesses = fields.List(fields.String())
+
+
 class RecordListSchema(Schema):
     """One page of records."""
 

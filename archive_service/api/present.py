@@ -14,6 +14,7 @@ from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
+from archive_service.model.units import LogKey
 
 BASE = "/api/v1"
 
@@ -58,15 +59,25 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
     }
 
 
+def deposited_json(done: Deposited) -> dict[str, Any]:
+    """Return a record with the receipt of its deposit."""
+    told = {"receipt": done.receipt, "signatures": _verdict(done.signatures)}
+    return record_json(done.record, done.findings) | told
+
+
+def log_key_json(key: LogKey) -> dict[str, Any]:
+    """Return a key of the log."""
+    return {
+        "verifier_key": key.verifier_key,
+        "added_at": instant(key.added_at),
+        "retired_at": instant(key.retired_at),
+    }
+
+
 def shown_record_json(shown: ShownRecord) -> dict[str, Any]:
     """Return a record with the records that name it."""
     related = [{"record_id": record_id, "kind": kind} for record_id, kind in shown.related]
     return record_json(shown.record, shown.findings) | {"related": related, "signatures": _verdict(shown.signatures)}
-
-
-def deposited_json(done: Deposited) -> dict[str, Any]:
-    """Return a record as its deposit is answered."""
-    return record_json(done.record, done.findings) | {"signatures": _verdict(done.signatures)}
 
 
 def _verdict(verdict: SignatureVerdict | None) -> str | None:

@@ -17,7 +17,14 @@ from flask.views import MethodView
 from werkzeug.datastructures import Range
 
 from archive_service.api import present
-from archive_service.api.answers import EventListSchema, RecordSchema, SignaturesSchema, TextSchema, VersionListSchema
+from archive_service.api.answers import (
+    DepositedSchema,
+    EventListSchema,
+    RecordSchema,
+    SignaturesSchema,
+    TextSchema,
+    VersionListSchema,
+)
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
 from archive_service.api.reading import load
@@ -64,7 +71,7 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
     @blueprint.route("/records")
     class Deposits(MethodView):
         @blueprint.doc(**_DEPOSIT_BODY)
-        @blueprint.response(201, RecordSchema, description="The record is kept.")
+        @blueprint.response(201, DepositedSchema, description="The record is kept.")
         @blueprint.alt_response(409, schema="Problem", description="Key reused, or already held.")
         @blueprint.alt_response(413, schema="Problem", description="Over the size limit.")
         @blueprint.alt_response(422, schema="Problem", description="Read and refused, with findings.")

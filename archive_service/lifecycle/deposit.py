@@ -24,9 +24,11 @@ from archive_service.errors import (
     unavailable,
 )
 from archive_service.evidence.canonical import canonical_json
+from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.marks import keep_signatures, keep_state
+from archive_service.lifecycle.receipts import find_receipt, sign_receipt
 from archive_service.lifecycle.verify import read_signatures, verify_document, verify_signatures
 from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive
@@ -71,12 +73,16 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """The answer: the record, what was found, and whether this only repeats an earlier answer."""
+    """The answer: the record, what was found, and whether this only repeats an earlier answer.
+
+    ``receipt`` is the signed receipt's text; None for a record that was made anew from the store.
+    """
 
     record: Record
     findings: tuple[RecordedFinding, ...]
     replayed: bool
     signatures: SignatureVerdict | None = None
+    receipt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,12 @@ def deposit(archive: Archive, command: Deposit) -> Deposited:
     ``already-held``; Rejected with each reason; Unavailable when store or register is down: the same request may
     be sent again. On every error nothing is served and the key is as free as before.
     """
+    done = _deposit(archive, command)
+    receipt = archive.register.read(lambda unit: find_receipt(unit, done.record.id))
+    return dataclasses.replace(done, receipt=sign_receipt(archive, receipt) if receipt is not None else None)
+
+
+def _deposit(archive: Archive, command: Deposit) -> Deposited:
     require_may_deposit(command.caller)
     claimed = archive.register.write(lambda unit: _claim(archive, unit, command))
     if claimed.reservation.answered:
@@ -337,13 +349,14 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
     unit.reservations.answer(reservation.caller, reservation.key)
     # What is in quarantine is not read by anything but the checks; it is found by its metadata.
     unit.jobs.add(JobKind.ENRICH if state is RecordState.STORED else JobKind.INDEX, record.id, now)
-    unit.log.append(_deposited(kept, record, now))
+    unit.log.append(_deposited(archive, kept, record, now))
     # Their numbers are given by the register; a record that is new has no others.
     recorded = tuple(unit.findings.of_record(record.id)) if kept.findings else ()
     return Deposited(record, recorded, replayed=False, signatures=kept.report.verdict if kept.report else None)
 
 
-def _deposited(kept: _Kept, record: Record, now: dt.datetime) -> Event:
+def _deposited(archive: Archive, kept: _Kept, record: Record, now: dt.datetime) -> Event:
+    """Return the event whose payload is the record's manifest: everything that its entry commits to."""
     facts = kept.inspection
     return Event(
         EventType.DEPOSITED,
@@ -355,6 +368,12 @@ def _deposited(kept: _Kept, record: Record, now: dt.datetime) -> Event:
             "size_bytes": record.content.size_bytes,
             "sha256": record.content.sha256,
             "sha512": record.content.sha512,
+            "media_type": "application/pdf",
+            "office": record.metadata.office,
+            "metadata": metadata_commitment(1, record.metadata, kept.reservation.salt),
+            "retention": {"class": None, "rule_version": None},
+            "idempotency_key": kept.reservation.key,
+            "maximum_merge_delay_seconds": int(archive.rules.maximum_merge_delay.total_seconds()),
             "object_version": record.original.version,
             "metadata_sha256": kept.metadata.stored.sha256,
             "received_at": record.received_at.isoformat(),

@@ -67,7 +67,9 @@ class Loss:
 LOSSES: tuple[Loss, ...] = (
     Loss("offices, result types, procedures", "load them again: archive-service load-reference FOLDER"),
     Loss("keys of callers", "make new ones: archive-service api-key create"),
-    Loss("the log: who deposited, read, searched, decided", "begins anew with one entry a record; a backup has it"),
+    Loss(
+        "who deposited, read, searched, decided", "the log's published entries come back without that; a backup has it"
+    ),
     Loss("idempotency keys of deposits", "the same bytes again are answered 409 already-held with the record's id"),
     Loss("merges of subjects, numbers added with their days", "subjects are those of the descriptions; merge again"),
     Loss("findings and their resolutions", "those of a quarantine come back unresolved; others when words are read"),

@@ -8,16 +8,17 @@ nobody answered for left behind, and only when asked.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 
 from archive_service.errors import ArchiveError, Conflict, NotFound, Unavailable
 from archive_service.lifecycle.marks import Tombstones, digest_in_store, tombstones
+from archive_service.lifecycle.mend import Kept, damaged_versions, mend
 from archive_service.model.archive import Archive
+from archive_service.model.audits import ALARMS, AuditFinding, AuditOutcome, AuditScope
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
@@ -28,8 +29,9 @@ from archive_service.model.objects import (
     record_prefix,
     state_prefix,
 )
-from archive_service.model.record import ContentDigest, ObjectVersion, Record, RecordState
+from archive_service.model.record import ObjectVersion, Record, RecordState
 from archive_service.model.units import RecordSelection, RegisterUnit, Reservation
+from retention.calendar import day_of
 
 # Who an audit is done by, in the log.
 _ACTOR = "operator"
@@ -41,81 +43,30 @@ _READERS = 8
 # What an audit began to remove: its claim is gone already, so this is what tells it from what nobody knows.
 _REMOVING = "removing-"
 
-# Findings are counted without end and listed up to this many, so that memory stays bounded.
-LISTED = 1000
-
-
-class AuditOutcome(StrEnum):
-    """What was found about one record. Its name is part of the report's form."""
-
-    INTACT = "intact"  # everything is there; with verification: the bytes are those recorded
-    MISSING = "missing"  # the register knows the object, the store does not have it: an alarm
-    MISMATCH = "mismatch"  # the store has other bytes than those recorded: an alarm
-    LOST = "lost"  # a deposit was answered for and its record is not in the register: an alarm
-    UNREADABLE = "unreadable"  # could not be told: the store did not answer
-    UNFINISHED = "unfinished"  # left by a deposit that was never answered; harmless
-    REMOVED = "removed"  # was unfinished, and is gone now
-    UNKNOWN = "unknown"  # objects of which the register has never heard: was it restored from an older backup?
-    UNEXPECTED = "unexpected"  # more objects or versions under a record than this service wrote
-    DISPOSED_PRESENT = "disposed-present"  # was disposed of and is still, or again, in the store or the register
-
-
-ALARMS = frozenset({AuditOutcome.MISSING, AuditOutcome.MISMATCH, AuditOutcome.LOST})
-
 
 @dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """One record about which there is something to tell; ``key`` names the object where it is one."""
+class Examination:
+    """What to do with each record: read every byte, remove what killed deposits left, mend from the second store.
 
-    outcome: AuditOutcome
-    record_id: RecordId
-    explanation: str
-    key: str | None = None
+    ``pace`` is told how many bytes were read and may wait.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What an audit found: how many of each outcome, and the findings but for those that are intact."""
-
-    counts: dict[AuditOutcome, int]
-    listed: tuple[AuditFinding, ...]
-    verified: bool
-
-    @property
-    def alarm(self) -> bool:
-        """Whether something that was answered for is not there, or not as it was."""
-        return any(outcome in ALARMS for outcome in self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRequest:
-    """What to do: read every byte, and remove what killed deposits left."""
-
+    scope: AuditScope = field(default_factory=AuditScope)
     verify: bool = False
     remove_orphans: bool = False
+    repair: bool = False
+    pace: Callable[[int], None] = field(default=lambda _read_bytes: None)
 
 
-Report = Callable[[int], None]
+def examine(archive: Archive, wanted: Examination, after: RecordId | None = None) -> Iterator[list[AuditFinding]]:
+    """Yield what is found about each record in id order, some at a time; with ``after`` those behind that id.
 
-
-def audit(archive: Archive, request: AuditRequest, report: Report) -> AuditReport:
-    """Compare register and store, record by record in id order, and tell what differs.
-
-    ``report`` is told how many records were passed. Raises Unavailable when either cannot be listed at all.
+    Raises Unavailable when register or store cannot be listed at all.
     """
-    counts: dict[AuditOutcome, int] = {}
-    listed: list[AuditFinding] = []
-    passed = 0
+    pairs = _joined(archive, after) if wanted.scope.is_whole else _drawn(archive, wanted.scope, after)
     with ThreadPoolExecutor(_READERS) as pool:
-        pairs = _joined(archive)
         while batch := list(islice(pairs, _AT_ONCE)):
-            for found in pool.map(partial(_examine, archive, request), batch):
-                counts[found.outcome] = counts.get(found.outcome, 0) + 1
-                if found.outcome is not AuditOutcome.INTACT and len(listed) < LISTED:
-                    listed.append(found)
-            passed += len(batch)
-            report(passed)
-    return AuditReport(counts, tuple(listed), request.verify)
+            yield list(pool.map(partial(_examine, archive, wanted), batch))
 
 
 def replay_tombstones(archive: Archive) -> int:
@@ -151,9 +102,9 @@ class _Pair:
     tombstone: bool = False
 
 
-def _joined(archive: Archive) -> Iterator[_Pair]:
+def _joined(archive: Archive, after: RecordId | None) -> Iterator[_Pair]:
     """Yield every id that either side has, in order: a merge of two sorted streams."""
-    records, groups = _records(archive), _groups(archive)
+    records, groups = _records(archive, RecordSelection(None, after=after, limit=_PAGE)), _groups(archive, after)
     gone = Tombstones(archive.store)
     record, group = next(records, None), next(groups, None)
     while record is not None or group is not None:
@@ -167,8 +118,19 @@ def _joined(archive: Archive) -> Iterator[_Pair]:
             group = next(groups, None)
 
 
-def _records(archive: Archive) -> Iterator[Record]:
-    selection = RecordSelection(None, limit=_PAGE)
+def _drawn(archive: Archive, scope: AuditScope, after: RecordId | None) -> Iterator[_Pair]:
+    """Yield the records of the scope, each with what the store has under it: few are asked for one by one."""
+    gone = Tombstones(archive.store)
+    for record in _records(archive, RecordSelection(scope.offices, after=after, limit=_PAGE)):
+        received_on = day_of(record.received_at)
+        early = scope.received_from is not None and received_on < scope.received_from
+        late = scope.received_to is not None and received_on > scope.received_to
+        if not early and not late and scope.draws(record.id):
+            objects = tuple(archive.store.list_under(record_prefix(record.id)))
+            yield _Pair(record.id, record, objects, record.id in gone)
+
+
+def _records(archive: Archive, selection: RecordSelection) -> Iterator[Record]:
     while page := archive.register.read(partial(_page, selection)):
         yield from page
         selection = dataclasses.replace(selection, after=page[-1].id)
@@ -178,20 +140,26 @@ def _page(selection: RecordSelection, unit: RegisterUnit) -> list[Record]:
     return unit.records.select(selection)
 
 
-def _groups(archive: Archive) -> Iterator[_Pair]:
-    for record_id, listed in groupby(archive.store.list_under(RECORDS), key=lambda one: record_of(one.key)):
+def _groups(archive: Archive, after: RecordId | None) -> Iterator[_Pair]:
+    # Every key under a record sorts before this one.
+    begin = f"{RECORDS}{after}0" if after is not None else ""
+    for record_id, listed in groupby(
+        archive.store.list_under(RECORDS, after=begin), key=lambda one: record_of(one.key)
+    ):
         yield _Pair(record_id, None, tuple(listed))
 
 
-def _examine(archive: Archive, request: AuditRequest, pair: _Pair) -> AuditFinding:
+def _examine(archive: Archive, wanted: Examination, pair: _Pair) -> AuditFinding:
     """Judge one id; what is not intact is looked at again from both sides before it is told."""
     try:
-        found = _judge(archive, request, pair)
+        # Nothing is mended at the first look: what it sees may be in the midst of changing.
+        found = _judge(archive, dataclasses.replace(wanted, repair=False), pair)
         if found.outcome is AuditOutcome.INTACT:
             return found
-        found = _judge(archive, request, _look_again(archive, pair))
-        if found.outcome is AuditOutcome.UNFINISHED and request.remove_orphans:
-            return _remove(archive, found)
+        pair = _look_again(archive, pair)
+        found = _judge(archive, wanted, pair)
+        if found.outcome is AuditOutcome.UNFINISHED and wanted.remove_orphans:
+            return _remove(archive, pair.record_id, found)
     except Unavailable as silent:
         return AuditFinding(AuditOutcome.UNREADABLE, pair.record_id, silent.message.en)
     except ArchiveError as failed:  # one record that cannot be judged must not end the audit of the others
@@ -205,12 +173,12 @@ def _look_again(archive: Archive, pair: _Pair) -> _Pair:
     return _Pair(pair.record_id, record, objects, pair.tombstone)
 
 
-def _judge(archive: Archive, request: AuditRequest, pair: _Pair) -> AuditFinding:
+def _judge(archive: Archive, wanted: Examination, pair: _Pair) -> AuditFinding:
     if pair.tombstone or (pair.record is not None and pair.record.state is RecordState.DISPOSED):
         return _judge_disposed(pair)
     if pair.record is None:
         return _judge_orphan(archive, pair)
-    return _judge_record(archive, request, pair.record, pair.objects)
+    return _judge_record(archive, wanted, pair.record, pair.objects)
 
 
 def _judge_disposed(pair: _Pair) -> AuditFinding:
@@ -239,57 +207,90 @@ def _judge_orphan(archive: Archive, pair: _Pair) -> AuditFinding:
 
 
 def _judge_record(
-    archive: Archive, request: AuditRequest, record: Record, objects: tuple[ObjectVersion, ...]
+    archive: Archive, wanted: Examination, record: Record, objects: tuple[ObjectVersion, ...]
 ) -> AuditFinding:
     there = {(one.key, one.version): one.stored.size_bytes for one in objects}
-    wanted = _wanted(archive, record)
-    for key, version, digest in wanted:
-        size_bytes = there.pop((key, version), None)
-        if size_bytes is None:
-            return AuditFinding(AuditOutcome.MISSING, record.id, "the store does not have it", key)
-        if size_bytes != digest.size_bytes:
-            return AuditFinding(AuditOutcome.MISMATCH, record.id, "its size is not the one recorded", key)
-        if request.verify:
-            damage = _compared(archive, record.id, (key, version, digest))
-            if damage is not None:
-                return damage
-    strange = [key for key, _ in there if not key.startswith(state_prefix(record.id))]
-    if strange and archive.register.read(lambda unit: unit.records.claimed_metadata(record.id)) is None:
-        return AuditFinding(AuditOutcome.UNEXPECTED, record.id, "this service did not write it", strange[0])
-    return AuditFinding(AuditOutcome.INTACT, record.id, "")
+    repaired: AuditFinding | None = None
+    for kept in _kept_of(archive, record):
+        size_bytes = there.pop((kept.key, kept.version), None)
+        damage = _damage(archive, wanted, record.id, kept, size_bytes)
+        if damage is not None and damage.outcome in ALARMS and wanted.repair:
+            damage = mend(archive, record.id, kept, damage)
+        if damage is not None and damage.outcome is not AuditOutcome.REPAIRED:
+            return damage
+        repaired = damage or repaired
+    if repaired is not None:
+        return repaired
+    strange = [one for one in there if not one[0].startswith(state_prefix(record.id))]
+    if strange and not _accounted_for(archive, record, strange):
+        return AuditFinding(AuditOutcome.UNEXPECTED, record.id, "this service did not write it", strange[0][0])
+    drift = _drift(archive, record) if wanted.verify else None
+    return drift or AuditFinding(AuditOutcome.INTACT, record.id, "")
 
 
-_Wanted = tuple[str, str, ContentDigest]
+def _damage(
+    archive: Archive, wanted: Examination, record_id: RecordId, kept: Kept, size_bytes: int | None
+) -> AuditFinding | None:
+    """Return what is wrong with one object, None when nothing is."""
+    if size_bytes is None:
+        return AuditFinding(AuditOutcome.MISSING, record_id, "the store does not have it", kept.key)
+    if size_bytes != kept.digest.size_bytes:
+        return AuditFinding(AuditOutcome.MISMATCH, record_id, "its size is not the one recorded", kept.key)
+    if not wanted.verify:
+        return None
+    wanted.pace(size_bytes)
+    try:
+        found = digest_in_store(archive.store, kept.key, kept.version)
+    except NotFound:
+        return AuditFinding(AuditOutcome.MISSING, record_id, "it vanished between listing and reading", kept.key)
+    if found != kept.digest:
+        return AuditFinding(AuditOutcome.MISMATCH, record_id, "its bytes are not those recorded", kept.key)
+    return None
 
 
-def _wanted(archive: Archive, record: Record) -> list[_Wanted]:
-    """Return key, version and digest of everything the register knows under the record."""
+def _drift(archive: Archive, record: Record) -> AuditFinding | None:
+    """Return how the store's lock on the original falls short of the one recorded, None when it does not."""
+    recorded, key = record.original.locked_until, record.original.key
+    # What was turned away is let go: its lock ends by itself.
+    if recorded is None or record.state is RecordState.REJECTED:
+        return None
+    found = archive.store.protection_of(key, record.original.version)
+    if found.locked_until is None or found.locked_until < recorded:
+        until = "not at all" if found.locked_until is None else f"until {found.locked_until.isoformat()}"
+        explanation = f"recorded as locked until {recorded.isoformat()}, the store locks it {until}"
+        return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, key)
+    if archive.store.enforces_locks and found.mode != archive.rules.lock_mode:
+        explanation = f"locked in mode {found.mode}, the archive's mode is {archive.rules.lock_mode}"
+        return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, key)
+    return None
+
+
+def _accounted_for(archive: Archive, record: Record, strange: Sequence[tuple[str, str]]) -> bool:
+    """Whether each object that the register does not name belongs to a correction under way, or was mended over."""
+    claimed = archive.register.read(lambda unit: unit.records.claimed_metadata(record.id))
+    if claimed is not None:
+        return True
+    damaged = damaged_versions(archive, record.id)
+    return all(one in damaged for one in strange)
+
+
+def _kept_of(archive: Archive, record: Record) -> list[Kept]:
+    """Return everything that the register knows under the record."""
     versions, report = archive.register.read(
         lambda unit: (unit.records.metadata_versions(record.id), unit.signature_reports.get(record.id))
     )
-    reported = [] if report is None else [(report.stored.key, report.stored.version, report.stored.stored)]
-    described = [(one.object_version, metadata_object(one, record.content, record.page_count)) for one in versions]
+    described = [(one, metadata_object(one, record.content, record.page_count)) for one in versions]
+    reported = [] if report is None else [Kept(report.stored.key, report.stored.version, report.stored.stored)]
     return [
-        (record.original.key, record.original.version, record.original.stored),
-        *((small.key, version, small.digest) for version, small in described),
+        Kept(record.original.key, record.original.version, record.original.stored),
+        *(Kept(small.key, one.object_version, small.digest, one.version) for one, small in described),
         *reported,
     ]
 
 
-def _compared(archive: Archive, record_id: RecordId, wanted: _Wanted) -> AuditFinding | None:
-    key, version, digest = wanted
-    try:
-        found = digest_in_store(archive.store, key, version)
-    except NotFound:
-        return AuditFinding(AuditOutcome.MISSING, record_id, "it vanished between listing and reading", key)
-    if found != digest:
-        return AuditFinding(AuditOutcome.MISMATCH, record_id, "its bytes are not those recorded", key)
-    return None
-
-
-def _remove(archive: Archive, found: AuditFinding) -> AuditFinding:
+def _remove(archive: Archive, record_id: RecordId, found: AuditFinding) -> AuditFinding:
     """Free the claim first, so that no retry goes on with what is being removed; then delete what is unlocked."""
-    record_id, now = found.record_id, archive.clock.now()
+    now = archive.clock.now()
     objects = list(archive.store.list_under(record_prefix(record_id)))
     for stored in objects:
         locked_until = archive.store.lock_of(stored.key, stored.version)

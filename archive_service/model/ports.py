@@ -7,12 +7,12 @@ A port's docstring is its promise. Adapters translate their library's errors: on
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import Inspection, NoText
@@ -20,6 +20,12 @@ from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
 from archive_service.model.signatures import SignatureReport
 from archive_service.model.units import RegisterUnit
+from archive_verify.checkpoint import Checkpoint
+from archive_verify.notes import Note, VerifierKey
+
+if TYPE_CHECKING:
+    # Its libraries are loaded only where time-stamps are made or checked.
+    from archive_verify.timestamp import Token
 
 T = TypeVar("T")
 
@@ -57,6 +63,15 @@ class LockTrial:
     explanation: str
 
 
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the store itself says keeps one version from being deleted; ``mode`` is None where a store has none."""
+
+    locked_until: dt.datetime | None
+    mode: str | None
+    held: bool
+
+
 class ObjectStore(Protocol):
     """Keeps objects for ever: create-only, versioned, locked where the store can lock.
 
@@ -92,8 +107,10 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Yield every version of every object whose key starts with ``prefix``, in key order, streamed.
+
+        With ``after`` those whose keys come after that one, without looking at the ones before.
 
         ``stored`` carries the size; digests are empty strings, because they would have to be read to be known.
         ``locked_until`` is None: ask ``lock_of``.
@@ -102,6 +119,10 @@ class ObjectStore(Protocol):
 
     def lock_of(self, key: str, version: str) -> dt.datetime | None:
         """Return until when the store itself says the version is locked, None for not at all. Raises NotFound."""
+        ...
+
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Return lock, its mode ("governance" or "compliance") and hold, as the store has them. Raises NotFound."""
         ...
 
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
@@ -113,6 +134,16 @@ class ObjectStore(Protocol):
 
     def set_hold(self, key: str, version: str, held: bool) -> None:
         """Place or lift the legal hold of the version. Idempotent. Raises NotFound, Unavailable."""
+        ...
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Put the right bytes under a key that does not hold them, and return their version; for repair only.
+
+        What is damaged is not deleted: it stays as an earlier version, or is set aside. A version that holds the bytes
+        already is returned, and nothing is written. Raises as ``put``, but for bytes that differ.
+        """
         ...
 
     def delete(self, key: str, version: str) -> None:
@@ -133,6 +164,55 @@ class ObjectStore(Protocol):
         clean up canaries of earlier runs whose lock has ended.
 
         A store that cannot lock answers with one INDETERMINATE trial that says so. Never raises for a failed trial.
+        """
+        ...
+
+
+class LogSigning(Protocol):
+    """Signs for the log, with all keys that are in force. The only holder of private keys of the log."""
+
+    @property
+    def origin(self) -> str:
+        """The log's name, which is also the name of its keys."""
+        ...
+
+    @property
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
+        """What others check its signatures with, oldest first."""
+        ...
+
+    def sign_checkpoint(self, checkpoint: Checkpoint, at: dt.datetime) -> Note:
+        """Return the checkpoint signed by every key. The caller has made sure that it extends all before."""
+        ...
+
+    def sign_text(self, text: str) -> Note:
+        """Return the text signed by the newest Ed25519 key: the same bytes at every time."""
+        ...
+
+
+class TimestampAuthority(Protocol):
+    """Somebody who signs that a digest existed at a time (RFC 3161). May be asked from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Its name in settings, tables and files: letters, digits, hyphens."""
+        ...
+
+    @property
+    def is_test(self) -> bool:
+        """Whether its tokens are worth nothing as evidence, because whoever runs the archive holds its key."""
+        ...
+
+    @property
+    def roots(self) -> Sequence[bytes]:
+        """The certificates (DER) that its tokens must lead to."""
+        ...
+
+    def stamp(self, imprint: bytes, algorithm: str) -> Token:
+        """Return a new token over the digest, checked against nonce, digest, present time and roots.
+
+        Raises Unavailable when it does not answer as it should, IntegrityFailure ``timestamp-refused`` for a reply
+        that must not be kept, Misconfigured when it has no root. Asking again is harmless.
         """
         ...
 

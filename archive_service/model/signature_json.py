@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archive_service.model.identifiers import RecordId
-from archive_service.model.objects import SmallObject, not_readable, signatures_key, small_object
+from archive_service.model.objects import SmallObject, json_object, not_readable, signatures_key
 from archive_service.model.record import ObjectVersion
 from archive_service.model.signature_words import reasons
 from archive_service.model.signatures import CheckedSignature, SeenObject, SignatureReport, SignatureVerdict
@@ -41,7 +41,7 @@ def signatures_object(record_id: RecordId, report: SignatureReport) -> SmallObje
         "signatures": [_signature(signature) for signature in report.signatures],
         "seen": [_seen(one) for one in report.seen],
     }
-    return small_object(signatures_key(record_id), values)
+    return json_object(signatures_key(record_id), values)
 
 
 def read_signatures_object(key: str, body: bytes) -> dict[str, Any]:

@@ -6,11 +6,12 @@ Every method takes part in the transaction it was reached through; none commits.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.model.events import Event, LoggedEvent
+from archive_service.model.audits import Audits
+from archive_service.model.events import Event, LoggedEvent, SealedEntry
 from archive_service.model.findings import Finding, RecordedFinding
 from archive_service.model.identifiers import (
     Identifier,
@@ -34,6 +35,7 @@ from archive_service.model.record import (
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
 from archive_service.model.signature_json import KeptReport
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
+from archive_service.model.timestamps import AuthorityState, TimestampBatch, TimestampToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,10 @@ class Records(Protocol):
         """Record the lock in force on the original."""
         ...
 
+    def set_object_version(self, record_id: RecordId, metadata_version: int | None, put: ObjectVersion) -> None:
+        """Name another version of an object, of the same bytes: the original, or a version of the metadata."""
+        ...
+
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
         """Return stored and quarantined records whose lock ends before the instant, soonest first.
 
@@ -232,6 +238,10 @@ class SignatureReports(Protocol):
 
     def add(self, record_id: RecordId, report: KeptReport) -> None:
         """Write the report of a record; one that is written already stays."""
+        ...
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the report from now on: the one before was damaged."""
         ...
 
     def get(self, record_id: RecordId) -> KeptReport | None:
@@ -362,8 +372,180 @@ class Log(Protocol):
         """Return entries from index ``start`` on, in order."""
         ...
 
+    def sealed(self, start: int, limit: int) -> list[SealedEntry]:
+        """Return entries from index ``start`` on, in order, each with what it commits to."""
+        ...
+
+    def entry_bytes(self, start: int, limit: int) -> list[bytes]:
+        """Return the exact bytes of entries from index ``start`` on, in order, without their payloads."""
+        ...
+
+    def catch_up(self, entries: Sequence[bytes]) -> None:
+        """Write entries of this very log that a restored register lacks, at the end; their payloads are lost."""
+        ...
+
     def size(self) -> int:
         """Return how many entries there are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A tree that the log stands by: its size, 32-byte root and signed note; ``published_at`` once in the store."""
+
+    size: int
+    root: bytes
+    note: str
+    made_at: dt.datetime
+    published_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """A key of the log as others check with it (a vkey), and when it began and ended to sign."""
+
+    verifier_key: str
+    added_at: dt.datetime
+    retired_at: dt.datetime | None = None
+
+
+class LogTree(Protocol):
+    """The log's tree in tiles of hashes, what was signed of it, and with which keys."""
+
+    def take_turn(self) -> None:
+        """Let no other transaction change the tree until this one ends."""
+        ...
+
+    def integrated(self) -> int:
+        """Return how many entries are in the tree."""
+        ...
+
+    def hashes(self, level: int, tile: int) -> bytes:
+        """Return the hashes of a tile so far, one after another; nothing for a tile that is not there."""
+        ...
+
+    def put(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
+        """Write tiles, by (level, number), with all their hashes."""
+        ...
+
+    def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
+        """Write a new checkpoint, larger than every one before."""
+        ...
+
+    def newest(self, *, published: bool = False, cosigned: bool = False) -> SignedCheckpoint | None:
+        """Return the largest checkpoint; of those in the store, and of those that a witness signed, when asked."""
+        ...
+
+    def checkpoint(self, size: int) -> SignedCheckpoint | None:
+        """Return the checkpoint of exactly that size."""
+        ...
+
+    def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return size and root of checkpoints larger than ``after``, smallest first."""
+        ...
+
+    def unpublished(self, limit: int) -> list[SignedCheckpoint]:
+        """Return checkpoints that are not in the store yet, smallest first."""
+        ...
+
+    def mark_published(self, size: int, now: dt.datetime) -> None:
+        """Say that the checkpoint of that size is in the store."""
+        ...
+
+    def add_cosignature(self, size: int, key_name: str, line: str, now: dt.datetime) -> None:
+        """Keep a witness's signature line on the checkpoint of that size, in place of an earlier one of the same."""
+        ...
+
+    def cosignatures(self, size: int) -> list[str]:
+        """Return the witnesses' signature lines on the checkpoint of that size, by name."""
+        ...
+
+    def all_keys(self) -> list[LogKey]:
+        """Return every key that signs or has signed, oldest first."""
+        ...
+
+    def put_key(self, key: LogKey) -> None:
+        """Write a key, or when it was retired."""
+        ...
+
+
+class Timestamps(Protocol):
+    """Batches of the log that are stamped, and their tokens."""
+
+    def take_turn(self) -> None:
+        """Let no other transaction make a batch until this one ends."""
+        ...
+
+    def newest(self) -> TimestampBatch | None:
+        """Return the batch that reaches furthest into the log, its groups left out."""
+        ...
+
+    def add(self, batch: TimestampBatch, authorities: Sequence[str], due_at: dt.datetime) -> int:
+        """Write a new batch, owed by each of the authorities; return its number."""
+        ...
+
+    def last_made_at(self) -> dt.datetime | None:
+        """Return when the last batch of any kind was made."""
+        ...
+
+    def get(self, batch_id: int, *, groups: bool = True) -> TimestampBatch | None:
+        """Return one batch, its groups left out where they are not asked for."""
+        ...
+
+    def containing(self, entry: int) -> TimestampBatch | None:
+        """Return the batch whose range of log entries holds that index."""
+        ...
+
+    def ranges(self, after: int, limit: int) -> list[TimestampBatch]:
+        """Return one page of the batches that hold log entries, by number, groups left out."""
+        ...
+
+    def hash_tree_renewals(self, batch_id: int) -> list[TimestampBatch]:
+        """Return the batches that renew the hash tree of that one, oldest first, groups left out."""
+        ...
+
+    def tokens(self, batch_id: int) -> list[TimestampToken]:
+        """Return what each authority owes or gave a batch, by name."""
+        ...
+
+    def any_owed(self, now: dt.datetime) -> bool:
+        """Whether a token is owed and due: asked often, so it only reads."""
+        ...
+
+    def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
+        """Take owed tokens that are due, those asked for least often first; after the lease others may take them.
+
+        Each gets one try more. No two workers get the same one.
+        """
+        ...
+
+    def stamped(
+        self, batch_id: int, authority: str, token: bytes, stamped_at: dt.datetime, expires_at: dt.datetime
+    ) -> bool:
+        """Write the token that was owed; return False, and change nothing, where there is one already.
+
+        Whatever else the authority owes is due at once: it answers again.
+        """
+        ...
+
+    def failed(self, batch_id: int, authority: str, problem: str, due_at: dt.datetime) -> None:
+        """Say why a token could not be had, and when to ask again; the authority is asked for nothing else before."""
+        ...
+
+    def expiring(self, before: dt.datetime) -> list[TimestampToken]:
+        """Return tokens that end before then and were not renewed, oldest batch first."""
+        ...
+
+    def latest_expiry(self) -> dt.datetime | None:
+        """Return the latest end of any token's certificate: what a renewal can gain."""
+        ...
+
+    def set_renewed(self, batch_id: int, authority: str, by: int) -> None:
+        """Say which batch renewed a token; the first one stays."""
+        ...
+
+    def states(self) -> list[AuthorityState]:
+        """Return how it stands with each authority, by name."""
         ...
 
 
@@ -501,6 +683,16 @@ class RegisterUnit(Protocol):
         ...
 
     @property
+    def tree(self) -> LogTree:
+        """The log's tree."""
+        ...
+
+    @property
+    def timestamps(self) -> Timestamps:
+        """Stamped batches of the log."""
+        ...
+
+    @property
     def jobs(self) -> Jobs:
         """Follow-up work."""
         ...
@@ -508,6 +700,11 @@ class RegisterUnit(Protocol):
     @property
     def api_keys(self) -> ApiKeys:
         """Keys of callers."""
+        ...
+
+    @property
+    def audits(self) -> Audits:
+        """Runs of the audit."""
         ...
 
     @property

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from archive_service.errors import Message, Misconfigured, NotFound, unavailable
-from archive_service.model.ports import Clock, LockTrial, ProofResult
+from archive_service.model.ports import Clock, LockTrial, ProofResult, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.digests import blocks_of, blocks_of_file, digest_of_blocks
-from archive_service.storage.local_folders import MARK, folders_of, key_of, may_hold, order_of
+from archive_service.storage.local_folders import MARK, folders_of, key_of, may_follow, may_hold, order_of
 from archive_service.storage.store_answers import (
     in_whole_seconds,
     object_locked,
@@ -40,6 +40,8 @@ from archive_service.storage.store_answers import (
 # Objects are create-only and a key is never used again, so one constant names the only version there is.
 VERSION = "1"
 _INCOMING = f"{MARK}incoming"
+# Files that were found damaged and have been replaced: no key leads here.
+_DAMAGED = f"{MARK}damaged"
 _LOCK_SUFFIX = f"{MARK}lock"
 # No put takes an hour; what is older was left behind by a killed process.
 _LEFTOVER_SECONDS = 3600
@@ -78,17 +80,7 @@ class LocalStore:
 
     def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Store the bytes under ``key``: see ObjectStore.put."""
-        path = self._path(key)
-        lock_until = in_whole_seconds(lock_until)
-        with _store_errors():
-            incoming = self._write_incoming(key, source, digest)
-            try:
-                for _ in range(_PUT_ROUNDS):
-                    with suppress(FileNotFoundError):
-                        return self._give_name(key, incoming, digest, lock_until)
-            finally:
-                incoming.unlink(missing_ok=True)
-        raise unavailable("store") from FileNotFoundError(path.name)
+        return self._put(key, source, digest, lock_until)
 
     @contextmanager
     def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
@@ -102,19 +94,26 @@ class LocalStore:
         with file:
             yield _reading(file, start, length)
 
-    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Yield the objects under ``prefix`` in key order: see ObjectStore.list_under.
 
         One folder's names at a time are held in memory.
         """
         with _store_errors():
-            yield from self._walk((), prefix)
+            yield from self._walk((), prefix, after)
 
     def lock_of(self, key: str, version: str) -> dt.datetime | None:
         """Return until when the object is locked: see ObjectStore.lock_of."""
         path = self._existing(key, version)
         with _store_errors(), _exclusive(path, key) as folder:
             return self._guard_of(folder, path, key).locked_until
+
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Return what the guard says; a folder has no modes: see ObjectStore.protection_of."""
+        path = self._existing(key, version)
+        with _store_errors(), _exclusive(path, key) as folder:
+            guard = self._guard_of(folder, path, key)
+        return Protection(guard.locked_until, None, guard.held)
 
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the object's lock: see ObjectStore.extend_lock."""
@@ -131,6 +130,15 @@ class LocalStore:
             guard = self._guard_of(folder, path, key)
             if guard.held != held:
                 self._write_guard(folder, path, replace(guard, held=held))
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Set the damaged file aside, then give its name to the right one: see ObjectStore.replace_damaged.
+
+        Killed between the two, the object is missing, and the same repair puts it.
+        """
+        return self._put(key, source, digest, lock_until, over_others=True)
 
     def delete(self, key: str, version: str) -> None:
         """Delete the object for good, and the folders it leaves empty: see ObjectStore.delete."""
@@ -178,6 +186,38 @@ class LocalStore:
                 "Only this service obeys them.",
             ),
         )
+
+    def _put(
+        self,
+        key: str,
+        source: Path | bytes,
+        digest: ContentDigest,
+        lock_until: dt.datetime,
+        *,
+        over_others: bool = False,
+    ) -> ObjectVersion:
+        path = self._path(key)
+        lock_until = in_whole_seconds(lock_until)
+        with _store_errors():
+            incoming = self._write_incoming(key, source, digest)
+            try:
+                if over_others:
+                    self._set_aside(path, key, digest)
+                for _ in range(_PUT_ROUNDS):
+                    with suppress(FileNotFoundError):
+                        return self._give_name(key, incoming, digest, lock_until)
+            finally:
+                incoming.unlink(missing_ok=True)
+        raise unavailable("store") from FileNotFoundError(path.name)
+
+    def _set_aside(self, path: Path, key: str, digest: ContentDigest) -> None:
+        """Take the name from a file that has other bytes than these; the file stays, outside all keys."""
+        with suppress(NotFound), _exclusive(path, key) as folder:
+            self._guard_of(folder, path, key)
+            if _digest_on_disk(path) != digest:
+                _make_folders(self._root / _DAMAGED)
+                os.rename(path.name, self._root / _DAMAGED / f"{uuid.uuid4().hex}-{path.name}", src_dir_fd=folder)
+                os.fsync(folder)
 
     def _write_incoming(self, key: str, source: Path | bytes, digest: ContentDigest) -> Path:
         """Write the source under a temporary name; return that when its bytes on disk are those announced."""
@@ -289,7 +329,7 @@ class LocalStore:
             raise object_not_found(key)
         return self._path(key)
 
-    def _walk(self, folders: tuple[str, ...], prefix: str) -> Iterator[ObjectVersion]:
+    def _walk(self, folders: tuple[str, ...], prefix: str, after: str) -> Iterator[ObjectVersion]:
         try:
             with os.scandir(self._root.joinpath(*folders)) as entries:
                 names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -297,9 +337,14 @@ class LocalStore:
             return
         for name, is_folder in sorted(names, key=lambda entry: order_of(entry[0], is_folder=entry[1])):
             place = (*folders, name)
-            if is_folder and name != _INCOMING and may_hold(place, prefix):
-                yield from self._walk(place, prefix)
-            elif not is_folder and not name.endswith(_LOCK_SUFFIX) and key_of(place).startswith(prefix):
+            if is_folder and name not in (_INCOMING, _DAMAGED) and may_hold(place, prefix) and may_follow(place, after):
+                yield from self._walk(place, prefix, after)
+            elif (
+                not is_folder
+                and not name.endswith(_LOCK_SUFFIX)
+                and key_of(place).startswith(prefix)
+                and key_of(place) > after
+            ):
                 with suppress(FileNotFoundError):
                     size_bytes = self._root.joinpath(*place).stat().st_size
                     yield ObjectVersion(key_of(place), VERSION, ContentDigest(size_bytes, "", ""), None)

@@ -124,6 +124,45 @@ class ObjectStoreContract:
         assert store.lock_of(first.key, first.version) == first.locked_until
         assert len(list(store.list_under(prefix))) == 1
 
+    def test_what_protects_an_object_is_told(self, store: ObjectStore, prefix: str) -> None:
+        until = in_seconds(60)
+        put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), until)
+        told = store.protection_of(put.key, put.version)
+        assert (told.locked_until, told.held) == (until, False)
+        assert told.mode == ("governance" if store.enforces_locks else None)
+        store.set_hold(put.key, put.version, True)
+        assert store.protection_of(put.key, put.version).held
+        store.set_hold(put.key, put.version, False)
+        with pytest.raises(NotFound):
+            store.protection_of(f"{prefix}/nothing", put.version)
+
+    def test_a_repair_puts_the_right_bytes_over_others(self, store: ObjectStore, prefix: str) -> None:
+        until = in_seconds(60)
+        key = f"{prefix}/original"
+        damaged = store.put(key, OTHER_BYTES, digest_of(OTHER_BYTES), in_seconds(5))
+        mended = store.replace_damaged(key, BYTES, digest_of(BYTES), until)
+        assert read_all(store, key, mended.version) == BYTES
+        assert mended.locked_until == store.lock_of(key, mended.version) == until
+        if damaged.version != mended.version:
+            assert read_all(store, key, damaged.version) == OTHER_BYTES, "what was damaged is kept to look into"
+        assert {one.version for one in store.list_under(prefix)} == {damaged.version, mended.version}
+
+    def test_a_repair_of_what_is_missing_puts_it(self, store: ObjectStore, prefix: str) -> None:
+        mended = store.replace_damaged(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(5))
+        assert read_all(store, mended.key, mended.version) == BYTES
+
+    def test_a_repair_of_what_is_good_writes_nothing(self, store: ObjectStore, prefix: str) -> None:
+        put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(5))
+        again = store.replace_damaged(put.key, BYTES, digest_of(BYTES), in_seconds(60))
+        assert again.version == put.version
+        assert len(list(store.list_under(prefix))) == 1
+
+    def test_a_repair_with_other_bytes_than_announced_is_refused(self, store: ObjectStore, prefix: str) -> None:
+        put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(5))
+        with pytest.raises(IntegrityFailure):
+            store.replace_damaged(put.key, BYTES, digest_of(OTHER_BYTES), in_seconds(5))
+        assert read_all(store, put.key, put.version) == BYTES
+
     @pytest.mark.parametrize("wrong", ["sha256", "sha512", "size_bytes"])
     def test_a_source_with_another_digest_is_refused_and_nothing_is_visible(
         self, store: ObjectStore, prefix: str, wrong: str
@@ -274,6 +313,11 @@ class ObjectStoreContract:
             f"{prefix}/metadata/10",
         ]
         assert list(store.list_under(f"{prefix}/zzz")) == []
+        for place, name in enumerate(sorted(names)):
+            later = [v.key for v in store.list_under(f"{prefix}/", after=f"{prefix}/{name}")]
+            assert later == [v.key for v in listed[place + 1 :]]
+        between = f"{prefix}/metadata/1-"
+        assert [v.key for v in store.list_under(prefix, after=between)] == [v.key for v in listed if v.key > between]
 
     def test_a_long_listing_is_streamed_in_key_order(self, store: ObjectStore) -> None:
         # The ids of records follow time; three of them share a folder of the local store, the others do not.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archive_service.errors import unavailable
-from archive_service.model.ports import Clock, LockTrial, ProofResult
+from archive_service.model.ports import Clock, LockTrial, ProofResult, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.digests import BLOCK_BYTES, digest_of
 from archive_service.storage.store_answers import (
@@ -42,6 +42,8 @@ class MemoryStore:
         self._next_version = 1
         self.down = False
         """While True, every call answers Unavailable."""
+        self.mode: str | None = "governance"
+        """The lock mode that it says every object has."""
 
     @property
     def enforces_locks(self) -> bool:
@@ -84,10 +86,10 @@ class MemoryStore:
         wanted = content[start : None if length is None else start + length]
         yield (wanted[at : at + BLOCK_BYTES] for at in range(0, len(wanted), BLOCK_BYTES))
 
-    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """See ObjectStore.list_under."""
         with self._up():
-            found = sorted((key, kept) for key, kept in self._kept.items() if key.startswith(prefix))
+            found = sorted((key, kept) for key, kept in self._kept.items() if key.startswith(prefix) and key > after)
         for key, kept in found:
             yield ObjectVersion(key, kept.version, ContentDigest(len(kept.content), "", ""), None)
 
@@ -95,6 +97,12 @@ class MemoryStore:
         """See ObjectStore.lock_of."""
         with self._up():
             return self._existing(key, version).locked_until
+
+    def protection_of(self, key: str, version: str) -> Protection:
+        """See ObjectStore.protection_of."""
+        with self._up():
+            kept = self._existing(key, version)
+            return Protection(kept.locked_until, self.mode, kept.held)
 
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """See ObjectStore.extend_lock."""
@@ -112,6 +120,19 @@ class MemoryStore:
     def is_held(self, key: str) -> bool:
         """Whether the object is under a hold, for assertions."""
         return self._kept[key].held
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """See ObjectStore.replace_damaged: there is one version, and what was damaged is kept nowhere."""
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        if digest_of(content) != digest:
+            raise source_differs(key)
+        with self._up():
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept[key] = replace(kept, content=content)
+            return self.put(key, content, digest, lock_until)
 
     def delete(self, key: str, version: str) -> None:
         """See ObjectStore.delete."""

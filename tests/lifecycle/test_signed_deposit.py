@@ -9,10 +9,11 @@ import hashlib
 import pytest
 
 from archive_service.errors import IntegrityFailure, NotFound, Rejected
+from archive_service.lifecycle.audit import AuditRequest, audit
 from archive_service.lifecycle.deposit import deposit
 from archive_service.lifecycle.prove import verify_bytes
 from archive_service.lifecycle.read import open_content, show_record, show_signatures
-from archive_service.lifecycle.reconcile import AuditOutcome, AuditRequest, audit
+from archive_service.model.audits import AuditOutcome
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import SignatureFact
@@ -155,7 +156,7 @@ def test_a_deposit_killed_anywhere_and_judged_otherwise_later_tells_of_the_repor
     done = deposit(ours.archive, command)
     kept = show_signatures(ours.archive, ours.archivist, done.record.id)
     assert done.signatures == kept["verdict"]
-    assert audit(ours.archive, AuditRequest(verify=True), lambda _: None).counts == {AuditOutcome.INTACT: 1}
+    assert audit(ours.archive, AuditRequest(verify=True)).counts == {AuditOutcome.INTACT: 1}
 
 
 def test_the_first_report_stands_when_a_deposit_is_taken_up_again(ours: TestArchive) -> None:
@@ -173,10 +174,10 @@ def test_the_first_report_stands_when_a_deposit_is_taken_up_again(ours: TestArch
 def test_the_audit_misses_a_report_that_is_gone_and_sees_one_that_was_changed(ours: TestArchive) -> None:
     signed(ours, VALID)
     record = ours.deposit(CONTENT).record
-    assert audit(ours.archive, AuditRequest(verify=True), lambda _: None).counts == {AuditOutcome.INTACT: 1}
+    assert audit(ours.archive, AuditRequest(verify=True)).counts == {AuditOutcome.INTACT: 1}
     key = f"records/{record.id}/signatures/1"
     ours.store.tamper(key, b"{}")
-    assert audit(ours.archive, AuditRequest(verify=True), lambda _: None).counts == {AuditOutcome.MISMATCH: 1}
+    assert audit(ours.archive, AuditRequest(verify=True)).counts == {AuditOutcome.MISMATCH: 1}
     with pytest.raises(IntegrityFailure):
         show_signatures(ours.archive, ours.archivist, record.id)
 
@@ -188,7 +189,7 @@ def test_a_rollback_or_another_signature_over_the_original_is_refused_by_audit_r
     signed(ours, VALID)
     record = ours.deposit(CONTENT).record
     ours.store.tamper(record.original.key, put_instead)
-    [finding] = audit(ours.archive, AuditRequest(verify=True), lambda _: None).listed
+    [finding] = audit(ours.archive, AuditRequest(verify=True)).listed
     assert finding.outcome is AuditOutcome.MISMATCH
     with (
         pytest.raises(IntegrityFailure),

@@ -36,6 +36,7 @@ from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
 from tests import servers
 from tests.contracts.object_store import SystemClock
+from tests.fakes.log_signer import signer
 from tests.fakes.pdf_reader import ONE_PAGE, FakePdfReader
 from tests.results import DA_NANG, REFERENCE, citizen, digest, insurance, metadata, pdf, person
 
@@ -132,6 +133,7 @@ def open_place(urls: Urls, folder: Path, *, upgrade: bool = True) -> Iterator[Pl
         staging=Staging(folder / "staging"),
         clock=clock,
         randomness=SystemRandomness(),
+        signer=signer(),
     )
     try:
         yield Place(archive, register, reader, clock, folder, urls)

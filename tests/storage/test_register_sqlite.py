@@ -19,6 +19,8 @@ from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
+from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import NOW, record_id
 
@@ -32,7 +34,9 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
     register.close()
 
 
-class TestSqliteRegister(RegisterContract, RegisterConcurrencyContract):
+class TestSqliteRegister(
+    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+):
     """The contract."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.record import ContentDigest, ObjectVersion
@@ -37,6 +37,12 @@ class SqlSignatureReports:
                 "sha256": stored.stored.sha256,
                 "sha512": stored.stored.sha512,
             },
+        )
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name another version of the same bytes."""
+        self._connection.execute(
+            update(t.signature_reports).where(_C.record_id == record_id).values(object_version=stored.version)
         )
 
     def get(self, record_id: RecordId) -> KeptReport | None:

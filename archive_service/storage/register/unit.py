@@ -6,14 +6,17 @@ from sqlalchemy import Connection
 
 from archive_service.model.ports import Randomness
 from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
+from archive_service.storage.register.audits import SqlAudits
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.findings import SqlFindings
 from archive_service.storage.register.jobs import SqlJobs
+from archive_service.storage.register.log_tiles import SqlLogTree
 from archive_service.storage.register.records import SqlRecords, SqlTexts
 from archive_service.storage.register.reference import SqlReference
 from archive_service.storage.register.reservations import SqlReservations
 from archive_service.storage.register.signature_reports import SqlSignatureReports
 from archive_service.storage.register.subjects import SqlSubjects
+from archive_service.storage.register.timestamps import SqlTimestamps
 
 
 class SqlUnit:
@@ -28,6 +31,9 @@ class SqlUnit:
         self.subjects = SqlSubjects(connection)
         self.reference = SqlReference(connection)
         self.log = SqlLog(connection, randomness)
+        self.tree = SqlLogTree(connection)
         self.jobs = SqlJobs(connection)
         self.api_keys = SqlApiKeys(connection)
+        self.audits = SqlAudits(connection)
         self.progress = SqlProgress(connection)
+        self.timestamps = SqlTimestamps(connection)
