@@ -18,9 +18,9 @@ from archive_service.evidence.signer import LogSigner, load_log_keys
 from archive_service.faults import KillPoint, armed
 from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
-from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
+from archive_service.model.policy import FindingPolicy, policy_from
 from archive_service.model.ports import ObjectStore, TimestampAuthority
-from archive_service.pdf.reader import Limits, SandboxedPdfReader
+from archive_service.pdf.reader import Limits, SandboxedPdfReader, TrustFolders
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
@@ -63,7 +63,8 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
     if settings.register_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
-    pdf = SandboxedPdfReader(_limits(settings, pdf_processes or os.cpu_count() or 1))
+    limits = _limits(settings, pdf_processes or os.cpu_count() or 1)
+    pdf = SandboxedPdfReader(limits, trust=_trust(settings))
     try:
         signer = open_signer(settings)
         store = open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging)
@@ -145,6 +146,19 @@ def _limits(settings: Settings, processes: int) -> Limits:
     )
 
 
+def _trust(settings: Settings) -> TrustFolders:
+    """Return the folders of trust. Raises Misconfigured for one that is not there: it was meant to be used."""
+    named = {
+        "ARCHIVE_AGENCY_TRUST_DIR": settings.agency_trust_dir,
+        "ARCHIVE_TSA_TRUST_DIR": settings.tsa_trust_dir,
+        "ARCHIVE_CRL_DIR": settings.crl_dir,
+    }
+    for name, folder in named.items():
+        if folder is not None and not folder.is_dir():
+            raise Misconfigured(Message(f"{name} names no folder.", f"{name} không chỉ đến thư mục nào."))
+    return TrustFolders(*(None if folder is None else str(folder.resolve()) for folder in named.values()))
+
+
 def _rules(settings: Settings) -> Rules:
     return Rules(
         max_file_bytes=settings.max_file_bytes,
@@ -220,15 +234,13 @@ def _policy(file: Path | None) -> FindingPolicy:
     if file is None:
         return FindingPolicy()
     try:
-        lines = tomllib.loads(file.read_text(encoding="utf-8")).get("outcomes", {})
-        changed = {FindingCode(code): Outcome(outcome) for code, outcome in lines.items()}
-    except (OSError, tomllib.TOMLDecodeError, ValueError, AttributeError) as wrong:
+        return policy_from(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, ValueError, AttributeError, TypeError) as wrong:
         raise Misconfigured(
             Message(
                 f"ARCHIVE_FINDING_POLICY_FILE cannot be used: {wrong}. Its table [outcomes] maps a finding's code to "
-                "accept, quarantine or refuse.",
+                "accept, quarantine or refuse; each table [[signatures]] says what signatures lead to.",
                 f"Không dùng được ARCHIVE_FINDING_POLICY_FILE: {wrong}. Bảng [outcomes] gán mỗi mã phát hiện với "
-                "accept, quarantine hoặc refuse.",
+                "accept, quarantine hoặc refuse; mỗi bảng [[signatures]] quy định cách xử lý chữ ký số.",
             )
         ) from wrong
-    return FindingPolicy({**DEFAULT_OUTCOMES, **changed})

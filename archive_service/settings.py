@@ -68,6 +68,17 @@ class Settings(BaseSettings):
     ocr_dpi: int = Field(200, ge=72, le=600, description="Resolution at which pages are recognised.")
     low_confidence: float = Field(60.0, ge=0, le=100, description="Pages recognised below this become a finding.")
     finding_policy_file: Path | None = Field(None, description="TOML table: finding → accept, quarantine or refuse.")
+    agency_trust_dir: Path | None = Field(
+        None, description="Folder of certificates (PEM, DER) trusted to vouch for signatures of results."
+    )
+    tsa_trust_dir: Path | None = Field(
+        None, description="Folder of certificates (PEM, DER) trusted to vouch for time-stamps."
+    )
+    crl_dir: Path | None = Field(
+        None,
+        description="Folder of revocation lists (PEM, DER) that something else keeps fresh; "
+        "with it every certificate must be known not to be revoked.",
+    )
     lock_mode: str = Field(
         "governance",
         pattern="^(governance|compliance)$",

@@ -15,10 +15,10 @@ from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.reference import load_reference
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.events import Event, EventType
-from archive_service.model.findings import FindingPolicy
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.permissions import Caller, Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.ports import Register, SearchIndex
 from archive_service.model.record import Record
 from archive_service.search.embedded import EmbeddedIndex

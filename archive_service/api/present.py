@@ -12,6 +12,7 @@ from archive_service.model.events import LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units import LogKey
 
@@ -53,13 +54,15 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
             "content": f"{own}/content",
             "text": f"{own}/text",
             "events": f"{own}/events",
+            "signatures": f"{own}/signatures",
         },
     }
 
 
 def deposited_json(done: Deposited) -> dict[str, Any]:
     """Return a record with the receipt of its deposit."""
-    return record_json(done.record, done.findings) | {"receipt": done.receipt}
+    told = {"receipt": done.receipt, "signatures": _verdict(done.signatures)}
+    return record_json(done.record, done.findings) | told
 
 
 def log_key_json(key: LogKey) -> dict[str, Any]:
@@ -74,7 +77,11 @@ def log_key_json(key: LogKey) -> dict[str, Any]:
 def shown_record_json(shown: ShownRecord) -> dict[str, Any]:
     """Return a record with the records that name it."""
     related = [{"record_id": record_id, "kind": kind} for record_id, kind in shown.related]
-    return record_json(shown.record, shown.findings) | {"related": related}
+    return record_json(shown.record, shown.findings) | {"related": related, "signatures": _verdict(shown.signatures)}
+
+
+def _verdict(verdict: SignatureVerdict | None) -> str | None:
+    return None if verdict is None else str(verdict)
 
 
 def finding_json(recorded: RecordedFinding) -> dict[str, Any]:

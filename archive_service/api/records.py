@@ -17,7 +17,14 @@ from flask.views import MethodView
 from werkzeug.datastructures import Range
 
 from archive_service.api import present
-from archive_service.api.answers import DepositedSchema, EventListSchema, RecordSchema, TextSchema, VersionListSchema
+from archive_service.api.answers import (
+    DepositedSchema,
+    EventListSchema,
+    RecordSchema,
+    SignaturesSchema,
+    TextSchema,
+    VersionListSchema,
+)
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
 from archive_service.api.reading import load
@@ -123,6 +130,14 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
             """List every version of the metadata, oldest first."""
             versions = read.list_versions(archive, caller(), parse_record_id(record_id))
             return {"versions": [present.version_json(version) for version in versions]}
+
+    @blueprint.route("/records/<record_id>/signatures")
+    class RecordSignatures(MethodView):
+        @blueprint.response(200, SignaturesSchema)
+        @blueprint.alt_response(404, schema="Problem", description="No such record, or it carries no signature.")
+        def get(self, record_id: str) -> dict[str, Any]:
+            """Show what the record's signatures were worth at deposit, with the evidence that was seen."""
+            return read.show_signatures(archive, caller(), parse_record_id(record_id))
 
     @blueprint.route("/records/<record_id>/corrections")
     class RecordCorrections(MethodView):

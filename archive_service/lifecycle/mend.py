@@ -15,6 +15,7 @@ from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import Event, EventType, LoggedEvent
 from archive_service.model.identifiers import RecordId
+from archive_service.model.objects import signatures_key
 from archive_service.model.ports import ObjectStore, Reception
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.model.units import RegisterUnit
@@ -87,7 +88,10 @@ def _fetch(second: ObjectStore, kept: Kept, file: Reception) -> bool:
 
 def _note(archive: Archive, unit: RegisterUnit, record_id: RecordId, kept: Kept, put: ObjectVersion) -> None:
     """Let the register name the version that holds the right bytes from now on."""
-    unit.records.set_object_version(record_id, kept.metadata_version, put)
+    if kept.key == signatures_key(record_id):
+        unit.signature_reports.set_object_version(record_id, put)
+    else:
+        unit.records.set_object_version(record_id, kept.metadata_version, put)
     values = {
         "key": kept.key,
         "damaged_version": kept.version,

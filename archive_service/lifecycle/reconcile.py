@@ -276,11 +276,15 @@ def _accounted_for(archive: Archive, record: Record, strange: Sequence[tuple[str
 
 def _kept_of(archive: Archive, record: Record) -> list[Kept]:
     """Return everything that the register knows under the record."""
-    versions = archive.register.read(lambda unit: unit.records.metadata_versions(record.id))
+    versions, report = archive.register.read(
+        lambda unit: (unit.records.metadata_versions(record.id), unit.signature_reports.get(record.id))
+    )
     described = [(one, metadata_object(one, record.content, record.page_count)) for one in versions]
+    reported = [] if report is None else [Kept(report.stored.key, report.stored.version, report.stored.stored)]
     return [
         Kept(record.original.key, record.original.version, record.original.stored),
         *(Kept(small.key, one.object_version, small.digest, one.version) for one, small in described),
+        *reported,
     ]
 
 

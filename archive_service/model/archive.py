@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from archive_service.model.findings import FindingPolicy
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.ports import (
     Clock,
     LogSigning,

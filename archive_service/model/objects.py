@@ -60,6 +60,11 @@ def metadata_key(record_id: RecordId, version: int) -> str:
     return f"{record_prefix(record_id)}metadata/{version}"
 
 
+def signatures_key(record_id: RecordId) -> str:
+    """Return the key of the report of the record's signatures, as they were at deposit."""
+    return f"{record_prefix(record_id)}signatures/1"
+
+
 def state_prefix(record_id: RecordId) -> str:
     """Return the prefix of the marks of a record's state."""
     return f"{record_prefix(record_id)}state/"
@@ -170,7 +175,7 @@ def metadata_object(version: MetadataVersion, content: ContentDigest, page_count
         "content": {"size_bytes": content.size_bytes, "sha256": content.sha256, "sha512": content.sha512},
         "page_count": page_count,
     }
-    return _small(metadata_key(version.record_id, version.version), values)
+    return json_object(metadata_key(version.record_id, version.version), values)
 
 
 def read_metadata_object(key: str, body: bytes, object_version: str) -> DescribedVersion:
@@ -209,7 +214,7 @@ def state_object(mark: StateMark) -> SmallObject:
         "decided_at": _written(mark.decided_at),
         "findings": [{"code": str(finding.code), "detail": dict(finding.detail)} for finding in mark.findings],
     }
-    return _small(f"{state_prefix(mark.record_id)}{mark.number}", values)
+    return json_object(f"{state_prefix(mark.record_id)}{mark.number}", values)
 
 
 def read_state_object(key: str, body: bytes) -> StateMark:
@@ -240,7 +245,7 @@ def tombstone_object(tombstone: Tombstone) -> SmallObject:
         "disposed_at": _written(tombstone.disposed_at),
         "reason": tombstone.reason,
     }
-    return _small(tombstone_key(tombstone.record_id), values)
+    return json_object(tombstone_key(tombstone.record_id), values)
 
 
 def not_readable(key: str) -> IntegrityFailure:
@@ -260,7 +265,8 @@ def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
     return small_object(f"{AUDITS}{audit_id}/report.json", body)
 
 
-def _small(key: str, values: dict[str, Any]) -> SmallObject:
+def json_object(key: str, values: dict[str, Any]) -> SmallObject:
+    """Return an object of JSON values: the same values give the same bytes, whatever order they are given in."""
     return small_object(key, json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
 
 

@@ -18,6 +18,7 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import Inspection, NoText
 from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
+from archive_service.model.signatures import SignatureReport
 from archive_service.model.units import RegisterUnit
 from archive_verify.checkpoint import Checkpoint
 from archive_verify.notes import Note, VerifierKey
@@ -254,6 +255,14 @@ class PdfReader(Protocol):
 
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is, or why that could not be read. Idempotent."""
+        ...
+
+    def check_signatures(self, path: Path, at: dt.datetime) -> SignatureReport:
+        """Return what every signature of the file is worth, certificates judged as at that instant. Idempotent.
+
+        A check that fails or takes too long is a report without signatures, which is never taken for a pass.
+        Raises Misconfigured when the trusted certificates cannot be read.
+        """
         ...
 
     def read_text(self, path: Path) -> DocumentText | NoText:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from archive_service.model.audits import Audits
 from archive_service.model.events import Event, LoggedEvent, SealedEntry
-from archive_service.model.findings import Finding, FindingPolicy, RecordedFinding
+from archive_service.model.findings import Finding, RecordedFinding
 from archive_service.model.identifiers import (
     Identifier,
     OfficeCode,
@@ -23,6 +23,7 @@ from archive_service.model.identifiers import (
 )
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.permissions import Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
     DocumentText,
     MetadataVersion,
@@ -32,6 +33,7 @@ from archive_service.model.record import (
     SearchState,
 )
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
+from archive_service.model.signature_json import KeptReport
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
 from archive_service.model.timestamps import AuthorityState, TimestampBatch, TimestampToken
 
@@ -228,6 +230,22 @@ class Texts(Protocol):
 
     def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, DocumentText]:
         """Return the words of those records that have any."""
+        ...
+
+
+class SignatureReports(Protocol):
+    """Which reports of signatures there are: the reports themselves lie in the store."""
+
+    def add(self, record_id: RecordId, report: KeptReport) -> None:
+        """Write the report of a record; one that is written already stays."""
+        ...
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the report from now on: the one before was damaged."""
+        ...
+
+    def get(self, record_id: RecordId) -> KeptReport | None:
+        """Return the report, None for a record without signatures. Its lock is not told."""
         ...
 
 
@@ -637,6 +655,11 @@ class RegisterUnit(Protocol):
     @property
     def texts(self) -> Texts:
         """Words of records."""
+        ...
+
+    @property
+    def signature_reports(self) -> SignatureReports:
+        """Reports of signatures."""
         ...
 
     @property

@@ -105,6 +105,12 @@ TABLE = (
         _get("/api/v1/records/{stored}/versions"),
     ),
     Endpoint(
+        f"{_RECORD}/signatures",
+        "GET",
+        _READERS | {Role.DEPOSITOR, Role.MANAGER},
+        _get("/api/v1/records/{stored}/signatures"),
+    ),
+    Endpoint(
         f"{_RECORD}/corrections",
         "POST",
         _DECIDERS,
@@ -239,6 +245,7 @@ def test_table_names_every_endpoint(world: World) -> None:
         ("GET", "/api/v1/records/{stored}/text"),
         ("GET", "/api/v1/records/{stored}/events"),
         ("GET", "/api/v1/records/{stored}/versions"),
+        ("GET", "/api/v1/records/{stored}/signatures"),
         ("GET", "/api/v1/records/{stored}/receipt"),
         ("GET", "/api/v1/records/{stored}/proof"),
         ("POST", "/api/v1/records/{stored}/corrections"),

@@ -14,6 +14,7 @@ from archive_service.storage.register.log_tiles import SqlLogTree
 from archive_service.storage.register.records import SqlRecords, SqlTexts
 from archive_service.storage.register.reference import SqlReference
 from archive_service.storage.register.reservations import SqlReservations
+from archive_service.storage.register.signature_reports import SqlSignatureReports
 from archive_service.storage.register.subjects import SqlSubjects
 from archive_service.storage.register.timestamps import SqlTimestamps
 
@@ -25,6 +26,7 @@ class SqlUnit:
         self.reservations = SqlReservations(connection)
         self.records = SqlRecords(connection)
         self.texts = SqlTexts(connection)
+        self.signature_reports = SqlSignatureReports(connection)
         self.findings = SqlFindings(connection)
         self.subjects = SqlSubjects(connection)
         self.reference = SqlReference(connection)
