@@ -256,6 +256,114 @@ log_head = Table(
     Column("size", BigInteger, nullable=False),
 )
 
+# The log's tree, in tiles of 256 hashes (C2SP tlog-tiles): a full tile is never written again, the last one grows.
+log_tiles = Table(
+    "log_tiles",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("tile", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+log_checkpoints = Table(
+    "log_checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("published_at", Instant),
+)
+
+log_cosignatures = Table(
+    "log_cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("key_name", String(255), primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+)
+
+# Verifier keys of the log, as their text form; a retired one still verifies what it signed.
+log_keys = Table(
+    "log_keys",
+    metadata,
+    Column("verifier_key", Text, primary_key=True),
+    Column("added_at", Instant, nullable=False),
+    Column("retired_at", Instant),
+)
+
+timestamp_batches = Table(
+    "timestamp_batches",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("first_entry", BigInteger, nullable=False),
+    Column("end_entry", BigInteger, nullable=False),
+    Column("checkpoint_size", BigInteger, nullable=False),
+    Column("algorithm", String(16), nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("groups", LargeBinary, nullable=False),
+    Column("renews", Text),
+    Column("made_at", Instant, nullable=False),
+    Index("ix_timestamp_batches_end", "end_entry"),
+)
+
+# A row without a token is a time-stamp that an authority still owes.
+timestamp_tokens = Table(
+    "timestamp_tokens",
+    metadata,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("authority", String(64), primary_key=True),
+    Column("token", LargeBinary),
+    Column("stamped_at", Instant),
+    Column("expires_at", Instant),
+    Column("renewed_by", BigInteger),
+    Column("problem", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+)
+
+renditions = Table(
+    "renditions",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("object_key", Text, nullable=False),
+    Column("object_version", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("sha512", String(128), nullable=False),
+    Column("locked_until", Instant),
+    Column("made_at", Instant, nullable=False),
+)
+
+signature_reports = Table(
+    "signature_reports",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("verdict", String(32), nullable=False),
+    Column("object_key", Text, nullable=False),
+    Column("object_version", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("sha512", String(128), nullable=False),
+)
+
+audit_runs = Table(
+    "audit_runs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("seed", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("position", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("report_sha256", String(64)),
+)
+
 jobs = Table(
     "jobs",
     metadata,
