@@ -6,6 +6,8 @@ checked for kind and range, and text is cut to a length. An answer that does not
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +15,7 @@ from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Inspection, NotInspected, PageFact, PdfFacts, SignatureFact
 from archive_service.model.record import DocumentText, PageText, TextSource
 from archive_service.pdf.frames import Message
+from archive_service.pdf.places import PLACE_BYTES
 
 _MAX_NAME = 200
 _MAX_ITEMS = 1_000_000
@@ -134,7 +137,22 @@ def _page_text(message: Message, number_wanted: int) -> PageText:
     if not isinstance(text, str) or not isinstance(source, str) or source not in set(TextSource):
         raise BadAnswer
     sure = None if confidence is None else min(100.0, number(confidence))
-    return PageText(number_wanted, text, TextSource(source), sure)
+    return PageText(number_wanted, text, TextSource(source), sure, _places(message.get("places")))
+
+
+def _places(value: object) -> bytes | None:
+    """Return the packed places of a page's words, None where it told none."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadAnswer
+    try:
+        packed = base64.b64decode(value, validate=True)
+    except binascii.Error as wrong:
+        raise BadAnswer from wrong
+    if len(packed) % PLACE_BYTES:
+        raise BadAnswer
+    return packed
 
 
 def items(value: object) -> Iterable[object]:
