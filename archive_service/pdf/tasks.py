@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from archive_service.pdf.fonts import invisible_font_program
 from archive_service.pdf.inspect import inspect
 from archive_service.pdf.ocr import MissingLanguage, Recogniser
+from archive_service.pdf.pdfa import Materials, make_pdfa
 from archive_service.pdf.sandbox_server import Task
 from archive_service.pdf.text import read_text
 from archive_service.pdf.trial import trial_pdf
@@ -30,6 +32,7 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
     tasks: Mapping[str, Task] = {
         "inspect": inspect,
         "text": partial(read_text, recogniser=recogniser, vietnamese="vie" in languages.split("+")),
+        "pdfa": partial(make_pdfa, materials=Materials(invisible_font_program(), options["seal_font"])),
     }
     _warm_up(tasks)
     return tasks
