@@ -26,6 +26,7 @@ from archive_service.model.objects import (
     metadata_object,
     record_of,
     record_prefix,
+    rendition_prefix,
     state_prefix,
 )
 from archive_service.model.record import ContentDigest, ObjectVersion, Record, RecordState
@@ -242,7 +243,7 @@ def _judge_record(
     archive: Archive, request: AuditRequest, record: Record, objects: tuple[ObjectVersion, ...]
 ) -> AuditFinding:
     there = {(one.key, one.version): one.stored.size_bytes for one in objects}
-    wanted = _wanted(archive, record)
+    wanted, rendered = _wanted(archive, record)
     for key, version, digest in wanted:
         size_bytes = there.pop((key, version), None)
         if size_bytes is None:
@@ -253,7 +254,11 @@ def _judge_record(
             damage = _compared(archive, record.id, (key, version, digest))
             if damage is not None:
                 return damage
-    strange = [key for key, _ in there if not key.startswith(state_prefix(record.id))]
+    expected = [state_prefix(record.id)]
+    if not rendered:
+        # A rendition that is in the store first and in the register next: nobody is served it before.
+        expected.append(rendition_prefix(record.id))
+    strange = [key for key, _ in there if not key.startswith(tuple(expected))]
     if strange and archive.register.read(lambda unit: unit.records.claimed_metadata(record.id)) is None:
         return AuditFinding(AuditOutcome.UNEXPECTED, record.id, "this service did not write it", strange[0])
     return AuditFinding(AuditOutcome.INTACT, record.id, "")
@@ -262,14 +267,18 @@ def _judge_record(
 _Wanted = tuple[str, str, ContentDigest]
 
 
-def _wanted(archive: Archive, record: Record) -> list[_Wanted]:
-    """Return key, version and digest of everything the register knows under the record."""
-    versions = archive.register.read(lambda unit: unit.records.metadata_versions(record.id))
+def _wanted(archive: Archive, record: Record) -> tuple[list[_Wanted], bool]:
+    """Return key, version and digest of everything the register knows under the record; whether renditions too."""
+    versions, renditions = archive.register.read(
+        lambda unit: (unit.records.metadata_versions(record.id), unit.renditions.of_record(record.id))
+    )
     described = [(one.object_version, metadata_object(one, record.content, record.page_count)) for one in versions]
-    return [
+    wanted = [
         (record.original.key, record.original.version, record.original.stored),
         *((small.key, version, small.digest) for version, small in described),
+        *((one.object.key, one.object.version, one.content) for one in renditions),
     ]
+    return wanted, bool(renditions)
 
 
 def _compared(archive: Archive, record_id: RecordId, wanted: _Wanted) -> AuditFinding | None:

@@ -12,6 +12,7 @@ from archive_service.model.ports import (
     PdfReader,
     Randomness,
     Register,
+    Sealer,
     SearchIndex,
     Staging,
 )
@@ -31,7 +32,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Everything that a step may use."""
+    """Everything that a step may use. Without a ``sealer`` no result is sealed."""
 
     register: Register
     store: ObjectStore
@@ -42,3 +43,4 @@ class Archive:
     randomness: Randomness
     policy: FindingPolicy = field(default_factory=FindingPolicy)
     rules: Rules = field(default_factory=Rules)
+    sealer: Sealer | None = None

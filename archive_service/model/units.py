@@ -31,6 +31,7 @@ from archive_service.model.record import (
     SearchState,
 )
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
+from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
 
 
@@ -209,11 +210,22 @@ class Texts(Protocol):
     """The words of records: derived, erasable, made anew from the original at any time."""
 
     def put(self, record_id: RecordId, text: DocumentText, now: dt.datetime) -> None:
-        """Keep the words, replacing those of an earlier run: the record changed at ``now``."""
+        """Keep the words, replacing those of an earlier run: the record changed at ``now``.
+
+        Places of words, where the text has any, are kept beside it until they are forgotten.
+        """
+        ...
+
+    def with_places(self, record_id: RecordId) -> DocumentText | None:
+        """Return the words with their places, as far as these are kept; None before the first run."""
+        ...
+
+    def forget_places(self, record_id: RecordId) -> None:
+        """Forget where the words stand: nobody needs to know any more. Idempotent."""
         ...
 
     def erase(self, record_id: RecordId) -> None:
-        """Forget the words. Idempotent."""
+        """Forget the words and their places. Idempotent."""
         ...
 
     def get(self, record_id: RecordId) -> DocumentText | None:
@@ -222,6 +234,22 @@ class Texts(Protocol):
 
     def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, DocumentText]:
         """Return the words of those records that have any."""
+        ...
+
+
+class Renditions(Protocol):
+    """Copies beside the originals."""
+
+    def add(self, rendition: Rendition) -> None:
+        """Write a rendition of a number that is new for its record and kind."""
+        ...
+
+    def of_record(self, record_id: RecordId, kind: RenditionKind | None = None) -> list[Rendition]:
+        """Return the renditions of a record, of one kind or all, by kind and number."""
+        ...
+
+    def set_lock(self, record_id: RecordId, locked_until: dt.datetime) -> None:
+        """Record the lock in force on everything under the record."""
         ...
 
 
@@ -459,6 +487,11 @@ class RegisterUnit(Protocol):
     @property
     def texts(self) -> Texts:
         """Words of records."""
+        ...
+
+    @property
+    def renditions(self) -> Renditions:
+        """Copies beside the originals."""
         ...
 
     @property

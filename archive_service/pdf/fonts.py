@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pikepdf
-from fontTools.fontBuilder import FontBuilder
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
-from fontTools.ttLib.tables._g_l_y_f import Glyph
+from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]  # fontTools ships no types
+from fontTools.subset import Options, Subsetter  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+from fontTools.ttLib.tables._g_l_y_f import Glyph  # type: ignore[import-untyped]
 from pikepdf import Array, Dictionary, Name, String
 
 _EM = 1000
@@ -29,7 +29,7 @@ def invisible_font_program() -> bytes:
     builder.setupGlyphOrder([".notdef", "nothing"])
     builder.setupCharacterMap({0x20: "nothing"})
     builder.setupGlyf({".notdef": Glyph(), "nothing": Glyph()})
-    builder.setupHorizontalMetrics({name: (INVISIBLE_WIDTH, 0) for name in (".notdef", "nothing")})
+    builder.setupHorizontalMetrics(dict.fromkeys((".notdef", "nothing"), (INVISIBLE_WIDTH, 0)))
     builder.setupHorizontalHeader(ascent=_EM, descent=0)
     builder.setupOS2()
     builder.setupNameTable({"familyName": "Nothing", "styleName": "Regular"})
@@ -119,9 +119,7 @@ def visible_font(pdf: pikepdf.Pdf, letters: Lettering) -> pikepdf.Object:
     return _composite(pdf, name, descendant, to_unicode)
 
 
-def _descendant(
-    pdf: pikepdf.Pdf, name: str, program: bytes, box: tuple[int, int, int, int]
-) -> pikepdf.Dictionary:
+def _descendant(pdf: pikepdf.Pdf, name: str, program: bytes, box: tuple[int, int, int, int]) -> pikepdf.Dictionary:
     descriptor = Dictionary(
         Type=Name.FontDescriptor,
         FontName=Name(f"/{name}"),

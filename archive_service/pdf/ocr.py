@@ -204,7 +204,8 @@ def _collected(words: Iterator[tuple[str, float, bool, tuple[int, int, int, int]
         if confidence >= _NOISE_CONFIDENCE:
             line.append(text)
             sure.append(confidence)
-            places.append(Line(left / factor, bottom / factor, right / factor, bottom / factor, (bottom - top) / factor))
+            box = (left, bottom, right, bottom, bottom - top)
+            places.append(Line(*(pixels / factor for pixels in box)))
         if ends_line and line:
             lines.append(" ".join(line))
             line = []

@@ -9,14 +9,13 @@ what it knows). ISO 19005-2:2011; Circular 05/2025/TT-BNV: image and text layer,
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import pikepdf
 import pikepdf.pdfa
@@ -53,7 +52,7 @@ class NotMade(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """What is loaded once, before the first file: the program of the invisible font, and the file of the visible one."""
+    """What is loaded before the first file: the program of the invisible font, and the file of the visible one."""
 
     invisible: bytes
     font_file: str
@@ -70,8 +69,8 @@ class _Words:
 def make_pdfa(document: int, options: Mapping[str, Any], emit: Emit, *, materials: Materials) -> None:
     """Emit the rendition's bytes, with room for the seal, and then what was made; or why nothing could be.
 
-    Options: ``max_pages``; ``aside``, JSON: title, at (ISO 8601 with zone), agency, reserved_bytes, and for each page
-    its words and their packed places in base64, None for the page's own layer.
+    Options: ``max_pages``; ``aside``, JSON: title, at (ISO 8601 with zone), agency, reserved_bytes, and of each page
+    text and packed places of its words in hexadecimal, None for words of the page's own layer.
     """
     told = json.loads(options["aside"])
     try:
@@ -96,7 +95,7 @@ def make_pdfa(document: int, options: Mapping[str, Any], emit: Emit, *, material
         emit({"kind": MADE, "pages": len(made.pages), "drawn_pages": drawn_pages})
 
 
-class _Outlet(io.RawIOBase):
+class _Outlet(io.BufferedIOBase, BinaryIO):
     """Emits what is written to it."""
 
     def __init__(self, emit: Emit) -> None:
@@ -125,7 +124,7 @@ class _Sources:
 
 def _told(page: Mapping[str, Any]) -> _Words:
     places = page["places"]
-    return _Words(tuple(page["text"].split()), None if places is None else unpack(base64.b64decode(places)))
+    return _Words(tuple(page["text"].split()), None if places is None else unpack(bytes.fromhex(places)))
 
 
 def _require_unsigned(pdf: pikepdf.Pdf) -> None:
@@ -157,8 +156,7 @@ def _draws_only_itself(pdf: pikepdf.Pdf, page: pikepdf.Page) -> bool:
     if comments is None:
         return True
     return isinstance(comments, pikepdf.Array) and all(
-        isinstance(one, pikepdf.Dictionary) and str(one.get("/Subtype")) in _DRAW_NOTHING
-        for one in comments.as_list()
+        isinstance(one, pikepdf.Dictionary) and str(one.get("/Subtype")) in _DRAW_NOTHING for one in comments.as_list()
     )
 
 
@@ -205,9 +203,7 @@ def _kept(pdf: pikepdf.Pdf, added: pikepdf.Page, page: pikepdf.Page) -> bytes:
     return bytes(added.calc_form_xobject_placement(form, name, rectangle)) + b"\n"
 
 
-def _drawn(
-    pdf: pikepdf.Pdf, added: pikepdf.Page, drawn: pypdfium2.PdfPage, page: pikepdf.Page
-) -> tuple[bytes, _Words]:
+def _drawn(pdf: pikepdf.Pdf, added: pikepdf.Page, drawn: pypdfium2.PdfPage, page: pikepdf.Page) -> tuple[bytes, _Words]:
     """Place the page on the new one as an image of what a reader shows; return also the words of its own layer."""
     try:
         width, height = drawn.get_size()
@@ -296,11 +292,3 @@ def _describe(pdf: pikepdf.Pdf, told: Mapping[str, Any]) -> None:
         metadata["xmp:CreateDate"] = told["at"]
         metadata["xmp:CreatorTool"] = "archive-service"
     pikepdf.pdfa.prepare(pdf, FLAVOUR, output_intent="sRGB")
-
-
-def page_words(pages: Iterable[tuple[str, bytes | None]]) -> list[dict[str, str | None]]:
-    """Return the pages' words and packed places as ``aside`` holds them."""
-    return [
-        {"text": text, "places": None if places is None else base64.b64encode(places).decode()}
-        for text, places in pages
-    ]

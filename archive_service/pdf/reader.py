@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,14 @@ from archive_service.errors import Message, Misconfigured
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Inspection, NoText, NotInspected, PdfFacts, TextOutcome
 from archive_service.model.record import DocumentText, TextSource
-from archive_service.pdf.answers import BadAnswer, MissingModel, inspection_from, text_from
+from archive_service.model.sealing import NotSealed
+from archive_service.pdf.answers import BadAnswer, MadePdfa, MissingModel, inspection_from, made_from, text_from
 from archive_service.pdf.confinement import ProcessLimits
 from archive_service.pdf.sandbox import Ending, Job, Run, Sandbox, SandboxSetup, unavailable_reader
 from archive_service.pdf.trial import trial_pdf
+
+# With every Vietnamese letter; Debian's fonts-dejavu-core.
+DEFAULT_SEAL_FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,8 @@ class Limits:
     """What reading one PDF may take, and how its pages are recognised.
 
     ``memory_bytes`` is the address space of one process; seconds are of CPU and of wall time;
-    ``ocr_languages`` are Tesseract's, joined by +; ``processes`` is how many run at one time.
+    ``ocr_languages`` are Tesseract's, joined by +; ``processes`` is how many run at one time. ``seal_font`` is the
+    TrueType file of a seal's visible mark.
     """
 
     max_pages: int = 5_000
@@ -39,6 +45,7 @@ class Limits:
     ocr_languages: str = "vie"
     ocr_dpi: int = 200
     processes: int = 2
+    seal_font: str = DEFAULT_SEAL_FONT
 
 
 class SandboxedPdfReader:
@@ -46,9 +53,8 @@ class SandboxedPdfReader:
 
     def __init__(self, limits: Limits, setup: SandboxSetup | None = None) -> None:
         self._limits = limits
-        self._sandbox = Sandbox(
-            setup or SandboxSetup(preload={"languages": limits.ocr_languages}, processes=limits.processes)
-        )
+        preload = {"languages": limits.ocr_languages, "seal_font": limits.seal_font}
+        self._sandbox = Sandbox(setup or SandboxSetup(preload=preload, processes=limits.processes))
 
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is, or why that could not be read.
@@ -92,6 +98,15 @@ class SandboxedPdfReader:
         except MissingModel as missing:
             raise _language_missing(limits.ocr_languages) from missing
         return text or NoText(TextOutcome.UNREADABLE, retryable=False)
+
+    def make_pdfa(self, path: Path, aside: bytes, take: Callable[[bytes], object]) -> MadePdfa | NotSealed:
+        """Give ``take`` the bytes of a PDF/A made of the file, as ``pdf.pdfa`` tells it in ``aside``; or say why not.
+
+        What was taken before a NotSealed is of no use. Raises what ``take`` raises, and as ``inspect``.
+        """
+        limits = self._limits
+        allowed = ProcessLimits(limits.memory_bytes, limits.text_cpu_seconds, limits.text_wall_seconds)
+        return made_from(self._run(path, Job("pdfa", {"max_pages": limits.max_pages}, allowed, aside, take)))
 
     def check_ready(self) -> None:
         """Return when a small PDF is inspected and its words, which are an image, are recognised.

@@ -121,7 +121,7 @@ def _appearance(
 
 
 def _size_for(mark: Mark, letters: Lettering, widest: float) -> float:
-    """Return the size at which the time, which is never broken, and each word of the name fit: smaller on small paper."""
+    """Return the size at which the time, which is never broken, and each word of the name fit on the paper."""
     longest = max(letters.width(word) for word in (mark.time, *mark.agency.split()))
     return max(_LEAST_SIZE, min(_SIZE, widest / longest))
 

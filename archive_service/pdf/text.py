@@ -17,7 +17,7 @@ from PIL import Image
 
 from archive_service.pdf.drawing import drawable
 from archive_service.pdf.layer import Layer, clean, judge, says_more
-from archive_service.pdf.ocr import MAX_PIXELS, Recogniser
+from archive_service.pdf.ocr import MAX_PIXELS, Recognised, Recogniser
 from archive_service.pdf.pages import Drawn, drawn_on
 from archive_service.pdf.places import pack, placed
 from archive_service.pdf.sandbox_server import Emit
@@ -81,13 +81,17 @@ def _page(
         found = recogniser.recognise(image, true_dpi)
         if worth is Layer.DOUBTFUL and not says_more(found.text, layer):
             return _message(layer, "layer")
-        words = clean(found.text)
-        if not words.strip():
-            return _message("", "none")
-        places = base64.b64encode(pack(placed(line, image.size) for line in found.lines)).decode()
-        return {**_message(words, "ocr", found.confidence), "places": places}
+        return _recognised(found, image.size)
     finally:
         page.close()
+
+
+def _recognised(found: Recognised, size: tuple[int, int]) -> dict[str, object]:
+    words = clean(found.text)
+    if not words.strip():
+        return _message("", "none")
+    places = base64.b64encode(pack(placed(line, size) for line in found.lines)).decode()
+    return {**_message(words, "ocr", found.confidence), "places": places}
 
 
 def _message(text: str, source: str, confidence: float | None = None) -> dict[str, object]:

@@ -9,10 +9,12 @@ from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.findings import SqlFindings
 from archive_service.storage.register.jobs import SqlJobs
-from archive_service.storage.register.records import SqlRecords, SqlTexts
+from archive_service.storage.register.records import SqlRecords
 from archive_service.storage.register.reference import SqlReference
+from archive_service.storage.register.renditions import SqlRenditions
 from archive_service.storage.register.reservations import SqlReservations
 from archive_service.storage.register.subjects import SqlSubjects
+from archive_service.storage.register.texts import SqlTexts
 
 
 class SqlUnit:
@@ -22,6 +24,7 @@ class SqlUnit:
         self.reservations = SqlReservations(connection)
         self.records = SqlRecords(connection)
         self.texts = SqlTexts(connection)
+        self.renditions = SqlRenditions(connection)
         self.findings = SqlFindings(connection)
         self.subjects = SqlSubjects(connection)
         self.reference = SqlReference(connection)
