@@ -16,6 +16,7 @@ COPY requirements.lock ./
 RUN /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes requirements.lock
 COPY pyproject.toml README.md ./
 COPY archive_service archive_service
+COPY archive_verify archive_verify
 COPY retention retention
 RUN /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --build-constraints scripts/locks/build.lock . \
     && /opt/archive-service/bin/python -m compileall -q /opt/archive-service/lib \

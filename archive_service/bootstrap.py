@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -17,13 +18,17 @@ from archive_service.errors import Message, Misconfigured
 from archive_service.faults import KillPoint, armed
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
+from archive_service.model.ports import Clock, Randomness
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
+from archive_service.pdf.seal_key import DevicePlace, SealKey, device_key, file_key, made_key
+from archive_service.pdf.sealer import AgencySealer, SealSetup
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
+from archive_service.trust.local_authority import LocalAuthority
 from retention.locks import quarantine_lock_until
 
 
@@ -56,17 +61,19 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
     pdf = SandboxedPdfReader(_limits(settings, pdf_processes or os.cpu_count() or 1))
+    staging = Staging(settings.staging)
     try:
         archive = Archive(
             register=register,
             store=open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging),
             index=open_index(settings.index, name=settings.index_name),
             pdf=pdf,
-            staging=Staging(settings.staging),
+            staging=staging,
             clock=clock,
             randomness=randomness,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
+            sealer=AgencySealer(pdf, staging, _sealing(settings, clock, randomness)) if settings.seal_results else None,
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -126,7 +133,34 @@ def _limits(settings: Settings, processes: int) -> Limits:
         ocr_languages=settings.ocr_languages,
         ocr_dpi=settings.ocr_dpi,
         processes=processes,
+        seal_font=str(settings.seal_font_file),
     )
+
+
+def _sealing(settings: Settings, clock: Clock, randomness: Randomness) -> SealSetup:
+    return SealSetup(
+        open_key=partial(_seal_key, settings, clock),
+        authority=LocalAuthority(settings.data_dir.resolve() / "test-time-authority", clock, randomness),
+        agency=settings.seal_agency,
+        max_bytes=settings.max_file_bytes,
+    )
+
+
+def _seal_key(settings: Settings, clock: Clock) -> SealKey:
+    if settings.seal_pkcs11_module is not None:
+        pin = settings.seal_pkcs11_pin
+        return device_key(
+            DevicePlace(
+                settings.seal_pkcs11_module,
+                settings.seal_pkcs11_token,
+                settings.seal_pkcs11_label,
+                None if pin is None else pin.get_secret_value(),
+            )
+        )
+    if settings.seal_key_file is not None:
+        passphrase = settings.seal_key_passphrase
+        return file_key(settings.seal_key_file, None if passphrase is None else passphrase.get_secret_value())
+    return made_key(settings.data_dir.resolve() / "test-seal-key", clock.now())
 
 
 def _rules(settings: Settings) -> Rules:

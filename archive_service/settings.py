@@ -64,6 +64,28 @@ class Settings(BaseSettings):
     ocr_dpi: int = Field(200, ge=72, le=600, description="Resolution at which pages are recognised.")
     low_confidence: float = Field(60.0, ge=0, le=100, description="Pages recognised below this become a finding.")
     finding_policy_file: Path | None = Field(None, description="TOML table: finding → accept, quarantine or refuse.")
+    seal_results: bool = Field(
+        True, description="Whether digitised results get a sealed PDF/A copy; false: none is made."
+    )
+    seal_agency: str | None = Field(
+        None, description="The agency's name in the seal's visible mark; default: the name in the certificate."
+    )
+    seal_key_file: Path | None = Field(
+        None,
+        description="The seal key with its certificates, PKCS#12 or PEM; default: a test key that nobody should trust, "
+        "made in the data folder.",
+    )
+    seal_key_passphrase: SecretStr | None = Field(None, description="What opens the seal key's file.")
+    seal_pkcs11_module: Path | None = Field(
+        None, description="Driver library (PKCS#11) of the device that holds the seal key, instead of a file."
+    )
+    seal_pkcs11_token: str = Field("", description="Label of the token on the device.")
+    seal_pkcs11_label: str = Field("", description="Label of key and certificate on the token.")
+    seal_pkcs11_pin: SecretStr | None = Field(None, description="The token's PIN.")
+    seal_font_file: Path = Field(
+        Path("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"),
+        description="TrueType font of the seal's visible mark, with every Vietnamese letter.",
+    )
     lock_mode: str = Field(
         "governance",
         pattern="^(governance|compliance)$",

@@ -79,6 +79,17 @@ def open_event(entry: bytes, payload: bytes) -> Event:
     )
 
 
+def type_of_entry(entry: bytes) -> str:
+    """Return what kind of event an entry is of, which stands in the entry itself."""
+    return str(json.loads(entry)["type"])
+
+
+def record_of_entry(entry: bytes) -> RecordId | None:
+    """Return which record an entry is about."""
+    record = json.loads(entry)["record"]
+    return RecordId(record) if record is not None else None
+
+
 def format_instant(instant: dt.datetime) -> str:
     """Return an aware instant in UTC with microseconds (ISO 8601).
 

@@ -47,6 +47,9 @@ class EventType(StrEnum):
     RESTORED = "restored"
     DISPOSAL_REPLAYED = "disposal-replayed"
     UNFINISHED_REMOVED = "unfinished-removed"
+    LOG_KEY_ROTATED = "log-key-rotated"
+    LOG_BEGUN = "log-begun"
+    LOG_CAUGHT_UP = "log-caught-up"
 
 
 @dataclass(frozen=True, slots=True)

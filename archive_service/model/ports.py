@@ -92,8 +92,10 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Yield every version of every object whose key starts with ``prefix``, in key order, streamed.
+
+        With ``after`` those whose keys come after that one, without looking at the ones before.
 
         ``stored`` carries the size; digests are empty strings, because they would have to be read to be known.
         ``locked_until`` is None: ask ``lock_of``.

@@ -22,9 +22,6 @@ from archive_service.pdf.confinement import ProcessLimits
 from archive_service.pdf.sandbox import Ending, Job, Run, Sandbox, SandboxSetup, unavailable_reader
 from archive_service.pdf.trial import trial_pdf
 
-# With every Vietnamese letter; Debian's fonts-dejavu-core.
-DEFAULT_SEAL_FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -45,7 +42,7 @@ class Limits:
     ocr_languages: str = "vie"
     ocr_dpi: int = 200
     processes: int = 2
-    seal_font: str = DEFAULT_SEAL_FONT
+    seal_font: str = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
 
 
 class SandboxedPdfReader:

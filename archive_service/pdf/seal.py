@@ -39,11 +39,20 @@ class BadRoom(Exception):
     """The file has not exactly one room for a seal: it is not what an honest sandbox makes."""
 
 
-class TimeAuthority(Protocol):
-    """Stamps time."""
+class Stamp(Protocol):
+    """A time-stamp token."""
 
-    def timestamp(self, sha256: bytes) -> bytes:
-        """Return an RFC 3161 token over the digest: DER of its ContentInfo. Raises Unavailable."""
+    @property
+    def der(self) -> bytes:
+        """The token as DER of its ContentInfo (RFC 3161 §2.4.2)."""
+        ...
+
+
+class TimeAuthority(Protocol):
+    """Whoever vouches for the time of a seal."""
+
+    def stamp(self, imprint: bytes, algorithm: str) -> Stamp:
+        """Return a new token over the digest, made with the algorithm of that name. Raises Unavailable."""
         ...
 
 
@@ -131,8 +140,8 @@ def _stamper(authority: TimeAuthority) -> Any:
 
     class Stamper(TimeStamper):
         async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
-            token = await asyncio.to_thread(authority.timestamp, message_digest)
-            return cms.ContentInfo.load(token)
+            token = await asyncio.to_thread(authority.stamp, message_digest, md_algorithm)
+            return cms.ContentInfo.load(token.der)
 
     return Stamper()  # type: ignore[no-untyped-call]  # pyHanko types this class in part
 

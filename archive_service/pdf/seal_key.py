@@ -136,7 +136,7 @@ def device_key(place: DevicePlace) -> SealKey:
     return SealKey(signer, load_der_x509_certificate(certificate.dump()))
 
 
-def test_key(folder: Path, now: dt.datetime) -> SealKey:
+def made_key(folder: Path, now: dt.datetime) -> SealKey:
     """Return the key for trying the service out, made now if the folder has none; nobody should trust it.
 
     Several processes may ask at once: the first to be done wins. Raises Misconfigured, OSError.
@@ -147,7 +147,7 @@ def test_key(folder: Path, now: dt.datetime) -> SealKey:
         own = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
         descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_made_key(now))
+            file.write(_new_pem(now))
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -159,7 +159,7 @@ def test_key(folder: Path, now: dt.datetime) -> SealKey:
     return file_key(path, None)
 
 
-def _made_key(now: dt.datetime) -> bytes:
+def _new_pem(now: dt.datetime) -> bytes:
     """Return a new key and a certificate signed by itself, as PEM."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=_TEST_KEY_BITS)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, TEST_NAME)])

@@ -27,7 +27,7 @@ from archive_service.errors import Message, Misconfigured, NotFound, unavailable
 from archive_service.model.ports import Clock, LockTrial, ProofResult
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.digests import blocks_of, blocks_of_file, digest_of_blocks
-from archive_service.storage.local_folders import MARK, folders_of, key_of, may_hold, order_of
+from archive_service.storage.local_folders import MARK, folders_of, key_of, may_follow, may_hold, order_of
 from archive_service.storage.store_answers import (
     in_whole_seconds,
     object_locked,
@@ -102,13 +102,13 @@ class LocalStore:
         with file:
             yield _reading(file, start, length)
 
-    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Yield the objects under ``prefix`` in key order: see ObjectStore.list_under.
 
         One folder's names at a time are held in memory.
         """
         with _store_errors():
-            yield from self._walk((), prefix)
+            yield from self._walk((), prefix, after)
 
     def lock_of(self, key: str, version: str) -> dt.datetime | None:
         """Return until when the object is locked: see ObjectStore.lock_of."""
@@ -289,7 +289,7 @@ class LocalStore:
             raise object_not_found(key)
         return self._path(key)
 
-    def _walk(self, folders: tuple[str, ...], prefix: str) -> Iterator[ObjectVersion]:
+    def _walk(self, folders: tuple[str, ...], prefix: str, after: str) -> Iterator[ObjectVersion]:
         try:
             with os.scandir(self._root.joinpath(*folders)) as entries:
                 names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -297,9 +297,14 @@ class LocalStore:
             return
         for name, is_folder in sorted(names, key=lambda entry: order_of(entry[0], is_folder=entry[1])):
             place = (*folders, name)
-            if is_folder and name != _INCOMING and may_hold(place, prefix):
-                yield from self._walk(place, prefix)
-            elif not is_folder and not name.endswith(_LOCK_SUFFIX) and key_of(place).startswith(prefix):
+            if is_folder and name != _INCOMING and may_hold(place, prefix) and may_follow(place, after):
+                yield from self._walk(place, prefix, after)
+            elif (
+                not is_folder
+                and not name.endswith(_LOCK_SUFFIX)
+                and key_of(place).startswith(prefix)
+                and key_of(place) > after
+            ):
                 with suppress(FileNotFoundError):
                     size_bytes = self._root.joinpath(*place).stat().st_size
                     yield ObjectVersion(key_of(place), VERSION, ContentDigest(size_bytes, "", ""), None)

@@ -134,10 +134,10 @@ class MinioStore:
             answer.close()
             answer.release_conn()
 
-    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Yield every version under ``prefix`` in key order, page by page: see ObjectStore.list_under."""
         with s3_errors(prefix):
-            for line in self._requests.list_versions(prefix):
+            for line in self._requests.list_versions(prefix, after):
                 if not line.is_delete_marker:
                     yield ObjectVersion(line.key, line.version, ContentDigest(line.size_bytes, "", ""), None)
 

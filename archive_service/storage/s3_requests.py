@@ -74,17 +74,21 @@ class S3Requests:
         answer = self._send(_Request("PUT", key, {}, sent, digest.sha256), _checked(source, digest))
         return answer.headers.get("x-amz-version-id")
 
-    def list_versions(self, prefix: str) -> Iterator[ListedVersion]:
+    def list_versions(self, prefix: str, after: str = "") -> Iterator[ListedVersion]:
         """Yield versions and delete markers of keys that start with ``prefix``, page by page, by key.
+
+        With ``after`` only keys that come after that one.
 
         Each once: versitygw begins a page with the line at which the page before ended.
         """
         query = {"versions": "", "prefix": prefix, "max-keys": "1000"}
+        if after:
+            query["key-marker"] = after
         last: list[ListedVersion] = []
         while True:
             answer = self._send(_Request("GET", "", query))
             page = _parsed(answer)
-            lines = [line for line in _listed(page) if line not in last]
+            lines = [line for line in _listed(page) if line.key > after and line not in last]
             yield from lines
             if _text(page, "IsTruncated") != "true":
                 return

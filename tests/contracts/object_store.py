@@ -274,6 +274,11 @@ class ObjectStoreContract:
             f"{prefix}/metadata/10",
         ]
         assert list(store.list_under(f"{prefix}/zzz")) == []
+        for place, name in enumerate(sorted(names)):
+            later = [v.key for v in store.list_under(f"{prefix}/", after=f"{prefix}/{name}")]
+            assert later == [v.key for v in listed[place + 1 :]]
+        between = f"{prefix}/metadata/1-"
+        assert [v.key for v in store.list_under(prefix, after=between)] == [v.key for v in listed if v.key > between]
 
     def test_a_long_listing_is_streamed_in_key_order(self, store: ObjectStore) -> None:
         # The ids of records follow time; three of them share a folder of the local store, the others do not.

@@ -84,10 +84,10 @@ class MemoryStore:
         wanted = content[start : None if length is None else start + length]
         yield (wanted[at : at + BLOCK_BYTES] for at in range(0, len(wanted), BLOCK_BYTES))
 
-    def list_under(self, prefix: str) -> Iterator[ObjectVersion]:
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """See ObjectStore.list_under."""
         with self._up():
-            found = sorted((key, kept) for key, kept in self._kept.items() if key.startswith(prefix))
+            found = sorted((key, kept) for key, kept in self._kept.items() if key.startswith(prefix) and key > after)
         for key, kept in found:
             yield ObjectVersion(key, kept.version, ContentDigest(len(kept.content), "", ""), None)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
-from archive_service.evidence.entry import SALT_BYTES, open_event, seal_event
+from archive_service.evidence.entry import SALT_BYTES, open_event, record_of_entry, seal_event
 from archive_service.model.events import Event, LoggedEvent
 from archive_service.model.identifiers import RecordId
 from archive_service.model.ports import Randomness
@@ -67,6 +68,22 @@ class SqlLog:
     def entries(self, start: int, limit: int) -> list[LoggedEvent]:
         """Return events from an index on, in order."""
         return self._events(_with_payload().where(_E.index >= start).limit(limit))
+
+    def entry_bytes(self, start: int, limit: int) -> list[bytes]:
+        """Return the bytes of entries from an index on, in order."""
+        query = select(_E.entry).where(_E.index >= start, _E.index < start + limit).order_by(_E.index)
+        return list(self._connection.execute(query).scalars())
+
+    def catch_up(self, entries: Sequence[bytes]) -> None:
+        """Write entries at the end, without payloads."""
+        head = self._connection.execute(_NUMBER, {"more": len(entries)}).scalar_one() - len(entries)
+        self._connection.execute(
+            _ADD_ENTRIES,
+            [
+                {"index": head + offset, "record_id": record_of_entry(entry), "entry": entry}
+                for offset, entry in enumerate(entries)
+            ],
+        )
 
     def size(self) -> int:
         """Return how many entries there are."""

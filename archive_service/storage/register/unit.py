@@ -9,6 +9,7 @@ from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.findings import SqlFindings
 from archive_service.storage.register.jobs import SqlJobs
+from archive_service.storage.register.log_tiles import SqlLogTree
 from archive_service.storage.register.records import SqlRecords
 from archive_service.storage.register.reference import SqlReference
 from archive_service.storage.register.renditions import SqlRenditions
@@ -29,6 +30,7 @@ class SqlUnit:
         self.subjects = SqlSubjects(connection)
         self.reference = SqlReference(connection)
         self.log = SqlLog(connection, randomness)
+        self.tree = SqlLogTree(connection)
         self.jobs = SqlJobs(connection)
         self.api_keys = SqlApiKeys(connection)
         self.progress = SqlProgress(connection)
