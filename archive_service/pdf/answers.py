@@ -52,6 +52,10 @@ class MissingModel(Exception):
     """The process needed a language model that is not installed."""
 
 
+class MissingFont(Exception):
+    """The process needed the font of the seal's mark, and it is not there."""
+
+
 class BadAnswer(Exception):
     """The answer is not one that an honest process gives."""
 
@@ -176,6 +180,7 @@ def made_from(run: Run) -> MadePdfa | NotSealed:
     """Return what came of making a PDF/A. A process that did not end well, or answers oddly, has made nothing.
 
     Running out of CPU time or memory would happen again; running out of wall time, and dying, need not.
+    Raises MissingFont.
     """
     if run.ending in (Ending.OUT_OF_CPU, Ending.OUT_OF_MEMORY, Ending.OUT_OF_TIME):
         return NotSealed(SealProblem.TIMED_OUT, retryable=run.ending is Ending.OUT_OF_TIME)
@@ -185,6 +190,8 @@ def made_from(run: Run) -> MadePdfa | NotSealed:
         (message,) = run.messages
         if message.get("kind") == "not-made":
             return NotSealed(_NOT_MADE.get(name(message.get("reason")), SealProblem.UNREADABLE), retryable=False)
+        if message.get("kind") == "missing-font":
+            raise MissingFont
         if message.get("kind") != "made":
             raise BadAnswer
         return MadePdfa(count(message.get("pages")), count(message.get("drawn_pages")))

@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pikepdf
@@ -35,6 +36,7 @@ from archive_service.pdf.seal_field import Mark, add_seal_field
 
 MADE = "made"
 NOT_MADE = "not-made"
+MISSING_FONT = "missing-font"
 
 FLAVOUR = "2b"
 _LEAST_DPI, _MOST_DPI = 200.0, 300.0
@@ -72,6 +74,9 @@ def make_pdfa(document: int, options: Mapping[str, Any], emit: Emit, *, material
     Options: ``max_pages``; ``aside``, JSON: title, at (ISO 8601 with zone), agency, reserved_bytes, and of each page
     text and packed places of its words in hexadecimal, None for words of the page's own layer.
     """
+    if not Path(materials.font_file).is_file():
+        emit({"kind": MISSING_FONT})
+        return
     told = json.loads(options["aside"])
     try:
         with open_whole(document, read_envelope(document)) as source, drawable(document) as drawing:
@@ -170,6 +175,9 @@ def _save_settings() -> dict[str, Any]:
 
 
 def _assembled(sources: _Sources, keepable: list[bool], told: Mapping[str, Any]) -> pikepdf.Pdf:
+    if not all(keepable):
+        # Without this, what is filled into a form is not drawn; it must be said before the first page is loaded.
+        sources.drawing.init_forms()
     pdf = pikepdf.new()
     font = invisible_font(pdf, sources.materials.invisible)
     for number, (page, keep) in enumerate(zip(sources.source.pages, keepable, strict=True)):

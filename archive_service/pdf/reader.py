@@ -17,7 +17,15 @@ from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Inspection, NoText, NotInspected, PdfFacts, TextOutcome
 from archive_service.model.record import DocumentText, TextSource
 from archive_service.model.sealing import NotSealed
-from archive_service.pdf.answers import BadAnswer, MadePdfa, MissingModel, inspection_from, made_from, text_from
+from archive_service.pdf.answers import (
+    BadAnswer,
+    MadePdfa,
+    MissingFont,
+    MissingModel,
+    inspection_from,
+    made_from,
+    text_from,
+)
 from archive_service.pdf.confinement import ProcessLimits
 from archive_service.pdf.sandbox import Ending, Job, Run, Sandbox, SandboxSetup, unavailable_reader
 from archive_service.pdf.trial import trial_pdf
@@ -99,11 +107,16 @@ class SandboxedPdfReader:
     def make_pdfa(self, path: Path, aside: bytes, take: Callable[[bytes], object]) -> MadePdfa | NotSealed:
         """Give ``take`` the bytes of a PDF/A made of the file, as ``pdf.pdfa`` tells it in ``aside``; or say why not.
 
-        What was taken before a NotSealed is of no use. Raises what ``take`` raises, and as ``inspect``.
+        What was taken before a NotSealed is of no use. Raises what ``take`` raises, Misconfigured when there is no
+        font for the mark, and as ``inspect``.
         """
         limits = self._limits
         allowed = ProcessLimits(limits.memory_bytes, limits.text_cpu_seconds, limits.text_wall_seconds)
-        return made_from(self._run(path, Job("pdfa", {"max_pages": limits.max_pages}, allowed, aside, take)))
+        run = self._run(path, Job("pdfa", {"max_pages": limits.max_pages}, allowed, aside, take))
+        try:
+            return made_from(run)
+        except MissingFont as missing:
+            raise _font_missing(limits.seal_font) from missing
 
     def check_ready(self) -> None:
         """Return when a small PDF is inspected and its words, which are an image, are recognised.
@@ -146,4 +159,14 @@ def _language_missing(languages: str) -> Misconfigured:
             f"Tesseract chưa có dữ liệu ngôn ngữ {languages}. Hãy cài đặt, hoặc sửa ARCHIVE_OCR_LANGUAGES.",
         ),
         code="ocr-language-missing",
+    )
+
+
+def _font_missing(font: str) -> Misconfigured:
+    return Misconfigured(
+        Message(
+            f"The font of the seal's mark is not there: {font}. Install it, or change ARCHIVE_SEAL_FONT_FILE.",
+            f"Không có phông chữ của dấu hiệu chữ ký số: {font}. Hãy cài đặt, hoặc sửa ARCHIVE_SEAL_FONT_FILE.",
+        ),
+        code="seal-font-missing",
     )

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from asn1crypto import cms
+from asn1crypto.parser import peek
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from archive_service.errors import unavailable
 from archive_service.pdf.seal_key import SealKey
+from archive_verify.errors import Refused, Undecided
+from archive_verify.timestamp import read_token, require_stamped
 
 # A B-T seal with an RSA-4096 chain and a time-stamp takes up to 10 KB; what is not needed is filled with zeros.
 RESERVED_BYTES = 12_288
@@ -165,18 +168,29 @@ def is_sealed_with(path: Path, key: SealKey) -> bool:
 
 
 def _signs(contents: bytes, digest: bytes, key: SealKey) -> bool:
-    """Whether the contents are a signature by the key's certificate over exactly that digest."""
+    """Whether the contents are a seal by the key's certificate over exactly that digest, time-stamped, and no more."""
     try:
-        signed = cms.ContentInfo.load(bytes.fromhex(contents[1:-1].decode("ascii")))["content"]
+        held = bytes.fromhex(contents[1:-1].decode("ascii"))
+        length = peek(held)
+        signed = cms.ContentInfo.load(held[:length])["content"]
         (signer,) = signed["signer_infos"]
-        attributes = {one["type"].native: one["values"] for one in signer["signed_attrs"]}
-        (stated,) = attributes["message_digest"].native
+        (stated,) = _attribute(signer["signed_attrs"], "message_digest").native
+        (stamp,) = _attribute(signer["unsigned_attrs"], "signature_time_stamp_token")
         signature = signer["signature"].native
         text = signer["signed_attrs"].untag().dump()
         _require_signature(key, signature, text, signer["signature_algorithm"].signature_algo)
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidSignature):
+        require_stamped(read_token(stamp.dump()), hashlib.sha256(signature).digest())
+        own = key.certificate.public_bytes(serialization.Encoding.DER)
+        named = own in [one.chosen.dump() for one in signed["certificates"]]
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidSignature, Refused, Undecided):
         return False
-    return bool(stated == digest)
+    return bool(stated == digest and named and not any(held[length:]))
+
+
+def _attribute(attributes: cms.CMSAttributes, name: str) -> Any:
+    """Return the values of the one attribute of that name. Raises ValueError."""
+    (values,) = [one["values"] for one in attributes if one["type"].native == name]
+    return values
 
 
 def _require_signature(key: SealKey, signature: bytes, text: bytes, algorithm: str) -> None:
