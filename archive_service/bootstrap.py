@@ -147,13 +147,13 @@ def _sealing(settings: Settings, clock: Clock, randomness: Randomness) -> SealSe
 
 
 def _seal_key(settings: Settings, clock: Clock) -> SealKey:
-    if settings.seal_pkcs11_module is not None:
-        pin = settings.seal_pkcs11_pin
+    if settings.seal_device_module is not None:
+        pin = settings.seal_device_pin
         return device_key(
             DevicePlace(
-                settings.seal_pkcs11_module,
-                settings.seal_pkcs11_token,
-                settings.seal_pkcs11_label,
+                settings.seal_device_module,
+                settings.seal_device_token,
+                settings.seal_device_label,
                 None if pin is None else pin.get_secret_value(),
             )
         )

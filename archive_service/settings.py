@@ -76,12 +76,12 @@ class Settings(BaseSettings):
         "made in the data folder.",
     )
     seal_key_passphrase: SecretStr | None = Field(None, description="What opens the seal key's file.")
-    seal_pkcs11_module: Path | None = Field(
+    seal_device_module: Path | None = Field(
         None, description="Driver library (PKCS#11) of the device that holds the seal key, instead of a file."
     )
-    seal_pkcs11_token: str = Field("", description="Label of the token on the device.")
-    seal_pkcs11_label: str = Field("", description="Label of key and certificate on the token.")
-    seal_pkcs11_pin: SecretStr | None = Field(None, description="The token's PIN.")
+    seal_device_token: str = Field("", description="Label of the token on the device.")
+    seal_device_label: str = Field("", description="Label of key and certificate on the token.")
+    seal_device_pin: SecretStr | None = Field(None, description="The token's PIN.")
     seal_font_file: Path = Field(
         Path("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"),
         description="TrueType font of the seal's visible mark, with every Vietnamese letter.",
