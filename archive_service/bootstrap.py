@@ -6,9 +6,10 @@ import datetime as dt
 import os
 import secrets
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -19,8 +20,10 @@ from archive_service.faults import KillPoint, armed
 from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.policy import FindingPolicy, policy_from
-from archive_service.model.ports import ObjectStore, TimestampAuthority
+from archive_service.model.ports import Clock, ObjectStore, TimestampAuthority
 from archive_service.pdf.reader import Limits, SandboxedPdfReader, TrustFolders
+from archive_service.pdf.seal_key import DevicePlace, SealKey, device_key, file_key, made_key
+from archive_service.pdf.sealer import AgencySealer, SealSetup
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
@@ -65,8 +68,11 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
     limits = _limits(settings, pdf_processes or os.cpu_count() or 1)
     pdf = SandboxedPdfReader(limits, trust=_trust(settings))
+    staging = Staging(settings.staging)
     try:
         signer = open_signer(settings)
+        authorities = _authorities(settings, clock, randomness)
+        sealing = _sealing(settings, authorities, clock)
         store = open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging)
         parts = LogParts(register, store, signer, clock)
         archive = Archive(
@@ -74,15 +80,16 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
             store=store,
             index=open_index(settings.index, name=settings.index_name),
             pdf=pdf,
-            staging=Staging(settings.staging),
+            staging=staging,
             clock=clock,
             randomness=randomness,
             signer=signer,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
             witnesses=_witnesses(settings.witness_keys_file),
-            authorities=_authorities(settings, clock, randomness),
+            authorities=authorities,
             second_store=_second_store(settings, clock),
+            sealer=None if sealing is None else AgencySealer(pdf, staging, sealing),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -143,6 +150,7 @@ def _limits(settings: Settings, processes: int) -> Limits:
         ocr_languages=settings.ocr_languages,
         ocr_dpi=settings.ocr_dpi,
         processes=processes,
+        seal_font=str(settings.seal_font_file),
     )
 
 
@@ -157,6 +165,35 @@ def _trust(settings: Settings) -> TrustFolders:
         if folder is not None and not folder.is_dir():
             raise Misconfigured(Message(f"{name} names no folder.", f"{name} không chỉ đến thư mục nào."))
     return TrustFolders(*(None if folder is None else str(folder.resolve()) for folder in named.values()))
+
+
+def _sealing(settings: Settings, authorities: Sequence[TimestampAuthority], clock: Clock) -> SealSetup | None:
+    """Return how results are sealed, None for not at all; a seal's time is that of the first authority."""
+    if not settings.seal_results:
+        return None
+    return SealSetup(
+        open_key=partial(_seal_key, settings, clock),
+        authority=next(iter(authorities), None),
+        agency=settings.seal_agency,
+        max_bytes=settings.max_file_bytes,
+    )
+
+
+def _seal_key(settings: Settings, clock: Clock) -> SealKey:
+    if settings.seal_device_module is not None:
+        pin = settings.seal_device_pin
+        return device_key(
+            DevicePlace(
+                settings.seal_device_module,
+                settings.seal_device_token,
+                settings.seal_device_label,
+                None if pin is None else pin.get_secret_value(),
+            )
+        )
+    if settings.seal_key_file is not None:
+        passphrase = settings.seal_key_passphrase
+        return file_key(settings.seal_key_file, None if passphrase is None else passphrase.get_secret_value())
+    return made_key(settings.data_dir.resolve() / "test-seal-key", clock.now())
 
 
 def _rules(settings: Settings) -> Rules:

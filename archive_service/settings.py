@@ -79,6 +79,28 @@ class Settings(BaseSettings):
         description="Folder of revocation lists (PEM, DER) that something else keeps fresh; "
         "with it every certificate must be known not to be revoked.",
     )
+    seal_results: bool = Field(
+        True, description="Whether digitised results get a sealed PDF/A copy; false: none is made."
+    )
+    seal_agency: str | None = Field(
+        None, description="The agency's name in the seal's visible mark; default: the name in the certificate."
+    )
+    seal_key_file: Path | None = Field(
+        None,
+        description="The seal key with its certificates, PKCS#12 or PEM; default: a test key that nobody should trust, "
+        "made in the data folder.",
+    )
+    seal_key_passphrase: SecretStr | None = Field(None, description="What opens the seal key's file.")
+    seal_device_module: Path | None = Field(
+        None, description="Driver library (PKCS#11) of the device that holds the seal key, instead of a file."
+    )
+    seal_device_token: str = Field("", description="Label of the token on the device.")
+    seal_device_label: str = Field("", description="Label of key and certificate on the token.")
+    seal_device_pin: SecretStr | None = Field(None, description="The token's PIN.")
+    seal_font_file: Path = Field(
+        Path("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"),
+        description="TrueType font of the seal's visible mark, with every Vietnamese letter.",
+    )
     lock_mode: str = Field(
         "governance",
         pattern="^(governance|compliance)$",

@@ -214,6 +214,25 @@ class SignaturesSchema(Schema):
     seen = fields.List(fields.Nested(SeenObjectSchema))
 
 
+class RenditionSchema(Schema):
+    """A copy beside an original."""
+
+    kind = fields.String()
+    number = fields.Integer()
+    size_bytes = fields.Integer()
+    sha256 = fields.String()
+    sha512 = fields.String()
+    made_at = fields.String()
+    locked_until = fields.String(allow_none=True)
+    links = fields.Dict(keys=fields.String())
+
+
+class RenditionListSchema(Schema):
+    """Every copy beside an original, by kind and number."""
+
+    renditions = fields.List(fields.Nested(RenditionSchema))
+
+
 class SnippetSchema(Schema):
     """A piece of the text, and where in it the words are (begin and end, in code points)."""
 

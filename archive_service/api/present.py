@@ -12,6 +12,7 @@ from archive_service.model.events import LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
+from archive_service.model.sealing import Rendition
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units import LogKey
@@ -53,6 +54,7 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
             "self": own,
             "content": f"{own}/content",
             "text": f"{own}/text",
+            "renditions": f"{own}/renditions",
             "events": f"{own}/events",
             "signatures": f"{own}/signatures",
         },
@@ -132,6 +134,21 @@ def version_json(version: MetadataVersion) -> dict[str, Any]:
         "actor": version.actor,
         "reason": version.reason,
         "recorded_at": instant(version.recorded_at),
+    }
+
+
+def rendition_json(rendition: Rendition) -> dict[str, Any]:
+    """Return a copy beside an original."""
+    locked_until = rendition.object.locked_until
+    return {
+        "kind": str(rendition.kind),
+        "number": rendition.number,
+        "size_bytes": rendition.content.size_bytes,
+        "sha256": rendition.content.sha256,
+        "sha512": rendition.content.sha512,
+        "made_at": instant(rendition.made_at),
+        "locked_until": None if locked_until is None else instant(locked_until),
+        "links": {"content": f"{BASE}/records/{rendition.record_id}/renditions/{rendition.kind}"},
     }
 
 

@@ -18,8 +18,8 @@ from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.display import shown_instant
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, printable, progress, terminal
 from archive_service.errors import InvalidInput, Message
-from archive_service.lifecycle.audit import AuditRequest, report_of
-from archive_service.lifecycle.audit import audit as run_audit
+from archive_service.lifecycle.audit.run import AuditRequest, report_of
+from archive_service.lifecycle.audit.run import audit as run_audit
 from archive_service.model.archive import Archive
 from archive_service.model.audits import ALARMS, AuditOutcome, AuditRun, AuditScope
 from archive_service.model.identifiers import OfficeCode

@@ -23,7 +23,7 @@ from archive_service.cli.output import (
     terminal,
 )
 from archive_service.lifecycle import rebuild_register as rebuilding
-from archive_service.lifecycle import reconcile
+from archive_service.lifecycle.audit.records import replay_tombstones
 from archive_service.lifecycle.catch_up import catch_up
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
 from archive_service.model.events import Event, EventType, Json
@@ -63,7 +63,7 @@ def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: boo
         request = RebuildRequest(verify, adopt)
         result = rebuilding.rebuild_register(archive, request, progress(as_json, "records"))
         if adopt:
-            reconcile.replay_tombstones(archive)
+            replay_tombstones(archive)
     if as_json:
         print_json(asdict(result) | {"cannot_come_back": [asdict(loss) for loss in LOSSES]})
     else:
@@ -209,7 +209,7 @@ def _restore(recovery: Recovery, request: RestoreRequest, lock_days: int, quiet:
     until = quarantine_lock_until(archive.clock.now(), lock_days)
     target = Target(recovery.engine, archive.store, archive.staging, until)
     done = bring_back(recovery.place, target, request, progress(quiet, "objects"))
-    replayed = reconcile.replay_tombstones(archive)
+    replayed = replay_tombstones(archive)
     values: dict[str, Json] = {"backup": done.manifest.stamp, "objects": done.objects, "records": done.rows["records"]}
     event = Event(EventType.RESTORED, "operator", archive.clock.now(), None, values)
     archive.register.write(lambda unit: unit.log.append(event))

@@ -20,7 +20,8 @@ from archive_service.model.findings import RecordedFinding
 from archive_service.model.identifiers import Identifier, RecordId
 from archive_service.model.objects import not_readable
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.record import DocumentText, MetadataVersion, Record
+from archive_service.model.record import ContentDigest, DocumentText, MetadataVersion, ObjectVersion, Record
+from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.model.signature_json import KeptReport, read_signatures_object
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
@@ -42,9 +43,11 @@ class ShownRecord:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A record's original bytes, ready to be opened."""
+    """The original bytes of a record, or those of a rendition, ready to be opened."""
 
     record: Record
+    stored: ObjectVersion
+    digest: ContentDigest
     archive: Archive
 
     @contextmanager
@@ -54,9 +57,8 @@ class Content:
         The whole is compared with what was recorded as it passes: reading it raises IntegrityFailure instead of
         giving the last block of other bytes. A part cannot be compared; whoever asks for parts compares the whole.
         """
-        original = self.record.original
-        with self.archive.store.read(original.key, original.version, start=start, length=length) as blocks:
-            yield blocks if start or length is not None else _proven(blocks, self.record)
+        with self.archive.store.read(self.stored.key, self.stored.version, start=start, length=length) as blocks:
+            yield blocks if start or length is not None else _proven(blocks, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class SubjectPage:
     records: tuple[ShownRecord, ...]
 
 
-def _proven(blocks: Iterator[bytes], record: Record) -> Iterator[bytes]:
+def _proven(blocks: Iterator[bytes], content: Content) -> Iterator[bytes]:
     """Yield the blocks, the last one only when all of them together are the bytes recorded."""
     digest, held = hashlib.sha256(), b""
     for block in blocks:
@@ -77,7 +79,8 @@ def _proven(blocks: Iterator[bytes], record: Record) -> Iterator[bytes]:
         if held:
             yield held
         held = block
-    if digest.hexdigest() != record.content.sha256:
+    record = content.record
+    if digest.hexdigest() != content.digest.sha256:
         raise IntegrityFailure(
             Message(
                 f"The stored bytes of record {record.id} are not those recorded. Tell the operator at once.",
@@ -110,7 +113,49 @@ def open_content(archive: Archive, caller: Caller, record_id: RecordId) -> Conte
     require(caller, Action.READ_CONTENT)
     record = archive.register.read(lambda unit: _served(unit, caller, record_id))
     _log(archive, caller, EventType.CONTENT_READ, record_id)
-    return Content(record, archive)
+    return Content(record, record.original, record.content, archive)
+
+
+def list_renditions(archive: Archive, caller: Caller, record_id: RecordId) -> tuple[Rendition, ...]:
+    """Return the copies that are kept beside the record's original, by kind and number.
+
+    Raises NotAllowed, NotFound.
+    """
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> tuple[Rendition, ...]:
+        require_visible(unit, caller, record_id)
+        return tuple(unit.renditions.of_record(record_id))
+
+    renditions = archive.register.read(look)
+    _log(archive, caller, EventType.RECORD_READ, record_id)
+    return renditions
+
+
+def open_rendition(archive: Archive, caller: Caller, record_id: RecordId, kind: RenditionKind) -> Content:
+    """Return the newest rendition of a kind, not yet opened; the read is logged by now.
+
+    Raises NotAllowed, NotFound, also where there is none of that kind; Conflict ``not-served`` as for the original.
+    """
+    require(caller, Action.READ_CONTENT)
+
+    def look(unit: RegisterUnit) -> tuple[Record, Rendition]:
+        record = _served(unit, caller, record_id)
+        of_kind = unit.renditions.of_record(record_id, kind)
+        if not of_kind:
+            raise NotFound(
+                Message(
+                    f"The record has no {kind} copy. Its findings say why, or the work is still to be done.",
+                    "Tài liệu chưa có bản sao này. Lý do ghi trong các phát hiện, hoặc việc tạo bản chưa hoàn tất.",
+                ),
+                code="no-rendition",
+            )
+        return record, of_kind[-1]
+
+    record, rendition = archive.register.read(look)
+    values: dict[str, Json] = {"kind": str(kind), "number": rendition.number}
+    _log(archive, caller, EventType.RENDITION_READ, record_id, values)
+    return Content(record, rendition.object, rendition.content, archive)
 
 
 def read_text(archive: Archive, caller: Caller, record_id: RecordId) -> DocumentText:

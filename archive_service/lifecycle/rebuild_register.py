@@ -28,6 +28,7 @@ from archive_service.model.objects import (
     original_key,
     read_metadata_object,
     record_of,
+    rendition_prefix,
     signatures_key,
     state_prefix,
 )
@@ -74,6 +75,7 @@ LOSSES: tuple[Loss, ...] = (
     Loss("merges of subjects, numbers added with their days", "subjects are those of the descriptions; merge again"),
     Loss("findings and their resolutions", "those of a quarantine come back unresolved; others when words are read"),
     Loss("words of records", "read again from the originals by the workers, then indexed"),
+    Loss("which renditions there are", "those under the seal key in use are found again after the words are read"),
     Loss("the moment of storing", "the moment of receipt stands in its place"),
     Loss("corrections decided and not yet in the store", "the version before is the current one; correct again"),
     Loss("whether a killed deposit was ever answered", "what is whole in the store comes back as a record"),
@@ -270,7 +272,9 @@ def _doubts(
     keys = [one.key for one in group.objects]
     described_by = (metadata_key(group.record_id, n + 1) for n in range(described.version.version))
     known = {original.key, signatures_key(group.record_id), *described_by}
-    strange = [key for key in keys if key not in known and not key.startswith(state_prefix(group.record_id))]
+    # Renditions are recorded again by the step that makes them, after it has looked at them.
+    expected = (state_prefix(group.record_id), rendition_prefix(group.record_id))
+    strange = [key for key in keys if key not in known and not key.startswith(expected)]
     if strange or len(keys) != len(set(keys)):
         yield Problem("more-than-expected", group.record_id, "objects or versions that this service did not write")
     same = original.stored.size_bytes == described.content.size_bytes

@@ -13,6 +13,7 @@ from archive_service.model.ports import (
     PdfReader,
     Randomness,
     Register,
+    Sealer,
     SearchIndex,
     Staging,
     TimestampAuthority,
@@ -40,7 +41,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Everything that a step may use."""
+    """Everything that a step may use. Without a ``sealer`` no result is sealed."""
 
     register: Register
     store: ObjectStore
@@ -55,3 +56,4 @@ class Archive:
     witnesses: tuple[VerifierKey, ...] = ()
     authorities: tuple[TimestampAuthority, ...] = ()
     second_store: ObjectStore | None = None
+    sealer: Sealer | None = None

@@ -65,6 +65,7 @@ class FindingCode(StrEnum):
     IDENTIFIER_DISAGREES = "identifier-disagrees"
     DOCUMENT_NUMBER_DISAGREES = "document-number-disagrees"
     ISSUE_DATE_DISAGREES = "issue-date-disagrees"
+    NOT_SEALED = "not-sealed"
 
 
 _QUARANTINED = Outcome.QUARANTINE
@@ -112,6 +113,7 @@ DEFAULT_OUTCOMES: Mapping[FindingCode, Outcome] = {
     FindingCode.IDENTIFIER_DISAGREES: Outcome.ACCEPT,
     FindingCode.DOCUMENT_NUMBER_DISAGREES: Outcome.ACCEPT,
     FindingCode.ISSUE_DATE_DISAGREES: Outcome.ACCEPT,
+    FindingCode.NOT_SEALED: Outcome.ACCEPT,
 }
 
 
@@ -281,5 +283,10 @@ SENTENCES: Mapping[FindingCode, Message] = {
     FindingCode.ISSUE_DATE_DISAGREES: Message(
         "The document shows another date of issue than the metadata gives.",
         "Ngày ban hành trên văn bản khác với siêu dữ liệu.",
+    ),
+    FindingCode.NOT_SEALED: Message(
+        "No sealed PDF/A copy could be made of the document; the result is stored as received. The detail says why.",
+        "Không tạo được bản PDF/A có chữ ký số của cơ quan; kết quả vẫn được lưu như khi nhận. "
+        "Lý do ghi trong phần chi tiết.",
     ),
 }

@@ -17,6 +17,7 @@ from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.identifiers import RecordId
 from archive_service.model.metadata_json import metadata_from_json, metadata_to_json
 from archive_service.model.record import ContentDigest, MetadataVersion, RecordState
+from archive_service.model.sealing import RenditionKind
 
 METADATA_FORMAT = 1
 STATE_FORMAT = 1
@@ -68,6 +69,16 @@ def signatures_key(record_id: RecordId) -> str:
 def state_prefix(record_id: RecordId) -> str:
     """Return the prefix of the marks of a record's state."""
     return f"{record_prefix(record_id)}state/"
+
+
+def rendition_prefix(record_id: RecordId, kind: RenditionKind | None = None) -> str:
+    """Return the prefix of the renditions beside an original, or of those of one kind."""
+    return f"{record_prefix(record_id)}renditions/" + (f"{kind}/" if kind is not None else "")
+
+
+def rendition_key(record_id: RecordId, kind: RenditionKind, number: int) -> str:
+    """Return the key of one rendition."""
+    return f"{rendition_prefix(record_id, kind)}{number}"
 
 
 def tombstone_key(record_id: RecordId) -> str:

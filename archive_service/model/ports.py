@@ -18,6 +18,7 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import Inspection, NoText
 from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
+from archive_service.model.sealing import NotSealed, Sealed, SealOrder
 from archive_service.model.signatures import SignatureReport
 from archive_service.model.units import RegisterUnit
 from archive_verify.checkpoint import Checkpoint
@@ -271,6 +272,32 @@ class PdfReader(Protocol):
 
     def check_ready(self) -> None:
         """Return when PDFs can be read and words recognised; raise Unavailable or Misconfigured otherwise."""
+        ...
+
+
+class Sealer(Protocol):
+    """Makes of a result a sealed rendition: converted first, sealed last. The original is only ever read.
+
+    Calls may come from several threads. What reads the file is separate and limited, as with ``PdfReader``.
+    """
+
+    def seal(self, order: SealOrder, original: Path, out: Reception) -> Sealed | NotSealed:
+        """Write the sealed rendition to ``out``, or say why there is none; what was written is of no use then.
+
+        A signed original is never touched. Not idempotent: every seal has its own time and time-stamp.
+        Raises Unavailable when key or time-stamp authority do not answer, Misconfigured when there is no usable key.
+        """
+        ...
+
+    def is_own(self, path: Path, pages: int) -> bool:
+        """Whether the file is a rendition of that many pages, sealed with the key in use and unchanged since.
+
+        Raises as ``seal``.
+        """
+        ...
+
+    def check_ready(self) -> None:
+        """Return when there is a key; raise Unavailable or Misconfigured otherwise."""
         ...
 
 

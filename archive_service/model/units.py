@@ -33,6 +33,7 @@ from archive_service.model.record import (
     SearchState,
 )
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
+from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.model.signature_json import KeptReport
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
 from archive_service.model.timestamps import AuthorityState, TimestampBatch, TimestampToken
@@ -217,11 +218,22 @@ class Texts(Protocol):
     """The words of records: derived, erasable, made anew from the original at any time."""
 
     def put(self, record_id: RecordId, text: DocumentText, now: dt.datetime) -> None:
-        """Keep the words, replacing those of an earlier run: the record changed at ``now``."""
+        """Keep the words, replacing those of an earlier run: the record changed at ``now``.
+
+        Places of words, where the text has any, are kept beside it until they are forgotten.
+        """
+        ...
+
+    def with_places(self, record_id: RecordId) -> DocumentText | None:
+        """Return the words with their places, as far as these are kept; None before the first run."""
+        ...
+
+    def forget_places(self, record_id: RecordId) -> None:
+        """Forget where the words stand: nobody needs to know any more. Idempotent."""
         ...
 
     def erase(self, record_id: RecordId) -> None:
-        """Forget the words. Idempotent."""
+        """Forget the words and their places. Idempotent."""
         ...
 
     def get(self, record_id: RecordId) -> DocumentText | None:
@@ -241,11 +253,31 @@ class SignatureReports(Protocol):
         ...
 
     def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
-        """Name the version that holds the report from now on: the one before was damaged."""
+        """Name the version that holds the report of that key from now on; nothing happens for another key."""
         ...
 
     def get(self, record_id: RecordId) -> KeptReport | None:
         """Return the report, None for a record without signatures. Its lock is not told."""
+        ...
+
+
+class Renditions(Protocol):
+    """Copies beside the originals."""
+
+    def add(self, rendition: Rendition) -> None:
+        """Write a rendition of a number that is new for its record and kind."""
+        ...
+
+    def of_record(self, record_id: RecordId, kind: RenditionKind | None = None) -> list[Rendition]:
+        """Return the renditions of a record, of one kind or all, by kind and number."""
+        ...
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the rendition of that key from now on; nothing happens for another key."""
+        ...
+
+    def set_lock(self, record_id: RecordId, locked_until: dt.datetime) -> None:
+        """Record the lock in force on everything under the record."""
         ...
 
 
@@ -660,6 +692,11 @@ class RegisterUnit(Protocol):
     @property
     def signature_reports(self) -> SignatureReports:
         """Reports of signatures."""
+        ...
+
+    @property
+    def renditions(self) -> Renditions:
+        """Copies beside the originals."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,8 +18,18 @@ from archive_service.errors import Message, Misconfigured
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Inspection, NoText, NotInspected, PdfFacts, TextOutcome
 from archive_service.model.record import DocumentText, TextSource
+from archive_service.model.sealing import NotSealed
 from archive_service.model.signatures import SignatureReport
-from archive_service.pdf.answers import BadAnswer, MissingModel, inspection_from, name, text_from
+from archive_service.pdf.answers import (
+    BadAnswer,
+    MadePdfa,
+    MissingFont,
+    MissingModel,
+    inspection_from,
+    made_from,
+    name,
+    text_from,
+)
 from archive_service.pdf.confinement import ProcessLimits
 from archive_service.pdf.sandbox import Ending, Job, Run, Sandbox, SandboxSetup, unavailable_reader
 from archive_service.pdf.signature_answers import report_from
@@ -32,7 +42,8 @@ class Limits:
     """What reading one PDF may take, and how its pages are recognised.
 
     ``memory_bytes`` is the address space of one process; seconds are of CPU and of wall time;
-    ``ocr_languages`` are Tesseract's, joined by +; ``processes`` is how many run at one time.
+    ``ocr_languages`` are Tesseract's, joined by +; ``processes`` is how many run at one time. ``seal_font`` is the
+    TrueType file of a seal's visible mark.
     """
 
     max_pages: int = 5_000
@@ -45,6 +56,7 @@ class Limits:
     ocr_languages: str = "vie"
     ocr_dpi: int = 200
     processes: int = 2
+    seal_font: str = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +77,8 @@ class SandboxedPdfReader:
     def __init__(self, limits: Limits, setup: SandboxSetup | None = None, trust: TrustFolders | None = None) -> None:
         self._limits = limits
         self._signatures = SignatureSandbox(limits.processes, asdict(trust or TrustFolders()))
-        self._sandbox = Sandbox(
-            setup or SandboxSetup(preload={"languages": limits.ocr_languages}, processes=limits.processes)
-        )
+        preload = {"languages": limits.ocr_languages, "seal_font": limits.seal_font}
+        self._sandbox = Sandbox(setup or SandboxSetup(preload=preload, processes=limits.processes))
 
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is, or why that could not be read.
@@ -133,6 +144,20 @@ class SandboxedPdfReader:
         except BadAnswer:
             return SignatureReport(at)
 
+    def make_pdfa(self, path: Path, aside: bytes, take: Callable[[bytes], object]) -> MadePdfa | NotSealed:
+        """Give ``take`` the bytes of a PDF/A made of the file, as ``pdf.pdfa`` tells it in ``aside``; or say why not.
+
+        What was taken before a NotSealed is of no use. Raises what ``take`` raises, Misconfigured when there is no
+        font for the mark, and as ``inspect``.
+        """
+        limits = self._limits
+        allowed = ProcessLimits(limits.memory_bytes, limits.text_cpu_seconds, limits.text_wall_seconds)
+        run = self._run(path, Job("pdfa", {"max_pages": limits.max_pages}, allowed, aside, take))
+        try:
+            return made_from(run)
+        except MissingFont as missing:
+            raise _font_missing(limits.seal_font) from missing
+
     def check_ready(self) -> None:
         """Return when a small PDF is inspected and its words, which are an image, are recognised.
 
@@ -194,4 +219,14 @@ def _trust_not_readable(message: Mapping[str, object]) -> Misconfigured:
             f"{file}. Hãy sửa hoặc gỡ tệp đó; tài liệu có chữ ký số phải chờ đến khi xong.",
         ),
         code="trust-not-readable",
+    )
+
+
+def _font_missing(font: str) -> Misconfigured:
+    return Misconfigured(
+        Message(
+            f"The font of the seal's mark is not there: {font}. Install it, or change ARCHIVE_SEAL_FONT_FILE.",
+            f"Không có phông chữ của dấu hiệu chữ ký số: {font}. Hãy cài đặt, hoặc sửa ARCHIVE_SEAL_FONT_FILE.",
+        ),
+        code="seal-font-missing",
     )

@@ -111,6 +111,13 @@ TABLE = (
         _get("/api/v1/records/{stored}/signatures"),
     ),
     Endpoint(
+        f"{_RECORD}/renditions",
+        "GET",
+        _READERS | {Role.DEPOSITOR, Role.MANAGER},
+        _get("/api/v1/records/{stored}/renditions"),
+    ),
+    Endpoint(f"{_RECORD}/renditions/sealed", "GET", _READERS, _get("/api/v1/records/{stored}/renditions/sealed")),
+    Endpoint(
         f"{_RECORD}/corrections",
         "POST",
         _DECIDERS,
@@ -248,6 +255,8 @@ def test_table_names_every_endpoint(world: World) -> None:
         ("GET", "/api/v1/records/{stored}/signatures"),
         ("GET", "/api/v1/records/{stored}/receipt"),
         ("GET", "/api/v1/records/{stored}/proof"),
+        ("GET", "/api/v1/records/{stored}/renditions"),
+        ("GET", "/api/v1/records/{stored}/renditions/sealed"),
         ("POST", "/api/v1/records/{stored}/corrections"),
         ("POST", "/api/v1/records/{quarantined}/release"),
         ("POST", "/api/v1/records/{quarantined}/rejection"),

@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
-from archive_service.lifecycle.audit import AuditRequest, audit, report_of
+from archive_service.lifecycle.audit.run import AuditRequest, audit, report_of
 from archive_service.model.audits import AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
 from archive_service.model.events import EventType
 from archive_service.model.identifiers import OfficeCode, RecordId
@@ -168,7 +168,7 @@ class TestTheLog:
         for number in range(5):
             ours.stored(number)
         signed = sign_tree(ours)
-        monkeypatch.setattr("archive_service.lifecycle.audit_log._AT_ONCE", 3)
+        monkeypatch.setattr("archive_service.lifecycle.audit.log._AT_ONCE", 3)
         passed: list[int] = []
         run = audit(ours.archive, AuditRequest(report=passed.append))
         assert run.log_root == signed.root.hex()
@@ -336,8 +336,8 @@ class TestARunThatWasCutOff:
         for number in range(6):
             ours.stored(number)
         ours.work()
-        monkeypatch.setattr("archive_service.lifecycle.audit._SAVED_EVERY", 1)
-        monkeypatch.setattr("archive_service.lifecycle.reconcile._AT_ONCE", 2)
+        monkeypatch.setattr("archive_service.lifecycle.audit.run._SAVED_EVERY", 1)
+        monkeypatch.setattr("archive_service.lifecycle.audit.records._AT_ONCE", 2)
         passed: list[int] = []
 
         def stop_after_four(count: int) -> None:

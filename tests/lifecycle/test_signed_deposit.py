@@ -9,7 +9,7 @@ import hashlib
 import pytest
 
 from archive_service.errors import IntegrityFailure, NotFound, Rejected
-from archive_service.lifecycle.audit import AuditRequest, audit
+from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.deposit import deposit
 from archive_service.lifecycle.prove import verify_bytes
 from archive_service.lifecycle.read import open_content, show_record, show_signatures

@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from archive_service.errors import IntegrityFailure, Misconfigured, NotFound, Unavailable, unavailable
-from archive_service.lifecycle.audit import AuditRequest, audit
+from archive_service.lifecycle.audit.records import replay_tombstones
+from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import rebuild
 from archive_service.lifecycle.marks import keep_tombstone
-from archive_service.lifecycle.reconcile import replay_tombstones
 from archive_service.model.audits import AuditOutcome, AuditRun
 from archive_service.model.objects import Tombstone, original_key
 from archive_service.model.permissions import Role

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from archive_service.errors import Unavailable, unavailable
-from archive_service.lifecycle.audit import AuditRequest, audit
+from archive_service.lifecycle.audit.records import replay_tombstones
+from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.deposit import deposit
 from archive_service.lifecycle.marks import keep_tombstone
-from archive_service.lifecycle.reconcile import replay_tombstones
 from archive_service.lifecycle.reference import load_reference
 from archive_service.model.audits import AuditOutcome, AuditRun
 from archive_service.model.identifiers import RecordId

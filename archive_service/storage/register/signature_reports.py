@@ -42,7 +42,9 @@ class SqlSignatureReports:
     def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
         """Name another version of the same bytes."""
         self._connection.execute(
-            update(t.signature_reports).where(_C.record_id == record_id).values(object_version=stored.version)
+            update(t.signature_reports)
+            .where(_C.record_id == record_id, _C.object_key == stored.key)
+            .values(object_version=stored.version)
         )
 
     def get(self, record_id: RecordId) -> KeptReport | None:

@@ -11,11 +11,13 @@ from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.findings import SqlFindings
 from archive_service.storage.register.jobs import SqlJobs
 from archive_service.storage.register.log_tiles import SqlLogTree
-from archive_service.storage.register.records import SqlRecords, SqlTexts
+from archive_service.storage.register.records import SqlRecords
 from archive_service.storage.register.reference import SqlReference
+from archive_service.storage.register.renditions import SqlRenditions
 from archive_service.storage.register.reservations import SqlReservations
 from archive_service.storage.register.signature_reports import SqlSignatureReports
 from archive_service.storage.register.subjects import SqlSubjects
+from archive_service.storage.register.texts import SqlTexts
 from archive_service.storage.register.timestamps import SqlTimestamps
 
 
@@ -27,6 +29,7 @@ class SqlUnit:
         self.records = SqlRecords(connection)
         self.texts = SqlTexts(connection)
         self.signature_reports = SqlSignatureReports(connection)
+        self.renditions = SqlRenditions(connection)
         self.findings = SqlFindings(connection)
         self.subjects = SqlSubjects(connection)
         self.reference = SqlReference(connection)

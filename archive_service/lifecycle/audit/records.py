@@ -15,8 +15,8 @@ from functools import partial
 from itertools import groupby, islice
 
 from archive_service.errors import ArchiveError, Conflict, NotFound, Unavailable
+from archive_service.lifecycle.audit.mend import Kept, damaged_versions, mend
 from archive_service.lifecycle.marks import Tombstones, digest_in_store, tombstones
-from archive_service.lifecycle.mend import Kept, damaged_versions, mend
 from archive_service.model.archive import Archive
 from archive_service.model.audits import ALARMS, AuditFinding, AuditOutcome, AuditScope
 from archive_service.model.events import Event, EventType
@@ -27,6 +27,7 @@ from archive_service.model.objects import (
     metadata_object,
     record_of,
     record_prefix,
+    rendition_prefix,
     state_prefix,
 )
 from archive_service.model.record import ObjectVersion, Record, RecordState
@@ -221,7 +222,9 @@ def _judge_record(
         repaired = damage or repaired
     if repaired is not None:
         return repaired
-    strange = [one for one in there if not one[0].startswith(state_prefix(record.id))]
+    # A rendition is in the store first and in the register next: nobody is served it before.
+    expected = (state_prefix(record.id), rendition_prefix(record.id))
+    strange = [one for one in there if not one[0].startswith(expected)]
     if strange and not _accounted_for(archive, record, strange):
         return AuditFinding(AuditOutcome.UNEXPECTED, record.id, "this service did not write it", strange[0][0])
     drift = _drift(archive, record) if wanted.verify else None
@@ -276,16 +279,37 @@ def _accounted_for(archive: Archive, record: Record, strange: Sequence[tuple[str
 
 def _kept_of(archive: Archive, record: Record) -> list[Kept]:
     """Return everything that the register knows under the record."""
-    versions, report = archive.register.read(
-        lambda unit: (unit.records.metadata_versions(record.id), unit.signature_reports.get(record.id))
+    versions, report, renditions = archive.register.read(
+        lambda unit: (
+            unit.records.metadata_versions(record.id),
+            unit.signature_reports.get(record.id),
+            unit.renditions.of_record(record.id),
+        )
     )
     described = [(one, metadata_object(one, record.content, record.page_count)) for one in versions]
-    reported = [] if report is None else [Kept(report.stored.key, report.stored.version, report.stored.stored)]
+    stored = [one.object for one in renditions] + ([] if report is None else [report.stored])
     return [
-        Kept(record.original.key, record.original.version, record.original.stored),
-        *(Kept(small.key, one.object_version, small.digest, one.version) for one, small in described),
-        *reported,
+        Kept(record.original.key, record.original.version, record.original.stored, partial(_name_original, record.id)),
+        *(
+            Kept(small.key, one.object_version, small.digest, partial(_name_metadata, record.id, one.version))
+            for one, small in described
+        ),
+        *(Kept(one.key, one.version, one.stored, partial(_name_derived, record.id)) for one in stored),
     ]
+
+
+def _name_original(record_id: RecordId, unit: RegisterUnit, put: ObjectVersion) -> None:
+    unit.records.set_object_version(record_id, None, put)
+
+
+def _name_metadata(record_id: RecordId, version: int, unit: RegisterUnit, put: ObjectVersion) -> None:
+    unit.records.set_object_version(record_id, version, put)
+
+
+def _name_derived(record_id: RecordId, unit: RegisterUnit, put: ObjectVersion) -> None:
+    """Name a report of signatures, or a rendition: whichever has that key."""
+    unit.signature_reports.set_object_version(record_id, put)
+    unit.renditions.set_object_version(record_id, put)
 
 
 def _remove(archive: Archive, record_id: RecordId, found: AuditFinding) -> AuditFinding:

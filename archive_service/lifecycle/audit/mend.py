@@ -1,12 +1,13 @@
 """Putting the right bytes back from the second store, when the first has lost or changed them.
 
-Not a step itself: the audit asks for it, object by object. What the second store gives is compared with the digest
+What the second store gives is compared with the digest
 recorded before anything is written, and what was damaged is never deleted here. Every repair is an event.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +16,6 @@ from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import Event, EventType, LoggedEvent
 from archive_service.model.identifiers import RecordId
-from archive_service.model.objects import signatures_key
 from archive_service.model.ports import ObjectStore, Reception
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.model.units import RegisterUnit
@@ -27,12 +27,12 @@ _EVENTS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One object as the register knows it; ``metadata_version`` where it is a version of the metadata."""
+    """One object as the register knows it, and how the register is told which version of it to read from now on."""
 
     key: str
     version: str
     digest: ContentDigest
-    metadata_version: int | None = None
+    name_version: Callable[[RegisterUnit, ObjectVersion], None]
 
 
 def mend(archive: Archive, record_id: RecordId, kept: Kept, damage: AuditFinding) -> AuditFinding:
@@ -88,10 +88,7 @@ def _fetch(second: ObjectStore, kept: Kept, file: Reception) -> bool:
 
 def _note(archive: Archive, unit: RegisterUnit, record_id: RecordId, kept: Kept, put: ObjectVersion) -> None:
     """Let the register name the version that holds the right bytes from now on."""
-    if kept.key == signatures_key(record_id):
-        unit.signature_reports.set_object_version(record_id, put)
-    else:
-        unit.records.set_object_version(record_id, kept.metadata_version, put)
+    kept.name_version(unit, put)
     values = {
         "key": kept.key,
         "damaged_version": kept.version,

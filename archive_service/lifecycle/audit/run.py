@@ -14,8 +14,8 @@ from functools import partial
 from itertools import islice
 
 from archive_service.evidence.canonical import canonical_json
-from archive_service.lifecycle.audit_log import check_log
-from archive_service.lifecycle.reconcile import Examination, examine
+from archive_service.lifecycle.audit.log import check_log
+from archive_service.lifecycle.audit.records import Examination, examine
 from archive_service.model.archive import Archive
 from archive_service.model.audits import LISTED, AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
 from archive_service.model.events import Event, EventType, Json

@@ -1,6 +1,6 @@
 """Recomputing the whole log from its entries: its order, what each commits to, and every tree that was signed.
 
-Not a step itself: the audit asks for it. Streamed, and bounded in memory whatever the log's size.
+Streamed, and bounded in memory whatever the log's size.
 """
 
 from __future__ import annotations
