@@ -187,11 +187,11 @@ class TestLocalStore(StreamingObjectStoreContract):
             from tests.contracts.object_store import SystemClock, in_seconds
             store, source = LocalStore(Path(sys.argv[1]), SystemClock()), Path(sys.argv[2])
             digest = digest_of(source)
-            print("ready", flush=True)
             for number in itertools.count():
                 record = f"records/{sys.argv[3]}-{number}"
                 keys = f"{record}/original", f"{record}/metadata/1"
                 store.put_all([NewObject(key, source, digest) for key in keys], in_seconds(60))
+                print("one was put", flush=True)
         """
         digest = digest_of(source)
         for number in range(6):

@@ -24,9 +24,9 @@ T = TypeVar("T")
 WRITE_ATTEMPTS = 6
 _MET = {"40001", "40P01", "23505"}
 
-# The commit by which the journal reaches this many pages (of 4 KiB) also brings them into the database, and waits for the
-# disk once more. Eight times SQLite's own number: a page that was written often is brought over once, and fewer than one
-# commit in a hundred is such a one. At a start after a kill, 32 MiB are read.
+# The commit by which the journal reaches this many pages (of 4 KiB) also brings them into the database, and waits for
+# the disk once more. Eight times SQLite's own number: a page that was written often is brought over once, and fewer
+# than one commit in a hundred is such a one. At a start after a kill, 32 MiB are read.
 SQLITE_CHECKPOINT_PAGES = 8_000
 
 # How long one process waits for another's write transaction on SQLite, in milliseconds.
