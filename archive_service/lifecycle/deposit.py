@@ -40,6 +40,7 @@ from archive_service.model.jobs import JobKind
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.objects import StateMark, metadata_object, original_key
 from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.ports import NewObject
 from archive_service.model.record import (
     ContentDigest,
     MetadataVersion,
@@ -254,10 +255,15 @@ def _store(
     """Put the original and the first metadata version, each read back; the same bytes at every try."""
     lock_until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     record_id = reservation.record_id
-    original = archive.store.put(original_key(record_id), command.path, command.content, lock_until)
     description = metadata_object(_first_version(command, reservation, ""), command.content, _pages(inspection))
-    stored = archive.store.put(description.key, description.body, description.digest, lock_until)
-    return original, stored
+    original, metadata = archive.store.put_all(
+        (
+            NewObject(original_key(record_id), command.path, command.content),
+            NewObject(description.key, description.body, description.digest),
+        ),
+        lock_until,
+    )
+    return original, metadata
 
 
 def _keep_report(archive: Archive, reservation: Reservation, report: SignatureReport | None) -> KeptReport | None:

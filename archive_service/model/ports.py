@@ -73,6 +73,15 @@ class Protection:
     held: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """An object that is to be put: its key, a file or the bytes themselves, and their digest."""
+
+    key: str
+    source: Path | bytes
+    digest: ContentDigest
+
+
 class ObjectStore(Protocol):
     """Keeps objects for ever: create-only, versioned, locked where the store can lock.
 
@@ -95,6 +104,14 @@ class ObjectStore(Protocol):
 
         Raises IntegrityFailure when what is stored, or the source, has another digest; Unavailable when it could
         not be told whether the object was stored: ask again with the same arguments.
+        """
+        ...
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Put each object as ``put`` does, and return their versions in the same order.
+
+        Returns only when all of them are kept; a store may make them durable together, which is quicker than one by
+        one. After an error some may have been put: the same call again takes those as they are.
         """
         ...
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from minio.error import S3Error
 from minio.retention import Retention
 
 from archive_service.errors import IntegrityFailure, NotFound, Unavailable, unavailable
-from archive_service.model.ports import Clock, LockTrial, Protection
+from archive_service.model.ports import Clock, LockTrial, NewObject, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage import lock_canary
 from archive_service.storage.digests import BLOCK_BYTES, digest_of, digest_of_blocks
@@ -114,6 +114,10 @@ class MinioStore:
                 # The answer may have been lost after the bytes arrived; the next attempt finds them if so.
                 failure = unknown
         raise failure or unavailable("store")
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Store the objects, one request after another: see ObjectStore.put_all."""
+        return tuple(self.put(new.key, new.source, new.digest, lock_until) for new in objects)
 
     @contextmanager
     def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archive_service.errors import unavailable
-from archive_service.model.ports import Clock, LockTrial, ProofResult, Protection
+from archive_service.model.ports import Clock, LockTrial, NewObject, ProofResult, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.digests import BLOCK_BYTES, digest_of
 from archive_service.storage.store_answers import (
@@ -77,6 +77,10 @@ class MemoryStore:
             kept = replace(kept, locked_until=max(kept.locked_until, lock_until))
             self._kept[key] = kept
             return ObjectVersion(key, kept.version, digest, kept.locked_until)
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """See ObjectStore.put_all."""
+        return tuple(self.put(new.key, new.source, new.digest, lock_until) for new in objects)
 
     @contextmanager
     def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:

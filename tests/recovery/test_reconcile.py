@@ -42,7 +42,7 @@ def ours(tmp_path: Path) -> Iterator[TestArchive]:
         yield opened
 
 
-def cut_off(ours: TestArchive, call: int = 5) -> RecordId:
+def cut_off(ours: TestArchive, call: int = 4) -> RecordId:
     """Kill a deposit after its objects were put; return the id it had claimed."""
     ours.faults.heal()
     ours.faults.kill_at, ours.faults.after = call, False

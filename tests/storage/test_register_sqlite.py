@@ -151,5 +151,13 @@ def test_commits_reach_the_disk_before_they_are_answered(register: SqlRegister) 
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
+def test_an_ordinary_commit_leaves_the_database_file_alone(register: SqlRegister, tmp_path: Path) -> None:
+    """SQLite's own limit of 1,000 pages would have brought these 1,500 into the database file."""
+    size_bytes = (tmp_path / "register.sqlite").stat().st_size
+    register.write(lambda unit: unit.progress.put("a run", "x" * (1_500 * 4096)))
+    assert (tmp_path / "register.sqlite").stat().st_size == size_bytes
+    assert register.read(lambda unit: unit.progress.get("a run")) == "x" * (1_500 * 4096)
+
+
 def test_replacing_an_entry_is_refused_too(register: SqlRegister) -> None:
     require_refused(register, "INSERT OR REPLACE INTO log_entries (\"index\", entry) VALUES (0, x'00')")
