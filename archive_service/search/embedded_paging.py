@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import tantivy
-from tantivy import Order, Query
+from tantivy import Occur, Order, Query
 
 from archive_service.model.query import Facet, Sort
 from archive_service.search.cursor import Cursor
 from archive_service.search.driver import FoundHit, FoundPage, PageRequest
-from archive_service.search.embedded_query import QueryWriter
+from archive_service.search.embedded_query import Parts, QueryWriter
 from archive_service.search.embedded_schema import SHARES, SortKey, day_of
 from archive_service.search.plan import ClausePlan, Plan
 
@@ -84,7 +84,7 @@ _BY_DAY: Mapping[Sort, _Column] = {
 class _Ordered:
     """A query in the order of a column, from ``after`` on, up to the column's value ``end``."""
 
-    query: Query
+    parts: Parts
     column: _Column
     after: SortKey | None = None
     end: int | None = None
@@ -93,9 +93,9 @@ class _Ordered:
         """Return the query limited to the part of the column that is asked for."""
         begin = None if self.after is None else self.after.column
         if begin is None and self.end is None:
-            return self.query
+            return Query.boolean_query(self.parts)
         lowest, highest = (self.end, begin) if self.column.descending else (begin, self.end)
-        return writer.within(self.query, self.column.name, lowest, highest)
+        return Query.boolean_query(writer.within(self.parts, self.column.name, lowest, highest))
 
 
 # The order within a tier: the latest record first, as ids are time-ordered.
@@ -137,8 +137,9 @@ class PageReader:
         """Return the page that is asked for."""
         tiered = False
         if request.sort is Sort.RELEVANCE and request.plan.wanted:
-            tiered = self._is_tiered(request)
-            hits, count = self._by_tier(request) if tiered else self._by_score(request)
+            counted = self._count_if_tiered(request)
+            tiered = counted is not None
+            hits, count = self._by_score(request) if counted is None else (self._by_tier(request, counted), counted)
         else:
             hits, count = self._by_column(request, _BY_DAY.get(request.sort, _BY_ID))
         return FoundPage(
@@ -152,7 +153,7 @@ class PageReader:
 
     def ids(self) -> Iterator[str]:
         """Yield the id of every document, in id order."""
-        everything = Query.all_query()
+        everything = [(Occur.Must, Query.all_query())]
         after: SortKey | None = None
         while True:
             keys, _ = self._keys(_Ordered(everything, _BY_ID, after), _IDS_AT_ONCE)
@@ -162,16 +163,17 @@ class PageReader:
                 return
             after = keys[-1]
 
-    def _is_tiered(self, request: PageRequest) -> bool:
-        """Return whether too many records match to be scored, or too many must be looked through for a phrase.
+    def _count_if_tiered(self, request: PageRequest) -> _Count | None:
+        """Return how many records match, where too many match to be scored, or must be looked through for a phrase.
 
         The pages of one search stay of one kind, whatever comes or goes meanwhile.
         """
-        if request.after is not None:
-            return request.after.tiered
-        if self._at_most(request.plan) <= self._limits.scored:
-            return False
-        return request.plan.has_phrase or self._count_of(self._writer.matching(request.plan)) > self._limits.scored
+        plan, after = request.plan, request.after
+        if (self._at_most(plan) <= self._limits.scored) if after is None else not after.tiered:
+            return None
+        count = self._lower_bound(plan) or _Count(self._count_of(self._writer.matching(plan)))
+        is_tiered = after is not None or plan.has_phrase or count.hits > self._limits.scored
+        return count if is_tiered else None
 
     def _at_most(self, plan: Plan) -> int:
         """Return a number that is cheap to know and no smaller than that of the records that match."""
@@ -183,22 +185,21 @@ class PageReader:
         share = self._limits.checked / max(self._at_most(plan), 1)
         if not plan.has_phrase or share >= 1:
             return None
-        query = self._writer.matching(plan)
-        expected = self._count_of(self._writer.sample(query, 1 / SHARES)) * SHARES * share
+        parts = self._writer.matching(plan)
+        expected = self._count_of(self._writer.sample(parts, 1 / SHARES)) * SHARES * share
         if expected < self._limits.counted:
             return None
-        found = self._count_of(self._writer.sample(query, share))
+        found = self._count_of(self._writer.sample(parts, share))
         return _Count(found, is_exact=False) if found >= self._limits.counted else None
 
-    def _count_of(self, query: Query) -> int:
+    def _count_of(self, parts: Parts) -> int:
         # In an order by column, because the engine would score every hit for its own order.
-        return _count_in(self._searcher.search(query, 1, order_by_field="id_high"))
+        return _count_in(self._searcher.search(Query.boolean_query(parts), 1, order_by_field="id_high"))
 
-    def _by_tier(self, request: PageRequest) -> tuple[list[FoundHit], _Count]:
+    def _by_tier(self, request: PageRequest, count: _Count) -> list[FoundHit]:
         """Return one hit more than the page, where there is one, by falling class and then latest first."""
         plan, after, wanted = request.plan, request.after, request.size + 1
-        count = self._lower_bound(plan)
-        candidates = None if count is None else self._writer.matching(plan.without_phrases)
+        candidates = None if count.is_exact else self._writer.matching(plan.without_phrases)
         highest = sum(self._is_possible(clause) for clause in plan.marked_clauses)
         found: list[FoundHit] = []
         for tier in self._writer.tiers(plan, highest):
@@ -206,7 +207,7 @@ class PageReader:
                 continue
             goes_on = after is not None and tier.score == after.sort_value
             boundary = SortKey.by_id(after.record_id) if after is not None and goes_on else None
-            search = _Ordered(tier.query, _LATEST, boundary)
+            search = _Ordered(tier.parts, _LATEST, boundary)
             missing = wanted - len(found)
             if candidates is None or tier.is_named:
                 keys, _ = self._keys(search, missing)
@@ -215,7 +216,7 @@ class PageReader:
             found += [FoundHit(_id_of(key.number), tier.score, tier.score) for key in keys]
             if len(found) >= wanted:
                 break
-        return found, count or _Count(self._count_of(self._writer.matching(plan)))
+        return found
 
     def _is_possible(self, clause: ClausePlan) -> bool:
         """Return whether any record can have the clause in its exact marks."""
@@ -275,24 +276,24 @@ class PageReader:
         """Return one hit more than the page, where there is one, in the column's order and then by id."""
         after = request.after
         boundary = None if after is None else column.key(after.sort_value, after.record_id)
-        query = self._writer.matching(request.plan)
-        search = _Ordered(query, column, boundary)
+        parts = self._writer.matching(request.plan)
+        search = _Ordered(parts, column, boundary)
         count = self._lower_bound(request.plan)
         if count is not None:
             candidates = self._writer.matching(request.plan.without_phrases)
             keys = self._keys_near(search, candidates, request.size + 1)
         else:
             keys, following = self._keys(search, request.size + 1)
-            count = _Count(following if after is None else self._count_of(query))
+            count = _Count(following if after is None else self._count_of(parts))
         return [_hit(key, column) for key in keys], count
 
-    def _keys_near(self, search: _Ordered, candidates: Query, wanted: int) -> list[SortKey]:
+    def _keys_near(self, search: _Ordered, candidates: Parts, wanted: int) -> list[SortKey]:
         """Return the ``wanted`` first places of a search, fewer where there are no more.
 
         It is a search for a common phrase, which is looked for among the nearest ``candidates``, the records that
         have its words, and among more of them until the page is full.
         """
-        near = replace(search, query=candidates)
+        near = replace(search, parts=candidates)
         portion = _FIRST_PORTION
         while (end := self._place(near, portion)) is not None:
             keys, _ = self._keys(replace(search, end=end), wanted)
@@ -343,7 +344,7 @@ class PageReader:
         if not request.facets:
             return {}
         counted = self._searcher.aggregate(
-            self._writer.matching(request.plan),
+            Query.boolean_query(self._writer.matching(request.plan)),
             {facet.value: {"terms": {"field": _FACET_FIELDS[facet], "size": _FACET_SIZE}} for facet in request.facets},
         )
         return {

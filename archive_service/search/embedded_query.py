@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import tantivy
@@ -19,7 +19,9 @@ from archive_service.search.plan import (
     Plan,
 )
 
-_Part = tuple[Occur, Query]
+# A query as the parts of one conjunction. They stay side by side until it is asked, because the engine orders the
+# parts of one conjunction by their cost, and looks for words in a row only where everything else matches.
+Parts = list[tuple[Occur, Query]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Tier:
     """All records of one class that match, and the score that each of them has. ``is_named``: by their name."""
 
     score: float
-    query: Query
+    parts: Parts
     is_named: bool
 
 
@@ -37,9 +39,9 @@ class QueryWriter:
     def __init__(self, schema: tantivy.Schema) -> None:
         self._schema = schema
 
-    def matching(self, plan: Plan) -> Query:
+    def matching(self, plan: Plan) -> Parts:
         """Return the query for everything that matches, without a score that means anything."""
-        return self._all([self._clause(clause) for clause in plan.wanted], plan, [])
+        return self._parts([self._clause(clause) for clause in plan.wanted], plan)
 
     def ranked(self, plan: Plan) -> Query:
         """Return the query whose score puts hits in the order that the plan's weights say."""
@@ -50,7 +52,7 @@ class QueryWriter:
             *self._adjacency(plan),
             *self._keys(plan),
         ]
-        return self._all(scored, plan, bonuses)
+        return Query.boolean_query([*self._parts(scored, plan), *((Occur.Should, query) for query in bonuses)])
 
     def tiers(self, plan: Plan, highest: int) -> Iterator[Tier]:
         """Yield the classes of what matches, best first: by code, then number of exact clauses, then name.
@@ -61,26 +63,25 @@ class QueryWriter:
         for key_parts, key_weight in self._key_levels(plan):
             for count in range(highest, -1, -1):
                 for name_parts, name_weight in self._name_levels(plan):
-                    query = Query.boolean_query([*self._of_count(plan, count), *key_parts, *name_parts])
-                    yield Tier(key_weight + count * EXACT_WEIGHT + name_weight, query, is_named=name_weight > 0)
+                    parts = [*self._of_count(plan, count), *key_parts, *name_parts]
+                    yield Tier(key_weight + count * EXACT_WEIGHT + name_weight, parts, is_named=name_weight > 0)
 
-    def within(self, query: Query, column: str, lowest: int | None, highest: int | None) -> Query:
-        """Return ``query`` limited to a range of a column, both ends included."""
-        bounds = self._range(DayRange(column, lowest, highest))
-        return Query.boolean_query([(Occur.Must, query), (Occur.Must, _silent(bounds))])
+    def within(self, parts: Parts, column: str, lowest: int | None, highest: int | None) -> Parts:
+        """Return the query limited to a range of a column, both ends included."""
+        return [*parts, (Occur.Must, _silent(self._range(DayRange(column, lowest, highest))))]
 
-    def sample(self, query: Query, share: float) -> Query:
-        """Return ``query`` limited to about that share of all records, the same ones each time."""
+    def sample(self, parts: Parts, share: float) -> Parts:
+        """Return the query limited to about that share of all records, the same ones each time."""
         highest = round(share * SHARES) * SHARE_STEP
         few = Query.range_query(self._schema, "share", tantivy.FieldType.Float, None, highest, include_upper=False)
-        return Query.boolean_query([(Occur.Must, query), (Occur.Must, _silent(few))])
+        return [*parts, (Occur.Must, _silent(few))]
 
     def one_record(self, query: Query, record_id: str) -> Query:
         """Return ``query`` limited to one record, its score as it was."""
         record = Query.term_query(self._schema, "record", record_id, index_option="basic")
         return Query.boolean_query([(Occur.Must, query), (Occur.Must, _silent(record))])
 
-    def _key_levels(self, plan: Plan) -> Iterator[tuple[list[_Part], float]]:
+    def _key_levels(self, plan: Plan) -> Iterator[tuple[Parts, float]]:
         if not plan.key_codes:
             yield [], 0.0
             return
@@ -88,7 +89,7 @@ class QueryWriter:
         yield [(Occur.Must, key)], plan.code_weight
         yield [(Occur.MustNot, key)], 0.0
 
-    def _name_levels(self, plan: Plan) -> Iterator[tuple[list[_Part], float]]:
+    def _name_levels(self, plan: Plan) -> Iterator[tuple[Parts, float]]:
         if not plan.name_clauses:
             yield [], 0.0
             return
@@ -97,7 +98,7 @@ class QueryWriter:
         yield [(Occur.Must, folded), (Occur.MustNot, exact)], NAME_WEIGHT
         yield [(Occur.MustNot, folded)], 0.0
 
-    def _of_count(self, plan: Plan, count: int) -> list[_Part]:
+    def _of_count(self, plan: Plan, count: int) -> Parts:
         """Return the parts for what matches with exactly so many clauses in their exact marks."""
         exact = [self._words_judged(clause) for clause in plan.marked_clauses]
         if count == len(exact):
@@ -111,10 +112,7 @@ class QueryWriter:
             parts.append((Occur.Must, Query.boolean_query(counted, minimum_number_should_match=count)))
         return parts
 
-    def _all(self, wanted: Sequence[Query], plan: Plan, bonuses: Iterable[Query]) -> Query:
-        return Query.boolean_query([*self._parts(wanted, plan), *((Occur.Should, query) for query in bonuses)])
-
-    def _parts(self, wanted: Sequence[Query], plan: Plan) -> list[_Part]:
+    def _parts(self, wanted: Sequence[Query], plan: Plan) -> Parts:
         parts = [(Occur.Must, query) for query in wanted]
         parts += [(Occur.Must, _silent(query)) for query in self._filters(plan)]
         if not parts:
