@@ -80,7 +80,8 @@ def _page(
         if worth is Layer.DOUBTFUL and not says_more(found.text, layer):
             return _message(layer, "layer")
         words = clean(found.text)
-        return _message(words, "ocr", found.confidence) if words.strip() else _message("", "none")
+        # A page that was not read to its end is no page without words: its confidence of nothing becomes a finding.
+        return _message(words, "ocr", found.confidence) if words.strip() or found.cut_off else _message("", "none")
     finally:
         page.close()
 
