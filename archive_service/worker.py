@@ -18,6 +18,7 @@ from archive_service.errors import ArchiveError
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.refill import ask_for_missing
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.record import SearchState
@@ -42,6 +43,9 @@ MAINTENANCE_SECONDS = 600
 LOCKS_AT_A_TIME = 1000
 ABANDONED_UPLOAD = dt.timedelta(hours=6)
 
+# How often it is looked whether the index holds less than it did.
+INDEX_CHECK_SECONDS = 60
+
 
 class Worker:
     """Runs follow-up work in threads until it is stopped. PDF work itself happens in the sandbox's processes."""
@@ -54,13 +58,15 @@ class Worker:
         self._running: dict[int, Job] = {}
         self._guard = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._indexed: int | None = None
 
     def start(self) -> None:
         """Start every thread and return."""
         tasks: list[tuple[str, Callable[[], None]]] = [
             ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
             ("claims", self._keep_claims),
-            ("maintenance", self._maintain),
+            ("maintenance", lambda: self._repeat("maintenance", MAINTENANCE_SECONDS, self._maintain)),
+            ("refill", lambda: self._repeat("refill", INDEX_CHECK_SECONDS, self._refill)),
         ]
         tasks += [
             (f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich))
@@ -157,7 +163,15 @@ class Worker:
         log.info("done", kind=jobs[0].kind, count=len(jobs), record=jobs[0].record_id)
 
     def _failed(self, job: Job, error: ArchiveError) -> None:
-        log.warning("step failed", kind=job.kind, record=job.record_id, code=error.code, attempts=job.attempts)
+        log.warning(
+            "step failed",
+            kind=job.kind,
+            record=job.record_id,
+            code=error.code,
+            component=error.details.get("component"),
+            cause=type(error.__cause__).__name__,
+            attempts=job.attempts,
+        )
         if error.retryable:
             self._retry(job, error.code, LONGEST_WAIT_FOR_A_PART)
         else:
@@ -201,17 +215,30 @@ class Worker:
         until = self._archive.clock.now() + self._lease
         self._write(lambda unit: unit.jobs.renew(running, until))
 
-    def _maintain(self) -> None:
+    def _repeat(self, name: str, seconds: float, run: Callable[[], None]) -> None:
+        """Run what needs no hurry now and every so many seconds, until the worker stops."""
         while not self._stopping.is_set():
             try:
-                while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
-                    log.info("locks renewed", count=renewed)
-                self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
+                run()
             except ArchiveError as error:
-                log.warning("maintenance failed", code=error.code)
-            except Exception:  # maintenance is tried again; its fault must not end the worker
-                log.exception("maintenance failed")
-            self._stopping.wait(MAINTENANCE_SECONDS)
+                log.warning(f"{name} failed", code=error.code, component=error.details.get("component"))
+            except Exception:  # it is tried again; its fault must not end the worker
+                log.exception(f"{name} failed")
+            self._stopping.wait(seconds)
+
+    def _maintain(self) -> None:
+        while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
+            log.info("locks renewed", count=renewed)
+        self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
+
+    def _refill(self) -> None:
+        """Compare the index with the register at the start, and whenever it holds less than it did."""
+        held = self._archive.index.count()
+        if self._indexed is None or held < self._indexed:
+            missing = ask_for_missing(self._archive)
+            if missing:
+                log.error("the index has lost records: they are put in again", count=missing)
+        self._indexed = held
 
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:
