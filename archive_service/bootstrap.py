@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
-from archive_service.faults import KillPoint, armed
+from archive_service.faults import armed
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
@@ -68,7 +68,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
         )
-        yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
+        yield armed(archive, settings.kill_at) if settings.kill_at else archive
     finally:
         pdf.close()
         register.close()
