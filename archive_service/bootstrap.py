@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
 from archive_service.evidence.signer import LogSigner, load_log_keys
-from archive_service.faults import KillPoint, armed
+from archive_service.faults import armed
 from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.policy import FindingPolicy, policy_from
@@ -91,7 +91,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
             second_store=_second_store(settings, clock),
             sealer=None if sealing is None else AgencySealer(pdf, staging, sealing),
         )
-        yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
+        yield armed(archive, settings.kill_at) if settings.kill_at else archive
     finally:
         pdf.close()
         register.close()

@@ -156,8 +156,9 @@ class Settings(BaseSettings):
     log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
     kill_at: str | None = Field(
         None,
-        pattern=KILL_POINT,
-        description="For tests only: the call at which the process kills itself, as store.put:after:2.",
+        pattern=rf"{KILL_POINT}|^/",
+        description="For tests only: the call at which the process kills itself, as store.put:after:2, "
+        "or a folder of such calls, at which requests wait to be killed.",
     )
 
     @property

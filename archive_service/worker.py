@@ -18,6 +18,7 @@ from archive_service.errors import ArchiveError
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.refill import ask_for_missing
 from archive_service.lifecycle.seal import seal
 from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.lifecycle.stamp import Stamping, stamp
@@ -53,6 +54,9 @@ STAMPING_SECONDS = 15
 ALARMING_ATTEMPTS = 3
 ABANDONED_UPLOAD = dt.timedelta(hours=6)
 
+# How often it is looked whether the index holds less than it did.
+INDEX_CHECK_SECONDS = 60
+
 
 class Worker:
     """Runs follow-up work in threads until it is stopped. PDF work itself happens in the sandbox's processes."""
@@ -65,15 +69,18 @@ class Worker:
         self._running: dict[int, Job] = {}
         self._guard = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._indexed: int | None = None
 
     def start(self) -> None:
         """Start every thread and return."""
+        checkpoint_seconds = self._archive.rules.checkpoint_interval.total_seconds()
         tasks: list[tuple[str, Callable[[], None]]] = [
             ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
             ("claims", self._keep_claims),
-            ("maintenance", self._maintain),
-            ("log", self._seal_log),
-            ("time-stamps", self._stamp),
+            ("maintenance", lambda: self._repeat("maintenance", MAINTENANCE_SECONDS, self._maintain)),
+            ("refill", lambda: self._repeat("refill", INDEX_CHECK_SECONDS, self._refill)),
+            ("log", lambda: self._repeat("sealing of the log", checkpoint_seconds, self._seal_log)),
+            ("time-stamps", lambda: self._repeat("time-stamping", STAMPING_SECONDS, self._stamp)),
         ]
         for number in range(self._text_threads):
             tasks.append((f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich)))
@@ -185,7 +192,15 @@ class Worker:
         log.info("done", kind=jobs[0].kind, count=len(jobs), record=jobs[0].record_id)
 
     def _failed(self, job: Job, error: ArchiveError) -> None:
-        log.warning("step failed", kind=job.kind, record=job.record_id, code=error.code, attempts=job.attempts)
+        log.warning(
+            "step failed",
+            kind=job.kind,
+            record=job.record_id,
+            code=error.code,
+            component=error.details.get("component"),
+            cause=type(error.__cause__).__name__,
+            attempts=job.attempts,
+        )
         if error.retryable:
             self._retry(job, error.code, LONGEST_WAIT_FOR_A_PART)
         else:
@@ -231,41 +246,44 @@ class Worker:
         until = self._archive.clock.now() + self._lease
         self._write(lambda unit: unit.jobs.renew(running, until))
 
-    def _maintain(self) -> None:
+    def _repeat(self, name: str, seconds: float, run: Callable[[], None]) -> None:
+        """Run what needs no hurry now and every so many seconds, until the worker stops."""
         while not self._stopping.is_set():
             try:
-                while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
-                    log.info("locks renewed", count=renewed)
-                self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
+                run()
             except ArchiveError as error:
-                log.warning("maintenance failed", code=error.code)
-            except Exception:  # maintenance is tried again; its fault must not end the worker
-                log.exception("maintenance failed")
-            self._stopping.wait(MAINTENANCE_SECONDS)
+                log.warning(f"{name} failed", code=error.code, component=error.details.get("component"))
+            except Exception:  # it is tried again; its fault must not end the worker
+                log.exception(f"{name} failed")
+            self._stopping.wait(seconds)
+
+    def _maintain(self) -> None:
+        while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
+            log.info("locks renewed", count=renewed)
+        self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
+
+    def _refill(self) -> None:
+        """Compare the index with the register at the start, and whenever it holds less than it did."""
+        held = self._archive.index.count()
+        if self._indexed is None or held < self._indexed:
+            missing = ask_for_missing(self._archive)
+            if missing:
+                log.error("the index has lost records: they are put in again", count=missing)
+        self._indexed = held
 
     def _seal_log(self) -> None:
-        """Sign the log at every interval when something was entered. A contradiction is an alarm each time."""
-        while not self._stopping.is_set():
-            try:
-                if log_waits(self._archive) and (sealed := seal_log(self._archive)) is not None:
-                    log.info("log sealed", size=sealed.size)
-            except ArchiveError as error:
-                tell = log.warning if error.retryable else log.error
-                tell("log not sealed", code=error.code, alarm=not error.retryable)
-            except Exception:  # as above: the log is sealed at the next turn
-                log.exception("log not sealed")
-            self._stopping.wait(self._archive.rules.checkpoint_interval.total_seconds())
+        """Sign the log when something was entered since. A contradiction is an alarm each time."""
+        try:
+            if log_waits(self._archive) and (sealed := seal_log(self._archive)) is not None:
+                log.info("log sealed", size=sealed.size)
+        except ArchiveError as error:
+            if error.retryable:
+                raise
+            log.error("log not sealed", code=error.code, alarm=True)
 
     def _stamp(self) -> None:
-        """Time-stamp what was deposited, round after round; an authority that is down holds up nothing else."""
-        while not self._stopping.is_set():
-            try:
-                _tell(stamp(self._archive))
-            except ArchiveError as error:
-                log.warning("time-stamping failed", code=error.code)
-            except Exception:  # as with maintenance
-                log.exception("time-stamping failed")
-            self._stopping.wait(STAMPING_SECONDS)
+        """Time-stamp what was deposited; an authority that is down holds up nothing else."""
+        _tell(stamp(self._archive))
 
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:

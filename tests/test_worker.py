@@ -346,3 +346,15 @@ def test_the_log_is_sealed_at_every_interval_and_a_contradiction_ends_no_worker(
             assert ours.register.read(lambda unit: unit.tree.newest(published=True)) == newest
         finally:
             worker.stop(10)
+
+
+def test_an_index_that_loses_its_records_is_filled_again_by_itself(
+    ours: TestArchive, working: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "INDEX_CHECK_SECONDS", 0.02)
+    records = [ours.stored(number).id for number in range(1, 4)]
+    working.start()
+    wait_for(lambda: ours.archive.index.count() == len(records) and not counts(ours))
+    ours.archive.index.build("empty").switch()
+    wait_for(lambda: sorted(ours.archive.index.record_ids()) == sorted(records) and not counts(ours))
+    assert {ours.get(record).search_state for record in records} == {SearchState.SEARCHABLE}

@@ -21,6 +21,7 @@ from archive_service.api.renditions import renditions_blueprint
 from archive_service.api.review import review_blueprint
 from archive_service.api.search import search_blueprint
 from archive_service.api.timestamps import timestamps_blueprint
+from archive_service.api.uploads import UploadsInProgress
 from archive_service.api.verifications import verifications_blueprint
 from archive_service.model.archive import Archive
 
@@ -32,8 +33,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LARGEST_JSON_BYTES = 1024 * 1024
 
 
-def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
-    """Return the application over an open archive."""
+def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144, web_threads: int = 16) -> Flask:
+    """Return the application over an open archive, for a server that answers so many requests at the same time."""
     app = Flask("archive_service.api", static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=_LARGEST_JSON_BYTES,
@@ -55,7 +56,7 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
     api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
     api.spec.components.schema("Problem", schema=ProblemSchema)
     for blueprint in (
-        records_blueprint(archive, max_metadata_bytes),
+        records_blueprint(archive, max_metadata_bytes, UploadsInProgress(web_threads)),
         renditions_blueprint(archive),
         search_blueprint(archive),
         review_blueprint(archive),

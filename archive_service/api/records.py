@@ -24,6 +24,7 @@ from archive_service.api.identity import caller
 from archive_service.api.reading import load
 from archive_service.api.requests import CorrectionRequest, DepositRequest, MetadataSchema, NumberedListQuery
 from archive_service.api.upload import Body, Limits, Received, receive, require_body_within
+from archive_service.api.uploads import UploadsInProgress
 from archive_service.errors import InvalidInput, Message, PreconditionRequired
 from archive_service.lifecycle import read
 from archive_service.lifecycle.correct import Correction, correct
@@ -54,7 +55,7 @@ _DEPOSIT_BODY = {
 }
 
 
-def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
+def records_blueprint(archive: Archive, max_metadata_bytes: int, uploads: UploadsInProgress) -> Blueprint:
     """Return the endpoints under /records."""
     blueprint = Blueprint("records", __name__, description="Deposit results, read them, correct their metadata.")
     limits = Limits(max_metadata_bytes, archive.rules.max_file_bytes, frozenset({"metadata"}))
@@ -64,6 +65,7 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
     class Deposits(MethodView):
         @blueprint.doc(**_DEPOSIT_BODY)
         @blueprint.response(201, DepositedSchema, description="The record is kept.")
+        @blueprint.alt_response(408, schema="Problem", description="The body came in too slowly.")
         @blueprint.alt_response(409, schema="Problem", description="Key reused, or already held.")
         @blueprint.alt_response(413, schema="Problem", description="Over the size limit.")
         @blueprint.alt_response(422, schema="Problem", description="Read and refused, with findings.")
@@ -75,7 +77,8 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
             require_body_within(request.content_length, limits.body_bytes)
             with archive.staging.receive(limits.file_bytes) as file:
                 body = Body(request.environ["wsgi.input"], request.content_type or "", request.content_length)
-                received = receive(body, file, limits)
+                with uploads.one_more(caller().id):
+                    received = receive(body, file, limits)
                 command = _command(key, received, file, metadata)
                 return _deposited(deposit(archive, command))
 

@@ -29,11 +29,11 @@ Query = Sequence[tuple[str, str]]
 
 CHUNK_BYTES = 1024 * 1024
 # Too busy, or a part of the way does not answer: the same request may be sent again (RFC 9110 §15.6).
+RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
 # The parts of a record that can be downloaded, as paths under it.
 ORIGINAL = "content"
 SEALED = "renditions/sealed"
 
-RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 # Reading may wait long: the service answers a deposit only after it has checked and stored the file.
 TIMEOUT = httpx.Timeout(connect=5.0, read=300.0, write=60.0, pool=300.0)
 LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")

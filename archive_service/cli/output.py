@@ -29,6 +29,7 @@ from archive_service.errors import (
     PreconditionRequired,
     Rejected,
     TooLarge,
+    TooSlow,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -58,6 +59,7 @@ EXIT_CODES: Mapping[type[ArchiveError], ExitCode] = {
     InvalidInput: ExitCode.FAILED,
     UnsupportedMediaType: ExitCode.FAILED,
     TooLarge: ExitCode.FAILED,
+    TooSlow: ExitCode.UNAVAILABLE,
     Rejected: ExitCode.FAILED,
     Unavailable: ExitCode.UNAVAILABLE,
     IntegrityFailure: ExitCode.INTEGRITY,
@@ -69,6 +71,7 @@ STATUS_EXIT_CODES: Mapping[int, ExitCode] = {
     401: ExitCode.NOT_ALLOWED,
     403: ExitCode.NOT_ALLOWED,
     404: ExitCode.NOT_FOUND,
+    408: ExitCode.UNAVAILABLE,
     409: ExitCode.CONFLICT,
     410: ExitCode.NOT_FOUND,
     412: ExitCode.CONFLICT,

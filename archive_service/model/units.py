@@ -595,7 +595,8 @@ class Jobs(Protocol):
     def claim(self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime) -> list[Job]:
         """Take due work for this worker until the lease ends; work whose lease has run out is taken again.
 
-        No two workers get the same piece.
+        No two workers get the same piece. INDEX: oldest due first. Other kinds: depositors take turns, the one with the
+        least running work first; of one depositor's, oldest due first.
         """
         ...
 

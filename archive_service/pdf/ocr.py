@@ -6,9 +6,11 @@ loaded once, before the sandbox's processes fork, and inherited.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import statistics
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +39,10 @@ _LEVEL_DEGREES = 1.5
 _DOUBTFUL_CONFIDENCE = 65.0
 _FEW_WORDS = 12
 _TURNS = (180, 90, 270, 8, -8)
+# A page of writing takes about a second, one in a doubtful position six. Noise and made-up pages take as long as they
+# are let: what is beyond this is not worth the other documents' waiting. The engine looks at it between words; laying
+# a page out may pass it by some seconds.
+PAGE_SECONDS = 60.0
 # Words below this are marks of stamps, seals and pens taken for letters.
 _NOISE_CONFIDENCE = 5.0
 # A page with less ink than this is blank: dust is less, a single line of text is more.
@@ -49,12 +55,14 @@ _PAPER = 255
 class Recognised:
     """The words of an image, line by line, and how sure they are, from 0 to 100.
 
-    ``lines`` are where the words of ``text`` stand in the image, in the same order.
+    ``lines`` are where the words of ``text`` stand in the image, in the same order. ``cut_off``: time ran out, so that
+    there may be more.
     """
 
     text: str
     confidence: float
     lines: tuple[Line, ...]
+    cut_off: bool = False
 
     @property
     def words(self) -> int:
@@ -105,21 +113,25 @@ class Recogniser:
         self._engine.SetVariable("debug_file", "")
 
     def recognise(self, image: Image.Image, dpi: int) -> Recognised:
-        """Return the words of a grey image, whichever way it lies; nothing for a blank one."""
+        """Return the words of a grey image, whichever way it lies; nothing for a blank one.
+
+        Takes about ``PAGE_SECONDS`` at most; what is not read by then is left, and the confidence in the rest is 0.
+        """
         if is_blank(image):
             return Recognised("", 0.0, ())
-        best = self._read(image, dpi)
-        if not best.is_doubtful:
-            return best
-        for degrees in _TURNS:
+        ends = time.monotonic() + PAGE_SECONDS
+        best = self._read(image, dpi, ends)
+        for degrees in _TURNS if best.is_doubtful and not best.cut_off else ():
             turned = _turned(image, degrees)
-            other = _seen_upright(self._read(turned, dpi), degrees, turned.size, image.size)
+            other = _seen_upright(self._read(turned, dpi, ends), degrees, turned.size, image.size)
             best = max(best, other, key=lambda reading: reading.weight)
-            if not other.is_doubtful:
+            if other.cut_off:
+                best = dataclasses.replace(best, cut_off=True)
+            if other.cut_off or not other.is_doubtful:
                 break
-        return best
+        return dataclasses.replace(best, confidence=0.0) if best.cut_off else best
 
-    def _read(self, image: Image.Image, dpi: int) -> Recognised:
+    def _read(self, image: Image.Image, dpi: int, ends: float) -> Recognised:
         line_pixels, slant = self._layout(image, dpi)
         upright = image.size
         if abs(slant) > _LEVEL_DEGREES:
@@ -131,9 +143,13 @@ class Recogniser:
         if factor != 1.0:
             size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
             image = image.resize(size, Image.Resampling.LANCZOS)
+        left_ms = round((ends - time.monotonic()) * 1000)
+        if left_ms <= 0:
+            return Recognised("", 0.0, (), cut_off=True)
         self._engine.SetImage(image)
         self._engine.SetSourceResolution(round(dpi * factor))
-        self._engine.Recognize()
+        if not self._engine.Recognize(left_ms):
+            return Recognised("", 0.0, (), cut_off=True)
         found = _collected(_words(self._engine.GetIterator()), factor)
         return _seen_upright(found, slant, level, upright)
 

@@ -88,7 +88,8 @@ def _page(
 
 def _recognised(found: Recognised, size: tuple[int, int]) -> dict[str, object]:
     words = clean(found.text)
-    if not words.strip():
+    # A page that was not read to its end is no page without words: its confidence of nothing becomes a finding.
+    if not words.strip() and not found.cut_off:
         return _message("", "none")
     places = base64.b64encode(pack(placed(line, size) for line in found.lines)).decode()
     return {**_message(words, "ocr", found.confidence), "places": places}

@@ -384,8 +384,10 @@ jobs = Table(
     Column("lease_until", Instant),
     Column("asked_again", Boolean, nullable=False),
     Column("problem", Text),
+    Column("share", String(64), nullable=False, server_default=""),
     UniqueConstraint("kind", "record_id", name="uq_jobs_kind_record"),
     Index("ix_jobs_due", "state", "kind", "due_at"),
+    Index("ix_jobs_share", "kind", "state", "share", "due_at"),
 )
 
 api_keys = Table(
