@@ -18,7 +18,7 @@ from typing import Any
 from archive_service.model.archive import Archive
 from archive_service.settings import KILL_POINT
 
-_PORTS = ("register", "store", "index", "pdf", "staging")
+_PORTS = ("register", "store", "index", "pdf", "staging", "sealer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class KillPoint:
 def armed(archive: Archive, point: KillPoint) -> Archive:
     """Return the same archive, but for the process ending by SIGKILL at the point. Calls of all threads count."""
     fuse = _Fuse(point)
-    ports: dict[str, Any] = {name: _Port(fuse, name, getattr(archive, name)) for name in _PORTS}
+    ports: dict[str, Any] = {name: getattr(archive, name) for name in _PORTS}
+    ports = {name: _Port(fuse, name, port) for name, port in ports.items() if port is not None}
     return dataclasses.replace(archive, **ports)
 
 

@@ -18,8 +18,11 @@ from archive_service.errors import ArchiveError
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.seal import seal
+from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.lifecycle.stamp import Stamping, stamp
 from archive_service.model.archive import Archive
+from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.record import SearchState
 from archive_service.model.units import RegisterUnit
@@ -31,6 +34,9 @@ IDLE_SECONDS = 0.25
 
 # Records put into the index in one commit: a commit costs the same for one as for hundreds.
 INDEX_BATCH = 256
+
+# Work without which a record is not found: a fault of it shows in the record's search state.
+_MAKES_SEARCHABLE = frozenset({JobKind.ENRICH, JobKind.INDEX})
 
 # The longest wait between two tries of the same work.
 LONGEST_RETRY = dt.timedelta(minutes=15)
@@ -66,12 +72,13 @@ class Worker:
             ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
             ("claims", self._keep_claims),
             ("maintenance", self._maintain),
+            ("log", self._seal_log),
             ("time-stamps", self._stamp),
         ]
-        tasks += [
-            (f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich))
-            for number in range(self._text_threads)
-        ]
+        for number in range(self._text_threads):
+            tasks.append((f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich)))
+            if self._archive.sealer is not None:
+                tasks.append((f"seal-{number}", lambda: self._work_off(JobKind.SEAL, 1, self._seal)))
         self._threads = [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks]
         for thread in self._threads:
             thread.start()
@@ -119,9 +126,24 @@ class Worker:
         return jobs
 
     def _enrich(self, jobs: Sequence[Job]) -> None:
+        def run(record_id: RecordId) -> str | None:
+            failure = enrich(self._archive, record_id)
+            return f"text: {failure.outcome}" if failure is not None and failure.retryable else None
+
+        self._each(jobs, run)
+
+    def _seal(self, jobs: Sequence[Job]) -> None:
+        def run(record_id: RecordId) -> str | None:
+            failure = seal(self._archive, record_id)
+            return f"seal: {failure.problem}" if failure is not None and failure.retryable else None
+
+        self._each(jobs, run)
+
+    def _each(self, jobs: Sequence[Job], run: Callable[[RecordId], str | None]) -> None:
+        """Run a step on each record; it returns what makes another try worth while. After the last try it is done."""
         for job in jobs:
             try:
-                failure = enrich(self._archive, job.record_id)
+                problem = run(job.record_id)
             except ArchiveError as error:
                 self._failed(job, error)
                 continue
@@ -129,8 +151,8 @@ class Worker:
                 log.exception("step failed", kind=job.kind, record=job.record_id)
                 self._retry_or_park(job, "internal error")
                 continue
-            if failure is not None and failure.retryable and job.attempts < self._archive.rules.job_attempts:
-                self._retry_or_park(job, f"text: {failure.outcome}")
+            if problem is not None and job.attempts < self._archive.rules.job_attempts:
+                self._retry_or_park(job, problem)
                 continue
             self._done([job])
 
@@ -182,7 +204,8 @@ class Worker:
 
         def give_back(unit: RegisterUnit) -> None:
             unit.jobs.retry(job, due_at, problem)
-            unit.records.set_search_state(job.record_id, SearchState.WAITING, problem, due_at)
+            if job.kind in _MAKES_SEARCHABLE:
+                unit.records.set_search_state(job.record_id, SearchState.WAITING, problem, due_at)
 
         self._write(give_back)
 
@@ -191,7 +214,8 @@ class Worker:
 
         def park(unit: RegisterUnit) -> None:
             unit.jobs.park(job, problem)
-            unit.records.set_search_state(job.record_id, SearchState.PARKED, problem, now)
+            if job.kind in _MAKES_SEARCHABLE:
+                unit.records.set_search_state(job.record_id, SearchState.PARKED, problem, now)
 
         self._write(park)
 
@@ -218,6 +242,19 @@ class Worker:
             except Exception:  # maintenance is tried again; its fault must not end the worker
                 log.exception("maintenance failed")
             self._stopping.wait(MAINTENANCE_SECONDS)
+
+    def _seal_log(self) -> None:
+        """Sign the log at every interval when something was entered. A contradiction is an alarm each time."""
+        while not self._stopping.is_set():
+            try:
+                if log_waits(self._archive) and (sealed := seal_log(self._archive)) is not None:
+                    log.info("log sealed", size=sealed.size)
+            except ArchiveError as error:
+                tell = log.warning if error.retryable else log.error
+                tell("log not sealed", code=error.code, alarm=not error.retryable)
+            except Exception:  # as above: the log is sealed at the next turn
+                log.exception("log not sealed")
+            self._stopping.wait(self._archive.rules.checkpoint_interval.total_seconds())
 
     def _stamp(self) -> None:
         """Time-stamp what was deposited, round after round; an authority that is down holds up nothing else."""

@@ -14,8 +14,10 @@ from archive_service import __version__
 from archive_service.api import identity, problems
 from archive_service.api.answers import ProblemSchema
 from archive_service.api.documentation import documentation_blueprint
+from archive_service.api.log import log_blueprint
 from archive_service.api.operations import health_blueprint, install_metrics, method_of, metrics_blueprint
 from archive_service.api.records import records_blueprint
+from archive_service.api.renditions import renditions_blueprint
 from archive_service.api.review import review_blueprint
 from archive_service.api.search import search_blueprint
 from archive_service.api.timestamps import timestamps_blueprint
@@ -54,9 +56,11 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
     api.spec.components.schema("Problem", schema=ProblemSchema)
     for blueprint in (
         records_blueprint(archive, max_metadata_bytes),
+        renditions_blueprint(archive),
         search_blueprint(archive),
         review_blueprint(archive),
         verifications_blueprint(archive),
+        log_blueprint(archive),
         timestamps_blueprint(archive),
     ):
         api.register_blueprint(blueprint, url_prefix="/api/v1")

@@ -26,7 +26,8 @@ _COMMANDS = {
     "jobs": "archive_service.cli.host:jobs",
     "timestamp": "archive_service.cli.timestamps:timestamp",
     "upgrade": "archive_service.cli.host:upgrade",
-    "audit": "archive_service.cli.recovery:audit",
+    "log": "archive_service.cli.log:log",
+    "audit": "archive_service.cli.audit:audit",
     "backup": "archive_service.cli.recovery:backup",
     "restore": "archive_service.cli.recovery:restore",
     "rebuild-register": "archive_service.cli.recovery:rebuild_register",
@@ -52,7 +53,7 @@ def main() -> None:
     """An electronic records archive for the results of administrative procedures.
 
     On the archive's host (settings: ARCHIVE_…): serve, worker, reindex, load-reference, doctor, api-key, jobs,
-    timestamp, upgrade.
+    log, timestamp, upgrade.
     When something is lost, or may be: audit, backup, restore, rebuild-register.
     From anywhere, with a key: deposit, deposit-folder, search, show, download, verify.
     """

@@ -10,12 +10,15 @@ import math
 import os
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tesserocr
 from PIL import Image
+
+from archive_service.pdf.layer import clean
+from archive_service.pdf.places import Line, turned_back
 
 # Where distributions keep the models; the newest version of Tesseract first.
 _MODEL_FOLDERS = ("/usr/share/tesseract-ocr/*/tessdata", "/usr/share/tessdata", "/usr/local/share/tessdata")
@@ -44,11 +47,19 @@ _PAPER = 255
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The words of an image, line by line, and how sure they are, from 0 to 100."""
+    """The words of an image, line by line, and how sure they are, from 0 to 100.
+
+    ``lines`` are where the words of ``text`` stand in the image, in the same order.
+    """
 
     text: str
     confidence: float
-    words: int
+    lines: tuple[Line, ...]
+
+    @property
+    def words(self) -> int:
+        """How many words there are."""
+        return len(self.lines)
 
     @property
     def is_doubtful(self) -> bool:
@@ -96,12 +107,13 @@ class Recogniser:
     def recognise(self, image: Image.Image, dpi: int) -> Recognised:
         """Return the words of a grey image, whichever way it lies; nothing for a blank one."""
         if is_blank(image):
-            return Recognised("", 0.0, 0)
+            return Recognised("", 0.0, ())
         best = self._read(image, dpi)
         if not best.is_doubtful:
             return best
         for degrees in _TURNS:
-            other = self._read(_turned(image, degrees), dpi)
+            turned = _turned(image, degrees)
+            other = _seen_upright(self._read(turned, dpi), degrees, turned.size, image.size)
             best = max(best, other, key=lambda reading: reading.weight)
             if not other.is_doubtful:
                 break
@@ -109,8 +121,12 @@ class Recogniser:
 
     def _read(self, image: Image.Image, dpi: int) -> Recognised:
         line_pixels, slant = self._layout(image, dpi)
+        upright = image.size
         if abs(slant) > _LEVEL_DEGREES:
             image = _turned(image, slant)
+        else:
+            slant = 0.0
+        level = image.size
         factor = enlargement(line_pixels, image.width * image.height)
         if factor != 1.0:
             size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
@@ -118,7 +134,8 @@ class Recogniser:
         self._engine.SetImage(image)
         self._engine.SetSourceResolution(round(dpi * factor))
         self._engine.Recognize()
-        return _collected(_words(self._engine.GetIterator()))
+        found = _collected(_words(self._engine.GetIterator()), factor)
+        return _seen_upright(found, slant, level, upright)
 
     def _layout(self, image: Image.Image, dpi: int) -> tuple[float, float]:
         """Return the height of a typical line in pixels (0: no lines) and its slant in degrees."""
@@ -154,31 +171,44 @@ def _turned(image: Image.Image, degrees: float) -> Image.Image:
     return image.rotate(degrees, resample=Image.Resampling.BICUBIC, expand=True, fillcolor=_PAPER)
 
 
-def _words(results: Any) -> Iterator[tuple[str, float, bool]]:
-    """Yield each word, how sure it is, and whether it ends its line."""
+def _seen_upright(found: Recognised, degrees: float, turned: tuple[int, int], upright: tuple[int, int]) -> Recognised:
+    """Return the same words, placed in the image as it was before it was turned."""
+    if not degrees:
+        return found
+    return replace(found, lines=tuple(turned_back(line, degrees, turned, upright) for line in found.lines))
+
+
+def _words(results: Any) -> Iterator[tuple[str, float, bool, tuple[int, int, int, int]]]:
+    """Yield each word, how sure it is, whether it ends its line, and its box: left, top, right, bottom."""
     level = tesserocr.RIL.WORD
     if results is None:
         return
     for word in tesserocr.iterate_level(results, level):
         try:
-            text = word.GetUTF8Text(level).strip()
+            # Cleaned here already, so that each word of the page's text has its place.
+            text = "".join(clean(word.GetUTF8Text(level)).split())
         except RuntimeError:
             continue  # an element without text, for example a picture
         if text:
-            yield text, word.Confidence(level), word.IsAtFinalElement(tesserocr.RIL.TEXTLINE, level)
+            ends_line = word.IsAtFinalElement(tesserocr.RIL.TEXTLINE, level)
+            yield text, word.Confidence(level), ends_line, word.BoundingBox(level)
 
 
-def _collected(words: Iterator[tuple[str, float, bool]]) -> Recognised:
+def _collected(words: Iterator[tuple[str, float, bool, tuple[int, int, int, int]]], factor: float) -> Recognised:
+    """Join the words, line by line; the image that they were read in had been resized by ``factor``."""
     lines: list[str] = []
     line: list[str] = []
     sure: list[float] = []
-    for text, confidence, ends_line in words:
+    places: list[Line] = []
+    for text, confidence, ends_line, (left, top, right, bottom) in words:
         if confidence >= _NOISE_CONFIDENCE:
             line.append(text)
             sure.append(confidence)
+            box = (left, bottom, right, bottom, bottom - top)
+            places.append(Line(*(pixels / factor for pixels in box)))
         if ends_line and line:
             lines.append(" ".join(line))
             line = []
     if line:
         lines.append(" ".join(line))
-    return Recognised("\n".join(lines), statistics.fmean(sure) if sure else 0.0, len(sure))
+    return Recognised("\n".join(lines), statistics.fmean(sure) if sure else 0.0, tuple(places))

@@ -209,6 +209,14 @@ texts = Table(
     Column("read_at", Instant, nullable=False),
 )
 
+# Where recognised words stand on their pages: kept only until their record is sealed.
+word_places = Table(
+    "word_places",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("pages", LargeBinary, nullable=False),
+)
+
 findings = Table(
     "findings",
     metadata,
