@@ -215,7 +215,7 @@ class TestARestore:
         back_up_to(place, backups)
         with another(tmp_path) as second:
             done = restore_into(second, backups, stamp=first.manifest.stamp)
-            assert done.tombstoned == 2
+            assert done.tombstoned == 3
             assert replay_tombstones(second.archive) == 1
             assert second.records()[history.plain.id].state is RecordState.DISPOSED
             assert not any(history.plain.id in key for key in contents(second))
