@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from http import HTTPStatus
 from itertools import chain
 
@@ -14,6 +14,7 @@ from werkzeug.datastructures import Range
 
 from archive_service.errors import ArchiveError
 from archive_service.lifecycle import read
+from archive_service.model.identifiers import RecordId
 
 log = structlog.get_logger("api")
 
@@ -61,17 +62,17 @@ def _one_range(asked: Range | None, size: int) -> tuple[int, int] | None:
     return min(start, size), min(size if end is None else end, size)
 
 
-class _Stream:
-    """The bytes on their way out; closed when all are out, and when the client goes before the first."""
+class Stream:
+    """A record's bytes on their way out; what they come from is closed when all are out, or when the client goes."""
 
-    def __init__(self, content: read.Content, start: int, length: int | None) -> None:
+    def __init__(self, opened: AbstractContextManager[Iterator[bytes]], record_id: RecordId) -> None:
         # The first block is read before the answer begins, so that a store that is down is a 503, and wrong bytes of
         # a file that fits into one block a 500, and not a torn download.
         with ExitStack() as stack:
-            blocks = stack.enter_context(content.open(start, length))
+            blocks = stack.enter_context(opened)
             self._blocks = chain((next(blocks, b""),), blocks)
             self._stack = stack.pop_all()
-        self._record_id = content.record.id
+        self._record_id = record_id
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -82,10 +83,10 @@ class _Stream:
             raise
 
     def close(self) -> None:
-        """Let go of the store's connection."""
+        """Let go of what the bytes come from."""
         self._stack.close()
 
 
 def _body(content: read.Content, start: int, length: int | None) -> Iterable[bytes]:
     """Return the bytes; of HEAD only the headers are sent, so nothing is opened."""
-    return () if request.method == "HEAD" else _Stream(content, start, length)
+    return () if request.method == "HEAD" else Stream(content.open(start, length), content.record.id)

@@ -33,6 +33,7 @@ RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
 # The parts of a record that can be downloaded, as paths under it.
 ORIGINAL = "content"
 SEALED = "renditions/sealed"
+EVIDENCE = "evidence"
 
 # Reading may wait long: the service answers a deposit only after it has checked and stored the file.
 TIMEOUT = httpx.Timeout(connect=5.0, read=300.0, write=60.0, pool=300.0)

@@ -19,6 +19,7 @@ _COMMANDS = {
     "show": "archive_service.cli.records:show",
     "download": "archive_service.cli.records:download",
     "verify": "archive_service.cli.records:verify",
+    "evidence": "archive_service.cli.evidence:evidence",
     "reindex": "archive_service.cli.host:reindex",
     "load-reference": "archive_service.cli.host:load_reference",
     "doctor": "archive_service.cli.host:doctor",
@@ -55,7 +56,7 @@ def main() -> None:
     On the archive's host (settings: ARCHIVE_…): serve, worker, reindex, load-reference, doctor, api-key, jobs,
     log, timestamp, upgrade.
     When something is lost, or may be: audit, backup, restore, rebuild-register.
-    From anywhere, with a key: deposit, deposit-folder, search, show, download, verify.
+    From anywhere, with a key: deposit, deposit-folder, search, show, download, verify, evidence.
     """
     # What the archive keeps, and what comes out of it, is about persons: nobody else on the machine reads it.
     os.umask(0o077)

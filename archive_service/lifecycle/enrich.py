@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from archive_service.lifecycle.compare import disagreements
-from archive_service.lifecycle.proven import proven_original
+from archive_service.lifecycle.proven import proven_object
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, FindingCode
@@ -40,7 +40,7 @@ def enrich(archive: Archive, record_id: RecordId) -> NoText | None:
 
 def _read_words(archive: Archive, record: Record) -> DocumentText | NoText:
     """Have the original, proven to be what was recorded, read in the sandbox."""
-    with proven_original(archive, record) as path:
+    with proven_object(archive, record.original) as path:
         return archive.pdf.read_text(path)
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from archive_service.errors import IntegrityFailure, TooLarge, unavailable
-from archive_service.lifecycle.proven import proven_original
+from archive_service.lifecycle.proven import proven_object
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, FindingCode
@@ -130,7 +130,10 @@ def _left_by_a_killed_run(archive: Archive, sealer: Sealer, record: Record) -> t
 
 def _make(archive: Archive, sealer: Sealer, task: _Task, number: int) -> _Made | NotSealed:
     record, at = task.record, archive.clock.now()
-    with proven_original(archive, record) as original, archive.staging.receive(archive.rules.max_file_bytes) as out:
+    with (
+        proven_object(archive, record.original) as original,
+        archive.staging.receive(archive.rules.max_file_bytes) as out,
+    ):
         made = sealer.seal(SealOrder(record.id, task.words, at), original, out)
         if isinstance(made, NotSealed):
             return made

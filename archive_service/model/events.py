@@ -49,9 +49,28 @@ class EventType(StrEnum):
     UNFINISHED_REMOVED = "unfinished-removed"
     OBJECT_REPAIRED = "object-repaired"
     AUDITED = "audited"
+    EVIDENCE_EXPORTED = "evidence-exported"
     LOG_KEY_ROTATED = "log-key-rotated"
     LOG_BEGUN = "log-begun"
     LOG_CAUGHT_UP = "log-caught-up"
+
+
+# What happens to a record, as against who looked at it and how long it stays locked: what an evidence package tells.
+LIFE_EVENTS = frozenset(
+    {
+        EventType.DEPOSITED,
+        EventType.TEXT_READ,
+        EventType.TEXT_FAILED,
+        EventType.RELEASED,
+        EventType.REJECTED,
+        EventType.FINDING_RESOLVED,
+        EventType.RENDITION_SEALED,
+        EventType.RENDITION_FAILED,
+        EventType.METADATA_CORRECTED,
+        EventType.OBJECT_REPAIRED,
+        EventType.DISPOSAL_REPLAYED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

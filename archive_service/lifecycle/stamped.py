@@ -1,38 +1,23 @@
-"""Giving out a record's evidence record (RFC 4998): the standard file that proves since when it existed unchanged."""
+"""A record's evidence records (RFC 4998), made of the batches and time-stamps that the register has.
+
+Not a step itself: they are given out one by one, and in evidence packages.
+"""
 
 from __future__ import annotations
 
 from archive_service.errors import Message, NotFound
 from archive_service.evidence.evidence_record import make_evidence_record
 from archive_service.evidence.lines import NotInBatch, RecordStamps, line_of
-from archive_service.lifecycle.visible import require_visible
-from archive_service.model.archive import Archive
-from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import RecordId
-from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.units import RegisterUnit
 
 
-def evidence_record(archive: Archive, caller: Caller, record_id: RecordId, authority: str | None) -> bytes:
+def evidence_record_of(unit: RegisterUnit, record_id: RecordId, authority: str | None = None) -> bytes:
     """Return the DER of the record's evidence record under an authority, by default the first that stamped it.
 
-    It is about two objects: the original's bytes and the bytes of the log entry of its deposit. Reading it is logged.
-    Raises NotAllowed; NotFound, ``not-stamped-yet`` while no batch holds the record or the token is still owed.
+    It is about two objects: the original's bytes and the bytes of the log entry of its deposit.
+    Raises NotFound ``not-stamped-yet`` while no batch holds the record or the token is still owed.
     """
-    require(caller, Action.READ_RECORD)
-
-    def make(unit: RegisterUnit) -> bytes:
-        require_visible(unit, caller, record_id)
-        return evidence_record_of(unit, record_id, authority)
-
-    der = archive.register.read(make)
-    read = Event(EventType.RECORD_READ, caller.id, archive.clock.now(), record_id, {"part": "evidence-record"})
-    archive.register.write(lambda unit: unit.log.append(read))
-    return der
-
-
-def evidence_record_of(unit: RegisterUnit, record_id: RecordId, authority: str | None = None) -> bytes:
-    """Return the same within a transaction, without asking who reads it: for evidence packages."""
     entry = _deposit_entry(unit, record_id)
     if entry is None:
         raise _not_stamped()
