@@ -127,7 +127,8 @@ class Validator:
             }
         )
 
-    def _checked(self, document: int, at: dt.datetime, seen: SeenObjects) -> list[dict[str, Any]]:
+    def _checked(self, document: int, at: dt.datetime, seen: SeenObjects) -> list[dict[str, Any]] | None:
+        """Return the facts of each signature that the form lists; None when the library cannot read the file."""
         size = os.fstat(document).st_size
         try:
             reader = PdfFileReader(io.BufferedReader(Window(document, size)), strict=False)
@@ -135,8 +136,8 @@ class Validator:
             run = self._run(reader, at, seen)
         except MemoryError:
             raise
-        except Exception as unreadable:  # noqa: BLE001  # whatever the library raises for a hostile file: not read
-            return [{"field": "", "readable": False, "problem": type(unreadable).__name__}]
+        except Exception:  # noqa: BLE001  # whatever the library raises for a hostile file: not read
+            return None
         return [self._one(run, name, holder) for name, _, holder in fields]
 
     def _one(self, run: _Run, name: str, holder: DictionaryObject) -> dict[str, Any]:
@@ -154,8 +155,8 @@ class Validator:
             facts["readable"] = True
         except MemoryError:
             raise
-        except Exception as unreadable:  # noqa: BLE001  # as above, for this signature
-            facts["problem"] = type(unreadable).__name__
+        except Exception:  # noqa: BLE001  # as above, for this signature
+            return facts
         return facts
 
     def _stands_alone(self, signature: EmbeddedPdfSignature) -> bool:
@@ -348,8 +349,14 @@ def _structure(document: int) -> tuple[FoundSignature, ...] | None:
         return None
 
 
-def _joined(checked: list[dict[str, Any]], found: tuple[FoundSignature, ...] | None) -> list[dict[str, Any]]:
-    """Give each validated signature the faults found around it; one that was found alone is listed as well."""
+def _joined(checked: list[dict[str, Any]] | None, found: tuple[FoundSignature, ...] | None) -> list[dict[str, Any]]:
+    """Give each validated signature the faults found around it; one that was found alone is listed as well.
+
+    That the form does not list it can only be said where the form was read.
+    """
+    if checked is None:
+        unread = [_unread(one) for one in found or ()]
+        return unread or [{"field": "", "readable": False, "faults": [StructureFault.STRUCTURE_UNREADABLE]}]
     left = list(found or ())
     for facts in checked:
         own = next((one for one in left if _same(one, facts)), None)
@@ -357,15 +364,11 @@ def _joined(checked: list[dict[str, Any]], found: tuple[FoundSignature, ...] | N
             left.remove(own)
         faults = [StructureFault.STRUCTURE_UNREADABLE] if own is None else list(own.faults)
         facts["faults"] = faults + [StructureFault.HYBRID_REFERENCES] * bool(facts.get("hybrid"))
-    return checked + [
-        {
-            "field": one.field,
-            "readable": False,
-            "byte_range": one.byte_range,
-            "faults": [*one.faults, StructureFault.NOT_IN_FORM],
-        }
-        for one in left
-    ]
+    return checked + [_unread(one, StructureFault.NOT_IN_FORM) for one in left]
+
+
+def _unread(one: FoundSignature, *more: StructureFault) -> dict[str, Any]:
+    return {"field": one.field, "readable": False, "byte_range": one.byte_range, "faults": [*one.faults, *more]}
 
 
 def _same(found: FoundSignature, facts: Mapping[str, Any]) -> bool:

@@ -191,6 +191,14 @@ def test_an_older_kind_of_signature_has_no_level(check: Check) -> None:
     assert report.signatures[0].level is None
 
 
+def test_what_the_library_cannot_read_at_all_is_unreadable_and_not_called_altered(check: Check) -> None:
+    """An illegal header stops the library; the second look still finds the signature."""
+    signed = sign(make.sound())
+    report = check(b"%PDF-x.y" + signed[8:])
+    assert report.verdict is SignatureVerdict.UNREADABLE
+    assert [one.field for one in report.signatures] == ["ChuKySo"]
+
+
 def test_a_check_that_is_cut_short_is_no_pass(tmp_path: Path) -> None:
     path = tmp_path / "signed.pdf"
     path.write_bytes(sign(make.sound()))
