@@ -71,14 +71,39 @@ class Agency:
 
 
 def make_agency(
-    name: str = "Cơ quan BHXH", days: int = 3650, begins: dt.datetime = START, key: SigningKey | None = None
+    name: str = "Cơ quan BHXH",
+    days: int = 3650,
+    begins: dt.datetime = START,
+    key: SigningKey | None = None,
+    usage: Sequence[str] = (),
+    issuer: Agency | None = None,
 ) -> Agency:
+    """Return an agency whose certificate begins a day early; ``usage`` names bits of the key usage, all without."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signed_by, signer = (issuer.certificate.subject, issuer.key) if issuer else (subject, key)
     begins = begins - dt.timedelta(days=1)
-    built = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    built = x509.CertificateBuilder(signed_by, subject, key.public_key(), x509.random_serial_number())
     built = built.not_valid_before(begins).not_valid_after(begins + dt.timedelta(days=days))
-    return Agency(built.sign(key, None if isinstance(key, Ed25519PrivateKey) else hashes.SHA256()), key)
+    if usage:
+        bits = dict.fromkeys(_KEY_USAGES, False) | dict.fromkeys(usage, True)
+        built = built.add_extension(x509.KeyUsage(**bits), critical=True)
+        built = built.add_extension(x509.BasicConstraints(ca="key_cert_sign" in usage, path_length=None), critical=True)
+    return Agency(built.sign(signer, None if isinstance(signer, Ed25519PrivateKey) else hashes.SHA256()), key)
+
+
+_KEY_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+
+
+def revocation_list(issuer: Agency, revoked: Agency, since: dt.datetime) -> bytes:
+    """Return the issuer's CRL (DER), which revokes one certificate without a reason."""
+    entry = x509.RevokedCertificateBuilder(revoked.certificate.serial_number, since).build()
+    built = x509.CertificateRevocationListBuilder(issuer.certificate.subject, since, since + dt.timedelta(days=30))
+    signed = built.add_revoked_certificate(entry).sign(issuer.key, hashes.SHA256())
+    return signed.public_bytes(Encoding.DER)
 
 
 def plain_pdf() -> bytes:

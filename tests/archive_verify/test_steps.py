@@ -33,6 +33,7 @@ from tests.packages import (
     package_bytes,
     plain_pdf,
     repacked,
+    revocation_list,
     signature_report,
     signed_pdf,
     verdicts,
@@ -465,3 +466,44 @@ def test_entry_with_a_name_twice_is_not_read_one_way_or_the_other(archive: Small
 def test_a_step_is_not_stopped_by_what_another_finds(archive: SmallArchive, life: Life, package: bytes) -> None:
     results = check(Package(package[:-1]), archive.trust())
     assert [findings.verdict for _, findings in results] == [Verdict.FAIL, *[Verdict.PASS] * 9]
+
+
+def test_commitment_by_sha512_is_checked_even_where_that_by_sha256_holds(fresh: SmallArchive) -> None:
+    """One day SHA-256 will not be enough."""
+    life = fresh.life(plain_pdf())
+    index, sealed = fresh.happens(EventType.TEXT_READ, {"pages": 1})
+    wrong = sealed.entry.replace(hashlib.sha512(sealed.salt + sealed.payload).hexdigest().encode(), b"0" * 128)
+    life.events.append((fresh.log.add(wrong), replace(sealed, entry=wrong)))
+    assert index
+    assert failed(package_bytes(fresh.parts(life)), fresh.trust()) == {"manifest"}
+
+
+def test_salt_of_another_length_fails(archive: SmallArchive, package: bytes) -> None:
+    """Bytes must not wander between salt and payload."""
+    held = contents_of(package)
+    moved: dict[str, bytes | None] = {
+        "data/entries/3.salt": held["data/entries/3.salt"] + held["data/entries/3.payload"][:1],
+        "data/entries/3.payload": held["data/entries/3.payload"][1:],
+    }
+    assert any("has not 32 bytes" in one for one in details(repacked(package, moved), archive.trust(), "manifest"))
+
+
+def test_metadata_that_nothing_commits_to_are_named(archive: SmallArchive, package: bytes) -> None:
+    added = repacked(package, {"data/metadata/3.json": b"{}", "data/metadata/3.salt": bytes(32)})
+    assert details(added, archive.trust(), "metadata") == ["No entry commits to metadata version 3."]
+
+
+def test_certificate_that_is_not_one_for_signatures_fails(fresh: SmallArchive) -> None:
+    agency = make_agency(usage=["key_agreement"])
+    package = package_bytes(fresh.parts(fresh.life(signed_pdf(agency))))
+    assert failed(package, replace(fresh.trust(), agency_roots=(agency.der,))) == {"signatures"}
+
+
+def test_certificate_that_was_revoked_before_the_signature_is_proven_fails(fresh: SmallArchive) -> None:
+    issuer = make_agency("Cơ quan cấp chứng thư", usage=["key_cert_sign", "crl_sign"])
+    agency = make_agency(issuer=issuer)
+    revoked = revocation_list(issuer, agency, fresh.clock.now())
+    life = fresh.life(signed_pdf(agency))
+    trust = replace(fresh.trust(), agency_roots=(issuer.der,))
+    assert failed(package_bytes(fresh.parts(life)), trust) == set()
+    assert failed(package_bytes(fresh.parts(life, revocation_lists=[revoked])), trust) == {"signatures"}
