@@ -223,8 +223,11 @@ class SmallArchive:
         sealed = seal_event(event, self.random.token(32))
         return self.log.add(sealed.entry), sealed
 
-    def life(self, original: bytes, record: RecordId = RECORD, report: bytes | None = None) -> Life:
-        """Let a record be deposited, read for its words, and corrected once, among other entries of the log."""
+    def life(self, original: bytes, record: RecordId = RECORD, report: bytes | None = None, **stated: Any) -> Life:
+        """Let a record be deposited, read for its words, and corrected once, among other entries of the log.
+
+        ``stated`` replaces what the manifest says.
+        """
         metadata = [
             MetadataParts(n, canonical_json({"subject": name, "number": "12/QĐ"}), self.random.token(32))
             for n, name in enumerate(("Nguyễn Văn Đức", "Nguyễn Văn Đước"), start=1)
@@ -250,6 +253,7 @@ class SmallArchive:
             if report is None
             else {"sha256": hashlib.sha256(report).hexdigest(), "sha512": hashlib.sha512(report).hexdigest()},
             "retention": {"class": None, "rule_version": None},
+            **stated,
         }
         self.happens(EventType.SEARCHED, {"q": "x"}, None)
         events = [self.happens(EventType.DEPOSITED, manifest, record)]

@@ -127,6 +127,39 @@ def test_ranges_that_cannot_be_are_refused(numbers: bytes) -> None:
         find_signatures(memoryview(with_range(numbers)))
 
 
+def two_signatures(second_covers_to: int) -> bytes:
+    """Return bytes with two signatures as a PDF has them; the first covers everything to the end."""
+    form = b"/ByteRange [0 %04d %04d %04d] /Contents <30020500> "
+    size = len(form % (0, 0, 0))
+    ranges = []
+    for number, end in ((0, 2 * size), (1, second_covers_to)):
+        gap_end = (number + 1) * size - 1
+        ranges.append((gap_end - 10, gap_end, end - gap_end))
+    return b"".join(form % numbers for numbers in ranges)
+
+
+def test_signatures_that_leave_out_what_the_other_covers_are_refused() -> None:
+    size = len(two_signatures(1000)) // 2
+    with pytest.raises(Refused, match="overlap"):
+        find_signatures(memoryview(two_signatures(2 * size)))
+
+
+def test_range_that_does_not_begin_at_the_beginning_is_refused() -> None:
+    found = re.search(rb"/ByteRange *\[0 (\d+) (\d+) (\d+)", SIGNED)
+    assert found is not None
+    with pytest.raises(Refused, match="from its beginning"):
+        find_signatures(memoryview(with_range(b"1 %s %s %s" % found.groups())))
+
+
+def test_signature_of_two_signers_at_once_is_refused() -> None:
+    first = find_signatures(memoryview(SIGNED))[0]
+    content = cms.ContentInfo.load(first.der)
+    infos = content["content"]["signer_infos"]
+    content["content"]["signer_infos"] = [infos[0], infos[0].copy()]
+    with pytest.raises(Refused, match="more than one signer"):
+        check_signature(memoryview(SIGNED), replace(first, der=content.dump()))
+
+
 @pytest.mark.parametrize("space", [b"", b" ", b"\r\n", b"\0\t\f"])
 def test_white_space_in_a_range_changes_nothing(space: bytes) -> None:
     def spaced(found: re.Match[bytes]) -> bytes:

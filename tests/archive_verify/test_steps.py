@@ -136,6 +136,15 @@ def test_original_replaced_by_somebody_who_computes_all_manifests_anew_fails(
     assert told == {"original", "time-stamps", "trust"}
 
 
+@pytest.mark.parametrize("name", ["sha256", "sha512", "size_bytes"])
+def test_each_digest_and_the_size_are_checked(fresh: SmallArchive, name: str) -> None:
+    wrong: Any = 1 if name == "size_bytes" else "0" * (64 if name == "sha256" else 128)
+    package = package_bytes(fresh.parts(fresh.life(plain_pdf(), **{name: wrong})))
+    assert f"data/original.pdf has another {name} than the entry commits to." in details(
+        package, fresh.trust(), "original"
+    )
+
+
 def test_sealed_rendition_must_be_the_one_committed_to(fresh: SmallArchive) -> None:
     life = fresh.life(plain_pdf())
     sealed = signed_pdf(fresh.agency)
@@ -213,6 +222,24 @@ def test_proofs_of_two_entries_swapped_fail(archive: SmallArchive, package: byte
         "data/entries/3.proof": held["data/entries/1.proof"],
     }
     assert failed(repacked(package, {**swapped}), archive.trust()) == {"inclusion"}
+
+
+@pytest.mark.parametrize(
+    ("line", "other"), [(b"index 3", b"index 2"), (b"archive.example/log\n", b"other.example/log\n")]
+)
+def test_proof_that_speaks_of_another_place_or_checkpoint_fails(
+    archive: SmallArchive, package: bytes, line: bytes, other: bytes
+) -> None:
+    proof = contents_of(package)["data/entries/3.proof"]
+    assert failed(repacked(package, {"data/entries/3.proof": proof.replace(line, other, 1)}), archive.trust()) == {
+        "inclusion"
+    }
+
+
+def test_key_of_another_name_is_none_of_this_log(archive: SmallArchive, package: bytes) -> None:
+    """A witness's key, or that of another log, does not vouch for this one, whatever it signed."""
+    trust = replace(archive.trust(), log_keys=archive.trust().witness_keys)
+    assert any("None of the log keys is one of the log" in one for one in details(package, trust, "checkpoint"))
 
 
 def test_entry_shown_at_another_place_fails(archive: SmallArchive, package: bytes) -> None:
