@@ -28,6 +28,7 @@ from archive_service.errors import (
     PreconditionRequired,
     Rejected,
     TooLarge,
+    TooSlow,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -43,6 +44,7 @@ STATUS: Mapping[type[ArchiveError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
@@ -89,6 +91,8 @@ def _answer_archive_error(error: ArchiveError) -> Response:
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)
         fields["retry_after_seconds"] = error.retry_after_seconds
+    elif "retry_after_seconds" in fields:
+        headers["Retry-After"] = str(fields["retry_after_seconds"])
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Basic realm="archive", charset="UTF-8", Bearer realm="archive"'
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

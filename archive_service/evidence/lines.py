@@ -16,8 +16,7 @@ from itertools import pairwise
 
 from archive_service.evidence.evidence_record import Stamp, stamp_der
 from archive_service.evidence.hash_tree import GroupKind, HashTree, decode_groups
-from archive_service.model.timestamps import TimestampToken
-from archive_service.model.units import Timestamps
+from archive_service.model.timestamps import Timestamps, TimestampToken
 
 Step = tuple[int, str]
 Line = tuple[tuple[Step, ...], ...]

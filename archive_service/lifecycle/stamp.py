@@ -23,6 +23,8 @@ from archive_service.model.events import EventType, LoggedEvent
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.model.units import RegisterUnit
 from archive_verify.algorithms import digest
+from archive_verify.certificates import require_path
+from archive_verify.timestamp import Token
 
 # What new batches are hashed with; older trees are renewed by archive_service/lifecycle/renew_hash_trees.py.
 ALGORITHM = "sha256"
@@ -33,7 +35,6 @@ _ENTRIES_AT_A_TIME = 2_000
 
 # How long one worker keeps an owed token to itself: longer than an authority's time limit.
 _LEASE = dt.timedelta(minutes=2)
-_TOKENS_AT_A_TIME = 8
 
 _FIRST_RETRY = dt.timedelta(seconds=15)
 _LONGEST_RETRY = dt.timedelta(minutes=30)
@@ -89,7 +90,10 @@ def make_batches(archive: Archive) -> int:
 def ask_authorities(archive: Archive) -> tuple[int, tuple[StampingFailure, ...]]:
     """Ask for every token that is owed and due; return how many were given, and what failed. Raises Unavailable."""
     given, failures = 0, []
-    while owed := _claim(archive):
+    # Looking first keeps a worker that has nothing to ask for out of the way of those who write.
+    while archive.register.read(lambda unit: unit.timestamps.any_owed(archive.clock.now())) and (
+        owed := _claim(archive)
+    ):
         for one in owed:
             failure = _ask(archive, one)
             given += failure is None
@@ -145,6 +149,7 @@ def _keep(archive: Archive, plan: _Plan) -> int:
     now = archive.clock.now()
     renewed = plan.expiring.get(ALGORITHM, [])
     groups = [*_record_groups(archive, plan), *_checkpoint_group(plan), *_token_groups(ALGORITHM, renewed)]
+    groups = groups or _last_entry_group(archive, plan)
     batches = [_batch(plan, ALGORITHM, groups, renewed, now)] if groups else []
     for algorithm, tokens in plan.expiring.items():
         if algorithm != ALGORITHM:
@@ -206,6 +211,14 @@ def _checkpoint_group(plan: _Plan) -> list[Group]:
     return [make_group(GroupKind.CHECKPOINT, str(size), [hashlib.sha256(note).digest()])]
 
 
+def _last_entry_group(archive: Archive, plan: _Plan) -> list[Group]:
+    """Return a group of the range's last entry: a range without deposits is done with, too, and not looked at again."""
+    if plan.end_entry == plan.first_entry:
+        return []
+    [last] = archive.register.read(lambda unit: unit.log.entries(plan.end_entry - 1, 1))
+    return [make_group(GroupKind.ENTRY, str(last.index), [hashlib.sha256(last.entry).digest()])]
+
+
 def _token_groups(algorithm: str, tokens: Sequence[TimestampToken]) -> list[Group]:
     return [
         make_group(GroupKind.TOKEN, token_label((one.batch_id, one.authority)), [digest(algorithm, one.token)])
@@ -216,7 +229,7 @@ def _token_groups(algorithm: str, tokens: Sequence[TimestampToken]) -> list[Grou
 
 def _claim(archive: Archive) -> list[TimestampToken]:
     now = archive.clock.now()
-    return archive.register.write(lambda unit: unit.timestamps.claim_owed(now, now + _LEASE, _TOKENS_AT_A_TIME))
+    return archive.register.write(lambda unit: unit.timestamps.claim_owed(now, now + _LEASE, 1))
 
 
 def _ask(archive: Archive, owed: TimestampToken) -> StampingFailure | None:
@@ -230,13 +243,21 @@ def _ask(archive: Archive, owed: TimestampToken) -> StampingFailure | None:
     except ArchiveError as error:
         return _failed(archive, owed, error.code, error.message.en)
 
+    ends = _lasts_until(token, authority.roots)
+
     def keep(unit: RegisterUnit) -> None:
-        ends = token.signer_valid_until
         if unit.timestamps.stamped(owed.batch_id, owed.authority, token.der, token.at, ends):
             _mark_renewed(unit, batch, ends)
 
     archive.register.write(keep)
     return None
+
+
+def _lasts_until(token: Token, roots: Sequence[bytes]) -> dt.datetime:
+    """Return the first end of a certificate on the token's path: by then it must have been renewed."""
+    path = require_path(token.signer, roots, token.certificates, token.at)
+    ends: dt.datetime = min(one.not_valid_after for one in path)
+    return ends
 
 
 def _mark_renewed(unit: RegisterUnit, batch: TimestampBatch, ends: dt.datetime) -> None:

@@ -22,9 +22,12 @@ class EventType(StrEnum):
     RELEASED = "quarantine-released"
     REJECTED = "quarantine-rejected"
     FINDING_RESOLVED = "finding-resolved"
+    RENDITION_SEALED = "rendition-sealed"
+    RENDITION_FAILED = "rendition-failed"
     METADATA_CORRECTED = "metadata-corrected"
     RECORD_READ = "record-read"
     CONTENT_READ = "content-read"
+    RENDITION_READ = "rendition-read"
     TEXT_SERVED = "text-served"
     QUARANTINE_READ = "quarantine-read"
     FINDINGS_READ = "findings-read"
@@ -44,6 +47,8 @@ class EventType(StrEnum):
     RESTORED = "restored"
     DISPOSAL_REPLAYED = "disposal-replayed"
     UNFINISHED_REMOVED = "unfinished-removed"
+    OBJECT_REPAIRED = "object-repaired"
+    AUDITED = "audited"
     LOG_KEY_ROTATED = "log-key-rotated"
     LOG_BEGUN = "log-begun"
     LOG_CAUGHT_UP = "log-caught-up"
@@ -67,3 +72,13 @@ class LoggedEvent:
     index: int
     entry: bytes
     event: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """An entry with the payload and salt that it commits to; both are None once they have been erased."""
+
+    index: int
+    entry: bytes
+    payload: bytes | None
+    salt: bytes | None

@@ -74,6 +74,8 @@ class RegisterTimestampsContract:
         taken = claim(register)
         assert [(one.batch_id, one.authority, one.attempts) for one in taken] == [(made, "one", 1), (made, "two", 1)]
         assert claim(register) == []
+        assert not register.read(lambda unit: unit.timestamps.any_owed(NOW))
+        assert register.read(lambda unit: unit.timestamps.any_owed(NOW + MINUTE))
         assert [one.attempts for one in claim(register, NOW + MINUTE, limit=1)] == [2]
 
     def test_the_first_token_stays_and_failure_after_it_says_nothing(self, register: SqlRegister) -> None:
@@ -86,6 +88,20 @@ class RegisterTimestampsContract:
         assert (one.token, one.stamped_at, one.expires_at, one.problem) == (b"token", NOW, NOW + YEAR, None)
         assert (two.token, two.problem, two.due_at) == (None, "down", NOW + MINUTE)
         assert [one.authority for one in claim(register, NOW + MINUTE)] == ["two"]
+
+    def test_an_authority_that_failed_is_left_alone_until_then_and_asked_for_all_once_it_answers(
+        self, register: SqlRegister
+    ) -> None:
+        first, second, third = add(register, batch(0, 1), batch(1, 2), batch(2, 3), authorities=("one",))
+        assert [one.batch_id for one in claim(register, limit=1)] == [first]
+        register.write(lambda unit: unit.timestamps.failed(first, "one", "down", NOW + 5 * MINUTE))
+        assert claim(register, NOW + 4 * MINUTE) == []
+        later = NOW + 5 * MINUTE
+        assert [one.batch_id for one in claim(register, later, limit=1)] == [second], "asked for least often first"
+        register.write(lambda unit: unit.timestamps.failed(second, "one", "down", NOW + 60 * MINUTE))
+        assert claim(register, NOW + 59 * MINUTE) == []
+        assert register.write(lambda unit: unit.timestamps.stamped(third, "one", b"token", later, later + YEAR))
+        assert [one.batch_id for one in claim(register, later)] == [first, second]
 
     def test_tokens_near_their_end_are_told_until_they_are_renewed(self, register: SqlRegister) -> None:
         first, second = add(register, batch(0, 10), batch(10, 12))

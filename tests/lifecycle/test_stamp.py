@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from archive_service.errors import ArchiveError, NotFound, unavailable
+from archive_service.evidence.evidence_record import Stamp, make_evidence_record, stamp_der
+from archive_service.evidence.hash_tree import GroupKind, HashTree, decode_groups
 from archive_service.lifecycle.evidence_record import authorities_of, evidence_record, evidence_record_of
 from archive_service.lifecycle.renew_hash_trees import renew_hash_trees
 from archive_service.lifecycle.stamp import Stamping, ask_authorities, make_batches, stamp
 from archive_service.model.archive import Archive
 from archive_service.model.permissions import Role
 from archive_service.model.record import Record
+from archive_service.model.units import SignedCheckpoint
 from archive_service.trust.local_authority import LocalAuthority
 from archive_verify.errors import Refused
 from archive_verify.evidence_record import EvidenceRecordResult, check_evidence_record, require_record_trusted
@@ -303,3 +306,46 @@ def test_reading_an_evidence_record_is_logged_and_another_office_finds_nothing(
         evidence_record(archive, stranger, record.id, None)
     with pytest.raises(NotFound):
         evidence_record(archive, ours.archivist, record.id, "nobody")
+
+
+def test_range_without_deposits_is_stamped_once_and_not_looked_at_again(
+    ours: TestArchive, archive: Archive, one: FakeAuthority
+) -> None:
+    assert stamp(archive) == Stamping(1, 1, ()), "loading the reference data is in the log"
+    ours.clock.forward(HOUR)
+    assert stamp(archive) == Stamping(0, 0, ())
+
+
+def test_newest_checkpoint_is_stamped_with_the_records(ours: TestArchive, archive: Archive) -> None:
+    note = "archive\n1\nroot\n\n"
+    checkpoint = SignedCheckpoint(1, bytes(32), note, ours.clock.now())
+    ours.register.write(lambda unit: unit.tree.add_checkpoint(checkpoint))
+    ours.stored(1)
+    stamp(archive)
+    batch = ours.register.read(lambda unit: unit.timestamps.get(1))
+    assert batch is not None
+    groups = decode_groups(batch.groups, batch.algorithm)
+    [found] = [group for group in groups if group.kind is GroupKind.CHECKPOINT]
+    assert (found.label, batch.checkpoint_size) == ("1", 1)
+    der = ours.register.read(lambda unit: unit.timestamps.tokens(1))[0].token
+    assert der is not None
+    lists = HashTree(batch.algorithm, groups).reduced(groups.index(found))
+    made = make_evidence_record([[stamp_der(Stamp(batch.algorithm, lists, der))]])
+    assert check_evidence_record(made, [note.encode()]).tokens
+
+
+def test_authority_that_owes_much_and_is_down_is_asked_once_a_round(
+    ours: TestArchive, archive: Archive, one: FakeAuthority
+) -> None:
+    two = authority(ours, "two")
+    both = dataclasses.replace(archive, authorities=(one, two))
+    one.failure = unavailable("timestamp authority")
+    for number in range(1, 4):
+        ours.stored(number)
+        assert make_batches(both) == 1
+        ours.clock.forward(HOUR)
+    assert [failure.authority for failure in stamp(both).failures] == ["one"]
+    assert (one.asked, two.asked) == (1, 3)
+    one.failure = None
+    ours.clock.forward(dt.timedelta(minutes=1))
+    assert stamp(both) == Stamping(0, 3, ()), "once it answers, everything that it owes is asked for"

@@ -87,12 +87,17 @@ class SqlTimestamps:
         query = select(t.timestamp_tokens).where(_T.batch_id == batch_id).order_by(_T.authority)
         return [_token(row) for row in self._connection.execute(query)]
 
+    def any_owed(self, now: dt.datetime) -> bool:
+        """Whether there is a token to ask for."""
+        query = select(_T.batch_id).where(_T.token.is_(None), _T.due_at <= now).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
         """Take owed tokens; rows that another worker is taking are passed over."""
         rows = self._connection.execute(
             select(t.timestamp_tokens)
             .where(_T.token.is_(None), _T.due_at <= now)
-            .order_by(_T.batch_id, _T.authority)
+            .order_by(_T.attempts, _T.batch_id, _T.authority)
             .limit(limit)
             .with_for_update(skip_locked=True)
         ).all()
@@ -109,6 +114,8 @@ class SqlTimestamps:
             .where(_T.batch_id == batch_id, _T.authority == authority, _T.token.is_(None))
             .values(token=token, stamped_at=stamped_at, expires_at=expires_at, problem=None)
         )
+        if done.rowcount:
+            self._let_owed_be_due(authority, stamped_at)
         return done.rowcount > 0
 
     def failed(self, batch_id: int, authority: str, problem: str, due_at: dt.datetime) -> None:
@@ -117,6 +124,11 @@ class SqlTimestamps:
             update(t.timestamp_tokens)
             .where(_T.batch_id == batch_id, _T.authority == authority, _T.token.is_(None))
             .values(problem=problem, due_at=due_at)
+        )
+        self._connection.execute(
+            update(t.timestamp_tokens)
+            .where(_T.authority == authority, _T.token.is_(None), _T.due_at < due_at)
+            .values(due_at=due_at)
         )
 
     def expiring(self, before: dt.datetime) -> list[TimestampToken]:
@@ -164,6 +176,13 @@ class SqlTimestamps:
             last_stamped_at=row.last_stamped_at,
             expires_at=row.expires_at,
             problem=None if oldest is None else oldest.problem,
+        )
+
+    def _let_owed_be_due(self, authority: str, at: dt.datetime) -> None:
+        self._connection.execute(
+            update(t.timestamp_tokens)
+            .where(_T.authority == authority, _T.token.is_(None), _T.due_at > at)
+            .values(due_at=at)
         )
 
     def _change(self, batch_id: int, authority: str, **values: Any) -> None:
