@@ -71,14 +71,39 @@ class Agency:
 
 
 def make_agency(
-    name: str = "Cơ quan BHXH", days: int = 3650, begins: dt.datetime = START, key: SigningKey | None = None
+    name: str = "Cơ quan BHXH",
+    days: int = 3650,
+    begins: dt.datetime = START,
+    key: SigningKey | None = None,
+    usage: Sequence[str] = (),
+    issuer: Agency | None = None,
 ) -> Agency:
+    """Return an agency whose certificate begins a day early; ``usage`` names bits of the key usage, all without."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signed_by, signer = (issuer.certificate.subject, issuer.key) if issuer else (subject, key)
     begins = begins - dt.timedelta(days=1)
-    built = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    built = x509.CertificateBuilder(signed_by, subject, key.public_key(), x509.random_serial_number())
     built = built.not_valid_before(begins).not_valid_after(begins + dt.timedelta(days=days))
-    return Agency(built.sign(key, None if isinstance(key, Ed25519PrivateKey) else hashes.SHA256()), key)
+    if usage:
+        bits = dict.fromkeys(_KEY_USAGES, False) | dict.fromkeys(usage, True)
+        built = built.add_extension(x509.KeyUsage(**bits), critical=True)
+        built = built.add_extension(x509.BasicConstraints(ca="key_cert_sign" in usage, path_length=None), critical=True)
+    return Agency(built.sign(signer, None if isinstance(signer, Ed25519PrivateKey) else hashes.SHA256()), key)
+
+
+_KEY_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+
+
+def revocation_list(issuer: Agency, revoked: Agency, since: dt.datetime) -> bytes:
+    """Return the issuer's CRL (DER), which revokes one certificate without a reason."""
+    entry = x509.RevokedCertificateBuilder(revoked.certificate.serial_number, since).build()
+    built = x509.CertificateRevocationListBuilder(issuer.certificate.subject, since, since + dt.timedelta(days=30))
+    signed = built.add_revoked_certificate(entry).sign(issuer.key, hashes.SHA256())
+    return signed.public_bytes(Encoding.DER)
 
 
 def plain_pdf() -> bytes:
@@ -198,8 +223,11 @@ class SmallArchive:
         sealed = seal_event(event, self.random.token(32))
         return self.log.add(sealed.entry), sealed
 
-    def life(self, original: bytes, record: RecordId = RECORD, report: bytes | None = None) -> Life:
-        """Let a record be deposited, read for its words, and corrected once, among other entries of the log."""
+    def life(self, original: bytes, record: RecordId = RECORD, report: bytes | None = None, **stated: Any) -> Life:
+        """Let a record be deposited, read for its words, and corrected once, among other entries of the log.
+
+        ``stated`` replaces what the manifest says.
+        """
         metadata = [
             MetadataParts(n, canonical_json({"subject": name, "number": "12/QĐ"}), self.random.token(32))
             for n, name in enumerate(("Nguyễn Văn Đức", "Nguyễn Văn Đước"), start=1)
@@ -225,6 +253,7 @@ class SmallArchive:
             if report is None
             else {"sha256": hashlib.sha256(report).hexdigest(), "sha512": hashlib.sha512(report).hexdigest()},
             "retention": {"class": None, "rule_version": None},
+            **stated,
         }
         self.happens(EventType.SEARCHED, {"q": "x"}, None)
         events = [self.happens(EventType.DEPOSITED, manifest, record)]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_verify.errors import Malformed, Refused, Undecided
 from archive_verify.pdf_signatures import check_signature, find_signatures
-from tests.packages import SigningKey, make_agency, plain_pdf, signed_pdf
+from tests.packages import SigningKey, SmallArchive, make_agency, plain_pdf, signed_pdf
 
 # What is found in files of pyHanko's tests: "whole" covers the file, "part" does not, "stamp" is a time-stamp.
 FOUND = {
@@ -103,7 +111,8 @@ def test_one_byte_changed_anywhere_that_is_signed_is_never_valid_over_the_whole(
     assert found_in(bytes(changed)) != ["whole"]
 
 
-SIGNED = signed_pdf(make_agency())
+AGENCY = make_agency()
+SIGNED = signed_pdf(AGENCY)
 
 
 def with_range(numbers: bytes) -> bytes:
@@ -116,6 +125,39 @@ def with_range(numbers: bytes) -> bytes:
 def test_ranges_that_cannot_be_are_refused(numbers: bytes) -> None:
     with pytest.raises(Refused):
         find_signatures(memoryview(with_range(numbers)))
+
+
+def two_signatures(second_covers_to: int) -> bytes:
+    """Return bytes with two signatures as a PDF has them; the first covers everything to the end."""
+    form = b"/ByteRange [0 %04d %04d %04d] /Contents <30020500> "
+    size = len(form % (0, 0, 0))
+    ranges = []
+    for number, end in ((0, 2 * size), (1, second_covers_to)):
+        gap_end = (number + 1) * size - 1
+        ranges.append((gap_end - 10, gap_end, end - gap_end))
+    return b"".join(form % numbers for numbers in ranges)
+
+
+def test_signatures_that_leave_out_what_the_other_covers_are_refused() -> None:
+    size = len(two_signatures(1000)) // 2
+    with pytest.raises(Refused, match="overlap"):
+        find_signatures(memoryview(two_signatures(2 * size)))
+
+
+def test_range_that_does_not_begin_at_the_beginning_is_refused() -> None:
+    found = re.search(rb"/ByteRange *\[0 (\d+) (\d+) (\d+)", SIGNED)
+    assert found is not None
+    with pytest.raises(Refused, match="from its beginning"):
+        find_signatures(memoryview(with_range(b"1 %s %s %s" % found.groups())))
+
+
+def test_signature_of_two_signers_at_once_is_refused() -> None:
+    first = find_signatures(memoryview(SIGNED))[0]
+    content = cms.ContentInfo.load(first.der)
+    infos = content["content"]["signer_infos"]
+    content["content"]["signer_infos"] = [infos[0], infos[0].copy()]
+    with pytest.raises(Refused, match="more than one signer"):
+        check_signature(memoryview(SIGNED), replace(first, der=content.dump()))
 
 
 @pytest.mark.parametrize("space", [b"", b" ", b"\r\n", b"\0\t\f"])
@@ -147,3 +189,53 @@ def test_signature_of_an_unknown_signer_without_his_certificate_is_undecided() -
 
 def test_pdf_without_signature_has_none() -> None:
     assert find_signatures(memoryview(plain_pdf())) == []
+
+
+def test_time_stamp_over_another_signature_is_refused(tmp_path: Path) -> None:
+    """A token of a real authority, but over other bytes than this signature's value."""
+    archive = SmallArchive(tmp_path)
+    first = find_signatures(memoryview(SIGNED))[0]
+    content = cms.ContentInfo.load(first.der)
+    info = content["content"]["signer_infos"][0]
+    for stamped, holds in ((info["signature"].native, True), (b"something else", False)):
+        token = archive.authority.stamp(hashlib.sha256(stamped).digest(), "sha256").der
+        info["unsigned_attrs"] = [{"type": "signature_time_stamp_token", "values": [cms.ContentInfo.load(token)]}]
+        with_token = replace(first, der=content.dump())
+        if holds:
+            checked = check_signature(memoryview(SIGNED), with_token)
+            assert checked.token is not None
+            assert checked.token.at == archive.clock.now()
+        else:
+            with pytest.raises(Refused, match="about something else"):
+                check_signature(memoryview(SIGNED), with_token)
+
+
+def test_document_time_stamp_is_over_the_bytes_it_covers(tmp_path: Path) -> None:
+    archive = SmallArchive(tmp_path)
+    first = find_signatures(memoryview(SIGNED))[0]
+    covered = SIGNED[: first.gap_start] + SIGNED[first.gap_end : first.end]
+    for stamped, found in ((covered, True), (covered + b"!", False)):
+        token = archive.authority.stamp(hashlib.sha256(stamped).digest(), "sha256").der
+        if found:
+            assert check_signature(memoryview(SIGNED), replace(first, der=token)).is_time_stamp
+        else:
+            with pytest.raises(Refused, match="about something else"):
+                check_signature(memoryview(SIGNED), replace(first, der=token))
+
+
+def test_signature_with_another_certificate_of_the_same_name_and_number_is_refused() -> None:
+    """The certificate that PAdES names inside the signature tells them apart (RFC 5035)."""
+    first = find_signatures(memoryview(SIGNED))[0]
+    signer = x509.load_der_x509_certificate(check_signature(memoryview(SIGNED), first).signer)
+    again = x509.CertificateBuilder(
+        signer.issuer,
+        signer.subject,
+        signer.public_key(),
+        signer.serial_number,
+        signer.not_valid_before_utc,
+        signer.not_valid_after_utc + dt.timedelta(days=1),
+    ).sign(AGENCY.key, hashes.SHA256())
+    content = cms.ContentInfo.load(first.der)
+    content["content"]["certificates"] = [asn1_x509.Certificate.load(again.public_bytes(Encoding.DER))]
+    with pytest.raises(Refused, match="not the one that the signer named"):
+        check_signature(memoryview(SIGNED), replace(first, der=content.dump()))

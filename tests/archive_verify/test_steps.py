@@ -33,6 +33,7 @@ from tests.packages import (
     package_bytes,
     plain_pdf,
     repacked,
+    revocation_list,
     signature_report,
     signed_pdf,
     verdicts,
@@ -135,6 +136,15 @@ def test_original_replaced_by_somebody_who_computes_all_manifests_anew_fails(
     assert told == {"original", "time-stamps", "trust"}
 
 
+@pytest.mark.parametrize("name", ["sha256", "sha512", "size_bytes"])
+def test_each_digest_and_the_size_are_checked(fresh: SmallArchive, name: str) -> None:
+    wrong: Any = 1 if name == "size_bytes" else "0" * (64 if name == "sha256" else 128)
+    package = package_bytes(fresh.parts(fresh.life(plain_pdf(), **{name: wrong})))
+    assert f"data/original.pdf has another {name} than the entry commits to." in details(
+        package, fresh.trust(), "original"
+    )
+
+
 def test_sealed_rendition_must_be_the_one_committed_to(fresh: SmallArchive) -> None:
     life = fresh.life(plain_pdf())
     sealed = signed_pdf(fresh.agency)
@@ -212,6 +222,24 @@ def test_proofs_of_two_entries_swapped_fail(archive: SmallArchive, package: byte
         "data/entries/3.proof": held["data/entries/1.proof"],
     }
     assert failed(repacked(package, {**swapped}), archive.trust()) == {"inclusion"}
+
+
+@pytest.mark.parametrize(
+    ("line", "other"), [(b"index 3", b"index 2"), (b"archive.example/log\n", b"other.example/log\n")]
+)
+def test_proof_that_speaks_of_another_place_or_checkpoint_fails(
+    archive: SmallArchive, package: bytes, line: bytes, other: bytes
+) -> None:
+    proof = contents_of(package)["data/entries/3.proof"]
+    assert failed(repacked(package, {"data/entries/3.proof": proof.replace(line, other, 1)}), archive.trust()) == {
+        "inclusion"
+    }
+
+
+def test_key_of_another_name_is_none_of_this_log(archive: SmallArchive, package: bytes) -> None:
+    """A witness's key, or that of another log, does not vouch for this one, whatever it signed."""
+    trust = replace(archive.trust(), log_keys=archive.trust().witness_keys)
+    assert any("None of the log keys is one of the log" in one for one in details(package, trust, "checkpoint"))
 
 
 def test_entry_shown_at_another_place_fails(archive: SmallArchive, package: bytes) -> None:
@@ -465,3 +493,44 @@ def test_entry_with_a_name_twice_is_not_read_one_way_or_the_other(archive: Small
 def test_a_step_is_not_stopped_by_what_another_finds(archive: SmallArchive, life: Life, package: bytes) -> None:
     results = check(Package(package[:-1]), archive.trust())
     assert [findings.verdict for _, findings in results] == [Verdict.FAIL, *[Verdict.PASS] * 9]
+
+
+def test_commitment_by_sha512_is_checked_even_where_that_by_sha256_holds(fresh: SmallArchive) -> None:
+    """One day SHA-256 will not be enough."""
+    life = fresh.life(plain_pdf())
+    index, sealed = fresh.happens(EventType.TEXT_READ, {"pages": 1})
+    wrong = sealed.entry.replace(hashlib.sha512(sealed.salt + sealed.payload).hexdigest().encode(), b"0" * 128)
+    life.events.append((fresh.log.add(wrong), replace(sealed, entry=wrong)))
+    assert index
+    assert failed(package_bytes(fresh.parts(life)), fresh.trust()) == {"manifest"}
+
+
+def test_salt_of_another_length_fails(archive: SmallArchive, package: bytes) -> None:
+    """Bytes must not wander between salt and payload."""
+    held = contents_of(package)
+    moved: dict[str, bytes | None] = {
+        "data/entries/3.salt": held["data/entries/3.salt"] + held["data/entries/3.payload"][:1],
+        "data/entries/3.payload": held["data/entries/3.payload"][1:],
+    }
+    assert any("has not 32 bytes" in one for one in details(repacked(package, moved), archive.trust(), "manifest"))
+
+
+def test_metadata_that_nothing_commits_to_are_named(archive: SmallArchive, package: bytes) -> None:
+    added = repacked(package, {"data/metadata/3.json": b"{}", "data/metadata/3.salt": bytes(32)})
+    assert details(added, archive.trust(), "metadata") == ["No entry commits to metadata version 3."]
+
+
+def test_certificate_that_is_not_one_for_signatures_fails(fresh: SmallArchive) -> None:
+    agency = make_agency(usage=["key_agreement"])
+    package = package_bytes(fresh.parts(fresh.life(signed_pdf(agency))))
+    assert failed(package, replace(fresh.trust(), agency_roots=(agency.der,))) == {"signatures"}
+
+
+def test_certificate_that_was_revoked_before_the_signature_is_proven_fails(fresh: SmallArchive) -> None:
+    issuer = make_agency("Cơ quan cấp chứng thư", usage=["key_cert_sign", "crl_sign"])
+    agency = make_agency(issuer=issuer)
+    revoked = revocation_list(issuer, agency, fresh.clock.now())
+    life = fresh.life(signed_pdf(agency))
+    trust = replace(fresh.trust(), agency_roots=(issuer.der,))
+    assert failed(package_bytes(fresh.parts(life)), trust) == set()
+    assert failed(package_bytes(fresh.parts(life, revocation_lists=[revoked])), trust) == {"signatures"}
