@@ -175,6 +175,7 @@ def _sealing(settings: Settings, authorities: Sequence[TimestampAuthority], cloc
         open_key=partial(_seal_key, settings, clock),
         authority=next(iter(authorities), None),
         agency=settings.seal_agency,
+        font_file=str(settings.seal_font_file),
         max_bytes=settings.max_file_bytes,
     )
 

@@ -18,6 +18,7 @@ from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.display import shown_instant
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, printable, progress, terminal
 from archive_service.errors import InvalidInput, Message
+from archive_service.lifecycle.audit.paper import MEANINGS
 from archive_service.lifecycle.audit.run import AuditRequest, report_of
 from archive_service.lifecycle.audit.run import audit as run_audit
 from archive_service.model.archive import Archive
@@ -26,25 +27,6 @@ from archive_service.model.identifiers import OfficeCode
 from archive_service.settings import load_settings
 
 _DAY = click.DateTime(["%Y-%m-%d", "%d/%m/%Y"])
-
-# What each outcome says to a person.
-_SAID = {
-    AuditOutcome.INTACT: "as recorded",
-    AuditOutcome.MISSING: "the register knows it, the store does not have it",
-    AuditOutcome.MISMATCH: "other bytes than those recorded",
-    AuditOutcome.LOST: "answered for, and not in the register",
-    AuditOutcome.REPAIRED: "was damaged; put back from the second store",
-    AuditOutcome.DRIFT: "locked for a shorter time, or otherwise, than recorded",
-    AuditOutcome.UNREADABLE: "could not be told: ask again",
-    AuditOutcome.UNFINISHED: "left by a deposit that was never answered; harmless",
-    AuditOutcome.REMOVED: "was unfinished, and is gone now",
-    AuditOutcome.UNKNOWN: "in the store; the register has never heard of it",
-    AuditOutcome.UNEXPECTED: "more than this service wrote",
-    AuditOutcome.DISPOSED_PRESENT: "disposed of, and still there",
-    AuditOutcome.NOT_INDEXED: "cannot be found, though it should",
-    AuditOutcome.INDEXED_GONE: "can be found, though it should not",
-    AuditOutcome.LOG_BROKEN: "the log is not as it was signed",
-}
 
 
 class _Rate(click.ParamType[float]):
@@ -155,7 +137,7 @@ def _show(run: AuditRun) -> None:
     for outcome in AuditOutcome:
         if outcome in run.counts:
             style = "red" if outcome in ALARMS else "green" if outcome is AuditOutcome.INTACT else "yellow"
-            table.add_row(str(outcome), f"{run.counts[outcome]:,}", _SAID[outcome], style=style)
+            table.add_row(str(outcome), f"{run.counts[outcome]:,}", MEANINGS[outcome][0], style=style)
     console.print(table)
     for finding in run.listed:
         place = finding.key or finding.record_id or "log"

@@ -128,7 +128,7 @@ class Audits(Protocol):
         ...
 
     def unfinished(self) -> AuditRun | None:
-        """Return the latest run, when it has not ended."""
+        """Return the latest run, when it has not ended with its report kept."""
         ...
 
     def last_ended(self) -> AuditRun | None:

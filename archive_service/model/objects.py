@@ -271,6 +271,11 @@ def not_readable(key: str) -> IntegrityFailure:
     )
 
 
+def audit_paper_key(audit_id: str) -> str:
+    """Return the key of the printed and sealed report of an audit."""
+    return f"{AUDITS}{audit_id}/report.pdf"
+
+
 def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
     """Return the report of an audit as it is put into the store."""
     return small_object(f"{AUDITS}{audit_id}/report.json", body)

@@ -5,18 +5,24 @@ Streamed, and bounded in memory whatever the log's size.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from archive_service.evidence.entry import commitment_holds
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
-from archive_service.model.events import SealedEntry
+from archive_service.model.events import EventType, SealedEntry
+from archive_service.model.identifiers import RecordId
 from archive_service.model.units import RegisterUnit
 from archive_verify.merkle import EMPTY_ROOT, leaf_hash, node_hash
 
 _AT_ONCE = 2000
+
+# As canonical JSON has it: only an entry that holds this is read any further.
+_DEPOSITED = f'"type":"{EventType.DEPOSITED}"'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ def check_log(archive: Archive, report: Callable[[int], None]) -> LogCheck:
     signed = _signed(archive)
     due = next(signed, None)
     tree, findings = _Growing(), list[AuditFinding]()
-    for entry in _entries(archive, size):
+    for entry in _with_records(archive, _entries(archive, size), findings):
         if entry.index != tree.size:
             findings.append(_broken(f"entry {tree.size} is not there: the next one has the number {entry.index}"))
             break
@@ -51,6 +57,34 @@ def check_log(archive: Archive, report: Callable[[int], None]) -> LogCheck:
     if due is not None and due[0] > size:
         findings.append(_broken(f"a tree of {due[0]} entries was signed and the log does not reach so far"))
     return LogCheck(tree.size, tree.root().hex(), tuple(findings))
+
+
+def _with_records(
+    archive: Archive, entries: Iterator[SealedEntry], findings: list[AuditFinding]
+) -> Iterator[SealedEntry]:
+    """Yield the entries on; where one tells of a deposit, the register must still have that record in some state."""
+    while page := list(islice(entries, _AT_ONCE)):
+        deposited = [record for one in page if (record := _deposited(one.entry)) is not None]
+        known = archive.register.read(partial(_known, deposited))
+        for record_id in deposited:
+            if record_id not in known:
+                explanation = "the log tells of its deposit, and the register does not have it"
+                findings.append(AuditFinding(AuditOutcome.LOST, record_id, explanation))
+        yield from page
+
+
+def _deposited(entry: bytes) -> RecordId | None:
+    """Return the record whose deposit the entry tells of; None for another event, and for what is no entry."""
+    if _DEPOSITED not in entry:
+        return None
+    try:
+        return RecordId(json.loads(entry)["record"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _known(record_ids: list[RecordId], unit: RegisterUnit) -> set[RecordId]:
+    return set(unit.records.get_many(record_ids))
 
 
 def _signed(archive: Archive) -> Iterator[tuple[int, bytes]]:

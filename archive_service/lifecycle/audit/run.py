@@ -8,19 +8,23 @@ changed afterwards either. It never changes a record; where asked, it mends from
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
+from archive_service.errors import Misconfigured, Unavailable
 from archive_service.evidence.canonical import canonical_json
 from archive_service.lifecycle.audit.log import check_log
+from archive_service.lifecycle.audit.paper import audit_paper
 from archive_service.lifecycle.audit.records import Examination, examine
+from archive_service.lifecycle.marks import digest_in_store, oldest
 from archive_service.model.archive import Archive
 from archive_service.model.audits import LISTED, AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.identifiers import RecordId, time_ordered_uuid
-from archive_service.model.objects import SmallObject, audit_report_object
+from archive_service.model.objects import SmallObject, audit_paper_key, audit_report_object
 from archive_service.model.record import Record, RecordState, SearchState
 from archive_service.model.units import RecordSelection, RegisterUnit
 from retention.locks import quarantine_lock_until
@@ -178,20 +182,47 @@ def _save(archive: Archive, run: AuditRun) -> AuditRun:
 def _end(archive: Archive, run: AuditRun) -> AuditRun:
     """Keep the report, then log its digest: killed between, the same report is put again."""
     ended = dataclasses.replace(run, ended_at=run.ended_at or archive.clock.now(), phase=AuditPhase.DONE)
-    _save(archive, dataclasses.replace(ended, report_sha256=None))
+    _save(archive, ended)
     report = report_of(ended)
     until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     archive.store.put(report.key, report.body, report.digest, until)
+    printed = _print(archive, ended, report, until)
     ended = dataclasses.replace(ended, report_sha256=report.digest.sha256)
 
     def note(unit: RegisterUnit) -> None:
         unit.audits.put(ended)
-        values = {"audit": ended.id, "report_sha256": report.digest.sha256, "report_sha512": report.digest.sha512}
         counts = {str(outcome): count for outcome, count in ended.counts.items()}
-        unit.log.append(Event(EventType.AUDITED, _ACTOR, archive.clock.now(), None, {**values, "counts": counts}))
+        values = {
+            "audit": ended.id,
+            "report_sha256": report.digest.sha256,
+            "report_sha512": report.digest.sha512,
+            "printed_sha256": printed,
+            "counts": counts,
+        }
+        unit.log.append(Event(EventType.AUDITED, _ACTOR, archive.clock.now(), None, values))
 
     archive.register.write(note)
     return ended
+
+
+def _print(archive: Archive, run: AuditRun, report: SmallObject, until: dt.datetime) -> str | None:
+    """Keep the report as a sealed PDF too; return its SHA-256, None where the archive cannot seal at this moment.
+
+    A run that was killed after it had put one keeps that: no two seals are the same.
+    """
+    key = audit_paper_key(run.id)
+    there = oldest(archive.store.list_under(key))
+    if there is not None:
+        return digest_in_store(archive.store, there.key, there.version).sha256
+    if archive.sealer is None:
+        return None
+    try:
+        with archive.staging.receive(archive.rules.max_file_bytes) as file:
+            archive.sealer.seal_paper(audit_paper(run, report.digest.sha256), file)
+            return archive.store.put(key, file.path, file.digest, until).stored.sha256
+    except (Unavailable, Misconfigured):
+        # The report itself is kept and logged; what is missing is a copy for reading.
+        return None
 
 
 def report_of(run: AuditRun) -> SmallObject:
