@@ -39,8 +39,6 @@ def ours(tmp_path: Path) -> Iterator[TestArchive]:
         authority = LocalAuthority(tmp_path / "tsa", opened.clock, CountedRandomness())
         archive = dataclasses.replace(opened.archive, authorities=(authority,), witnesses=(WITNESS_KEY,))
         yield dataclasses.replace(opened, archive=archive)
-            opened, archive=dataclasses.replace(opened.archive, authorities=(authority,), witnesses=(WITNESS_KEY,))
-        )
 
 
 def proven(ours: TestArchive) -> Record:
