@@ -30,7 +30,7 @@ from tests.archives import TestArchive
 from tests.fakes.faults import Killed
 from tests.fakes.pdf_reader import ONE_PAGE
 from tests.model.test_signatures import VALID
-from tests.results import pdf
+from tests.results import insurance, pdf, person
 
 CONTENT = pdf("signed")
 SIGNED = dataclasses.replace(ONE_PAGE, signatures=(SignatureFact("ChuKySo", "ETSI.CAdES.detached", True),))
@@ -161,9 +161,12 @@ def test_a_deposit_killed_anywhere_and_judged_otherwise_later_tells_of_the_repor
 
 def test_the_first_report_stands_when_a_deposit_is_taken_up_again(ours: TestArchive) -> None:
     signed(ours, UNTRUSTED)
+    ours.faults.heal()
+    ours.deposit(CONTENT, "another", subject=person(insurance("9876543210")))
+    last = max(number for number, call in enumerate(ours.faults.calls, 1) if call == "register.write")
     command = ours.command(CONTENT)
     ours.faults.heal()
-    ours.faults.kill_at = 7  # before the last transaction
+    ours.faults.kill_at = last  # before the transaction that answers
     with pytest.raises(Killed, match=r"register\.write"):
         deposit(ours.archive, command)
     ours.faults.heal()
