@@ -165,11 +165,11 @@ def _entries(archive: Archive, total: int) -> float:
 def _grown(folder: Path, few: int, many: int) -> Iterator[Figure]:
     """A checkpoint on a small log and a large one; proofs and the recomputation of the large one."""
     small, large = (_filled(folder / f"{size}.sqlite", size) for size in (few, many))
-    pairs = in_turn(15, lambda: _checkpoint_seconds(large), lambda: _checkpoint_seconds(small))
+    pairs = in_turn(31, lambda: _checkpoint_seconds(large), lambda: _checkpoint_seconds(small))
     yield figure(
         f"checkpoint at {many:,} ÷ at {few:,}",
         (pairs[0] * 1000, pairs[1] * 1000),
-        "ms",
+        "ms of CPU time",
         Target(1.5, at_least=False),
         "100 new entries, signed by Ed25519 and ML-DSA-44; a store that takes no time",
     )
@@ -216,7 +216,10 @@ def _sealing_seconds(archive: Archive) -> float:
 def _checkpoint_seconds(archive: Archive) -> float:
     events = [Event(EventType.SEARCHED, "bench", archive.clock.now())] * 100
     archive.register.write(lambda unit: unit.log.append(*events))
-    return _sealing_seconds(archive)
+    # Of all threads: the register's writer is one of its own.
+    began = time.process_time()
+    seal_log(archive)
+    return time.process_time() - began
 
 
 def _proofs(archive: Archive, size: int) -> Iterator[Figure]:
