@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import secrets
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,20 +15,25 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
+from archive_service.evidence.signer import LogSigner, load_log_keys
 from archive_service.faults import KillPoint, armed
+from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
-from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
-from archive_service.model.ports import Clock, Randomness
-from archive_service.pdf.reader import Limits, SandboxedPdfReader
+from archive_service.model.policy import FindingPolicy, policy_from
+from archive_service.model.ports import Clock, ObjectStore, TimestampAuthority
+from archive_service.pdf.reader import Limits, SandboxedPdfReader, TrustFolders
 from archive_service.pdf.seal_key import DevicePlace, SealKey, device_key, file_key, made_key
 from archive_service.pdf.sealer import AgencySealer, SealSetup
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
+from archive_service.storage.log_key_file import open_log_keys
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
-from archive_service.trust.local_authority import LocalAuthority
+from archive_service.trust.authorities import AuthoritySettings, open_authorities
+from archive_verify.errors import Malformed
+from archive_verify.notes import SignatureType, VerifierKey, parse_verifier_key
 from retention.locks import quarantine_lock_until
 
 
@@ -49,10 +54,11 @@ class SystemRandomness:
 
 
 @contextmanager
-def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Iterator[Archive]:
+def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarded: bool = True) -> Iterator[Archive]:
     """Open every part that the settings name, and close them all at the end.
 
-    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core.
+    ``pdf_processes`` is how many PDFs are read at the same time; default: one a core. ``guarded``: the register
+    refuses writes unless the log goes on in it; only what mends that is run without.
     Raises Misconfigured, Unavailable.
     """
     randomness = SystemRandomness()
@@ -60,20 +66,30 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None) -> Ite
     if settings.register_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
-    pdf = SandboxedPdfReader(_limits(settings, pdf_processes or os.cpu_count() or 1))
+    limits = _limits(settings, pdf_processes or os.cpu_count() or 1)
+    pdf = SandboxedPdfReader(limits, trust=_trust(settings))
     staging = Staging(settings.staging)
     try:
+        signer = open_signer(settings)
+        authorities = _authorities(settings, clock, randomness)
+        sealing = _sealing(settings, authorities, clock)
+        store = open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging)
+        parts = LogParts(register, store, signer, clock)
         archive = Archive(
-            register=register,
-            store=open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging),
+            register=ContinuousRegister(parts) if guarded else register,
+            store=store,
             index=open_index(settings.index, name=settings.index_name),
             pdf=pdf,
             staging=staging,
             clock=clock,
             randomness=randomness,
+            signer=signer,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
-            sealer=AgencySealer(pdf, staging, _sealing(settings, clock, randomness)) if settings.seal_results else None,
+            witnesses=_witnesses(settings.witness_keys_file),
+            authorities=authorities,
+            second_store=_second_store(settings, clock),
+            sealer=None if sealing is None else AgencySealer(pdf, staging, sealing),
         )
         yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
     finally:
@@ -110,7 +126,8 @@ def open_recovery(settings: Settings, place_url: str, lock_days: int) -> Iterato
     """
     url = place_url if ":" in place_url else f"file:{place_url}"
     database = None
-    with open_archive(settings) as archive:
+    # A register that is being restored has the keys of its log and not yet the log's key file of this host.
+    with open_archive(settings, guarded=False) as archive:
         try:
             database = SqlRegister(settings.register, SystemRandomness(), pool_size=2)
             store = open_store(url, lock_mode=settings.lock_mode, clock=archive.clock)
@@ -137,10 +154,26 @@ def _limits(settings: Settings, processes: int) -> Limits:
     )
 
 
-def _sealing(settings: Settings, clock: Clock, randomness: Randomness) -> SealSetup:
+def _trust(settings: Settings) -> TrustFolders:
+    """Return the folders of trust. Raises Misconfigured for one that is not there: it was meant to be used."""
+    named = {
+        "ARCHIVE_AGENCY_TRUST_DIR": settings.agency_trust_dir,
+        "ARCHIVE_TSA_TRUST_DIR": settings.tsa_trust_dir,
+        "ARCHIVE_CRL_DIR": settings.crl_dir,
+    }
+    for name, folder in named.items():
+        if folder is not None and not folder.is_dir():
+            raise Misconfigured(Message(f"{name} names no folder.", f"{name} không chỉ đến thư mục nào."))
+    return TrustFolders(*(None if folder is None else str(folder.resolve()) for folder in named.values()))
+
+
+def _sealing(settings: Settings, authorities: Sequence[TimestampAuthority], clock: Clock) -> SealSetup | None:
+    """Return how results are sealed, None for not at all; a seal's time is that of the first authority."""
+    if not settings.seal_results:
+        return None
     return SealSetup(
         open_key=partial(_seal_key, settings, clock),
-        authority=LocalAuthority(settings.data_dir.resolve() / "test-time-authority", clock, randomness),
+        authority=next(iter(authorities), None),
         agency=settings.seal_agency,
         max_bytes=settings.max_file_bytes,
     )
@@ -170,7 +203,67 @@ def _rules(settings: Settings) -> Rules:
         reservation_lease=dt.timedelta(seconds=settings.reservation_lease_seconds),
         low_confidence=settings.low_confidence,
         job_attempts=settings.job_attempts,
+        checkpoint_interval=dt.timedelta(seconds=settings.checkpoint_seconds),
+        maximum_merge_delay=dt.timedelta(seconds=settings.maximum_merge_delay_seconds),
+        checkpoint_lock_days=settings.checkpoint_lock_days,
+        timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
+        timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
+        lock_mode=settings.lock_mode,
     )
+
+
+def _authorities(
+    settings: Settings, clock: SystemClock, randomness: SystemRandomness
+) -> tuple[TimestampAuthority, ...]:
+    named = settings.timestamp_authorities
+    return open_authorities(
+        AuthoritySettings(
+            named=named.get_secret_value() if named is not None else "",
+            roots_dir=settings.timestamp_roots_dir,
+            local_folder=settings.data_dir.resolve() / "test-timestamp-authority",
+            timeout_seconds=settings.timestamp_timeout_seconds,
+        ),
+        clock,
+        randomness,
+    )
+
+
+def open_signer(settings: Settings, *, make: bool = True) -> LogSigner:
+    """Open the log's keys; with ``make`` a key file that no setting names is made when it is not there.
+
+    Raises Misconfigured.
+    """
+    if settings.log_key is not None:
+        keys = load_log_keys(settings.log_key.get_secret_value().encode())
+    else:
+        keys = open_log_keys(settings.log_keys, make=make and settings.log_key_file is None)
+    return LogSigner(settings.log_origin, keys)
+
+
+def _witnesses(file: Path | None) -> tuple[VerifierKey, ...]:
+    """Return the witnesses' keys, all of the kinds that cosign."""
+    if file is None:
+        return ()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        keys = tuple(parse_verifier_key(line) for line in lines if line.strip() and not line.startswith("#"))
+        if any(key.type is SignatureType.ED25519 for key in keys):
+            raise Malformed("A witness has a key for cosignatures.")
+    except (OSError, ValueError, Malformed) as wrong:
+        raise Misconfigured(
+            Message(
+                f"ARCHIVE_WITNESS_KEYS_FILE cannot be used: {wrong} It holds one verifier key for cosignatures a line.",
+                "Không dùng được ARCHIVE_WITNESS_KEYS_FILE: mỗi dòng là một khoá kiểm tra của người chứng kiến.",
+            )
+        ) from wrong
+    return keys
+
+
+def _second_store(settings: Settings, clock: SystemClock) -> ObjectStore | None:
+    """Return where the audit finds good bytes for damaged ones: another store, or the place of backups."""
+    if settings.second_store_url is None:
+        return None
+    return open_store(settings.second_store_url.get_secret_value(), lock_mode=settings.lock_mode, clock=clock)
 
 
 def _policy(file: Path | None) -> FindingPolicy:
@@ -178,15 +271,13 @@ def _policy(file: Path | None) -> FindingPolicy:
     if file is None:
         return FindingPolicy()
     try:
-        lines = tomllib.loads(file.read_text(encoding="utf-8")).get("outcomes", {})
-        changed = {FindingCode(code): Outcome(outcome) for code, outcome in lines.items()}
-    except (OSError, tomllib.TOMLDecodeError, ValueError, AttributeError) as wrong:
+        return policy_from(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, ValueError, AttributeError, TypeError) as wrong:
         raise Misconfigured(
             Message(
                 f"ARCHIVE_FINDING_POLICY_FILE cannot be used: {wrong}. Its table [outcomes] maps a finding's code to "
-                "accept, quarantine or refuse.",
+                "accept, quarantine or refuse; each table [[signatures]] says what signatures lead to.",
                 f"Không dùng được ARCHIVE_FINDING_POLICY_FILE: {wrong}. Bảng [outcomes] gán mỗi mã phát hiện với "
-                "accept, quarantine hoặc refuse.",
+                "accept, quarantine hoặc refuse; mỗi bảng [[signatures]] quy định cách xử lý chữ ký số.",
             )
         ) from wrong
-    return FindingPolicy({**DEFAULT_OUTCOMES, **changed})

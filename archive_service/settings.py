@@ -32,6 +32,10 @@ class Settings(BaseSettings):
         description="Object store: file:FOLDER, s3+http://KEY:SECRET@HOST/BUCKET or s3+https://…; "
         "default: file: in the data folder.",
     )
+    second_store_url: SecretStr | None = Field(
+        None,
+        description="Where the audit finds good bytes for damaged ones: another store, or the place of backups.",
+    )
     index_url: SecretStr | None = Field(
         None,
         description="Search index: embedded:FOLDER, or http(s)://… of Elasticsearch; default: in the data folder.",
@@ -64,6 +68,17 @@ class Settings(BaseSettings):
     ocr_dpi: int = Field(200, ge=72, le=600, description="Resolution at which pages are recognised.")
     low_confidence: float = Field(60.0, ge=0, le=100, description="Pages recognised below this become a finding.")
     finding_policy_file: Path | None = Field(None, description="TOML table: finding → accept, quarantine or refuse.")
+    agency_trust_dir: Path | None = Field(
+        None, description="Folder of certificates (PEM, DER) trusted to vouch for signatures of results."
+    )
+    tsa_trust_dir: Path | None = Field(
+        None, description="Folder of certificates (PEM, DER) trusted to vouch for time-stamps."
+    )
+    crl_dir: Path | None = Field(
+        None,
+        description="Folder of revocation lists (PEM, DER) that something else keeps fresh; "
+        "with it every certificate must be known not to be revoked.",
+    )
     seal_results: bool = Field(
         True, description="Whether digitised results get a sealed PDF/A copy; false: none is made."
     )
@@ -95,9 +110,47 @@ class Settings(BaseSettings):
     reservation_lease_seconds: int = Field(
         900, ge=30, description="How long a deposit in progress keeps others from depositing the same bytes."
     )
+    log_origin: str = Field(
+        "archive.local/log",
+        pattern=r"^[^\s+\x00-\x1f]{1,200}$",
+        description="Name of the log and of its keys: like a URL without scheme, never used for another log.",
+    )
+    log_key: SecretStr | None = Field(
+        None, description="The log's private keys themselves (PKCS#8), where secrets stand in a folder."
+    )
+    log_key_file: Path | None = Field(
+        None,
+        description="The log's private keys (PKCS#8), the same for every process; "
+        "default: log-key.pem in the data folder, made at the first start.",
+    )
+    checkpoint_seconds: int = Field(
+        60, ge=1, le=86_400, description="How often the log is signed and published when something was entered."
+    )
+    maximum_merge_delay_seconds: int = Field(
+        86_400, ge=60, description="Promise of every receipt: until when its entry is in a published checkpoint."
+    )
+    checkpoint_lock_days: int = Field(
+        3650, ge=1, le=36_500, description="Lock of published checkpoints and entries, in days."
+    )
+    witness_keys_file: Path | None = Field(
+        None, description="Verifier keys of the witnesses whose cosignatures are kept, one a line."
+    )
     job_attempts: int = Field(6, ge=1, description="Tries of follow-up work before it is parked for a person.")
     job_lease_seconds: int = Field(
         60, ge=6, description="How long a silent worker keeps its work; a living one renews its claim."
+    )
+    timestamp_authorities: SecretStr | None = Field(
+        None,
+        description="Time-stamp authorities (RFC 3161): NAME=URL, joined by commas; none: no time-stamps; default: "
+        "local, a test authority that proves nothing.",
+    )
+    timestamp_roots_dir: Path | None = Field(
+        None, description="Folder with NAME.pem for each authority: the roots that its time-stamps must lead to."
+    )
+    timestamp_seconds: int = Field(3_600, ge=60, description="How often what was deposited is time-stamped.")
+    timestamp_timeout_seconds: int = Field(20, ge=1, le=100, description="How long an authority may take to answer.")
+    timestamp_renewal_days: int = Field(
+        90, ge=1, le=3650, description="Days before its certificate's end from which a time-stamp is renewed."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
@@ -127,6 +180,11 @@ class Settings(BaseSettings):
         if self.index_url is not None:
             return self.index_url.get_secret_value()
         return f"embedded:{self.data_dir.resolve() / 'index'}"
+
+    @property
+    def log_keys(self) -> Path:
+        """The file of the log's private keys."""
+        return self.log_key_file or self.data_dir.resolve() / "log-key.pem"
 
     @property
     def staging(self) -> Path:

@@ -19,6 +19,8 @@ from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.seal import seal
+from archive_service.lifecycle.seal_log import log_waits, seal_log
+from archive_service.lifecycle.stamp import Stamping, stamp
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind
@@ -45,6 +47,10 @@ LONGEST_WAIT_FOR_A_PART = dt.timedelta(seconds=30)
 # How often what needs no hurry is done: renewing locks, clearing what killed uploads left.
 MAINTENANCE_SECONDS = 600
 LOCKS_AT_A_TIME = 1000
+
+# How often it is looked whether a batch or token is due; from which failure on an authority's silence is an alarm.
+STAMPING_SECONDS = 15
+ALARMING_ATTEMPTS = 3
 ABANDONED_UPLOAD = dt.timedelta(hours=6)
 
 
@@ -66,6 +72,8 @@ class Worker:
             ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
             ("claims", self._keep_claims),
             ("maintenance", self._maintain),
+            ("log", self._seal_log),
+            ("time-stamps", self._stamp),
         ]
         for number in range(self._text_threads):
             tasks.append((f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich)))
@@ -235,6 +243,30 @@ class Worker:
                 log.exception("maintenance failed")
             self._stopping.wait(MAINTENANCE_SECONDS)
 
+    def _seal_log(self) -> None:
+        """Sign the log at every interval when something was entered. A contradiction is an alarm each time."""
+        while not self._stopping.is_set():
+            try:
+                if log_waits(self._archive) and (sealed := seal_log(self._archive)) is not None:
+                    log.info("log sealed", size=sealed.size)
+            except ArchiveError as error:
+                tell = log.warning if error.retryable else log.error
+                tell("log not sealed", code=error.code, alarm=not error.retryable)
+            except Exception:  # as above: the log is sealed at the next turn
+                log.exception("log not sealed")
+            self._stopping.wait(self._archive.rules.checkpoint_interval.total_seconds())
+
+    def _stamp(self) -> None:
+        """Time-stamp what was deposited, round after round; an authority that is down holds up nothing else."""
+        while not self._stopping.is_set():
+            try:
+                _tell(stamp(self._archive))
+            except ArchiveError as error:
+                log.warning("time-stamping failed", code=error.code)
+            except Exception:  # as with maintenance
+                log.exception("time-stamping failed")
+            self._stopping.wait(STAMPING_SECONDS)
+
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:
             for job in jobs:
@@ -248,3 +280,11 @@ class Worker:
             self._archive.register.write(work)
         except ArchiveError as error:
             log.warning("outcome not recorded", code=error.code)
+
+
+def _tell(done: Stamping) -> None:
+    if done.batches or done.tokens:
+        log.info("time-stamped", batches=done.batches, tokens=done.tokens)
+    for failure in done.failures:
+        say = log.error if failure.attempts >= ALARMING_ATTEMPTS else log.warning
+        say("no time-stamp", authority=failure.authority, code=failure.code, attempts=failure.attempts)

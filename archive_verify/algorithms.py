@@ -34,7 +34,7 @@ _NO_PARAMETERS = (b"", b"\x05\x00")
 _SHORTEST_RSA_BITS = 2048
 
 
-def digest(algorithm: str, *parts: bytes) -> bytes:
+def digest(algorithm: str, *parts: bytes | memoryview) -> bytes:
     """Return the digest of the parts, one after the other. Raises Refused for a hash function that is not permitted.
 
     >>> digest("sha256", b"a", b"b") == digest("sha256", b"ab")

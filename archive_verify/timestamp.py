@@ -11,15 +11,18 @@ import datetime as dt
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from asn1crypto import cms, core, tsp, x509
+from asn1crypto import cms, tsp
 
-from archive_verify.algorithms import digest, hash_name, require_signature
+from archive_verify.algorithms import digest, hash_name
 from archive_verify.certificates import read_certificate, require_path
 from archive_verify.der import reading
-from archive_verify.errors import Malformed, Refused, Undecided
+from archive_verify.errors import Malformed, Refused
 from archive_verify.revocation import require_not_revoked
+from archive_verify.signed_data import carried_certificates, require_signed, signer_certificate
+
+# What names a signer, by the version of its SignerInfo (RFC 5652 §5.3).
+_SIGNER_IDENTIFIERS = {("v1", "issuer_and_serial_number"), ("v3", "subject_key_identifier")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,14 @@ def read_token(der: bytes, certificates: Sequence[bytes] = ()) -> Token:
         if content["content_type"].native != "signed_data":
             raise Malformed("The time-stamp token is not signed data.")
         signed = content["content"]
-        carried = _carried(signed)
-        signer_info = _only_signer(signed)
-        signer = _signer(signer_info, (*carried, *certificates))
-        _require_signed(signed, signer_info, signer)
-        stated = tsp.TSTInfo.load(bytes(signed["encap_content_info"]["content"]), strict=True)
-        return _token(der, stated, signer.dump(), carried, _statements(signed))
+        carried = carried_certificates(signed)
+        info = _only_signer(signed)
+        signer = signer_certificate(info, (*carried, *certificates))
+        stated = bytes(signed["encap_content_info"]["content"])
+        attributes = require_signed(info, signer, "tst_info", lambda algorithm: digest(algorithm, stated))
+        if not attributes.keys() & {"signing_certificate", "signing_certificate_v2"}:
+            raise Refused("The signature does not name its signer's certificate (RFC 3161 §2.4.2).")
+        return _token(der, tsp.TSTInfo.load(stated, strict=True), signer.dump(), carried, _statements(signed))
 
 
 def require_stamped(token: Token, data_digest: bytes, algorithm: str | None = None) -> None:
@@ -104,10 +109,6 @@ def require_trusted(
         require_not_revoked(path, token.at, (*token.revocation, *revocation))
 
 
-def _carried(signed: cms.SignedData) -> tuple[bytes, ...]:
-    return tuple(one.chosen.dump() for one in signed["certificates"] or () if one.name == "certificate")
-
-
 def _statements(signed: cms.SignedData) -> tuple[bytes, ...]:
     """Return the revocation lists and OCSP answers that the token carries."""
     found = []
@@ -124,83 +125,12 @@ def _only_signer(signed: cms.SignedData) -> cms.SignerInfo:
         raise Malformed("The signed data does not hold a time-stamp.")
     if len(signed["signer_infos"]) != 1:
         raise Refused("A time-stamp token has exactly one signature (RFC 3161 §2.4.2).")
-    return signed["signer_infos"][0]
-
-
-def _signer(info: cms.SignerInfo, candidates: Sequence[bytes]) -> x509.Certificate:
-    """Return the certificate that the signature names."""
-    sid = info["sid"]
-    if (info["version"].native, sid.name) not in {("v1", "issuer_and_serial_number"), ("v3", "subject_key_identifier")}:
+    info = signed["signer_infos"][0]
+    if (info["version"].native, info["sid"].name) not in _SIGNER_IDENTIFIERS:
         raise Malformed("The signature names its signer in a way that RFC 5652 §5.3 does not know.")
-    for candidate in map(read_certificate, candidates):
-        if sid.name == "subject_key_identifier":
-            if candidate.key_identifier == sid.chosen.native:
-                return candidate
-        elif candidate.serial_number == sid.chosen["serial_number"].native and (
-            candidate.issuer.dump() == sid.chosen["issuer"].dump()
-        ):
-            return candidate
-    raise Undecided("The token does not carry the certificate of its signer, and none was given.")
-
-
-def _require_signed(signed: cms.SignedData, info: cms.SignerInfo, signer: x509.Certificate) -> None:
-    """Raise Refused unless signed attributes bind content and certificate, and the signature is the signer's."""
-    hashed_by = hash_name(info["digest_algorithm"])
-    if hashed_by not in {hash_name(one) for one in signed["digest_algorithms"]}:
+    if hash_name(info["digest_algorithm"]) not in {hash_name(one) for one in signed["digest_algorithms"]}:
         raise Refused("The signature uses a hash function that the signed data does not announce.")
-    attributes = _attributes(info)
-    if _only(attributes, "content_type").native != "tst_info":
-        raise Refused("The signature is over content of another kind.")
-    stated = bytes(signed["encap_content_info"]["content"])
-    if not hmac.compare_digest(_only(attributes, "message_digest").native, digest(hashed_by, stated)):
-        raise Refused("The time-stamp's content is not the one that was signed.")
-    if "cms_algorithm_protection" in attributes:
-        _require_protected(info, _only(attributes, "cms_algorithm_protection"))
-    _require_certificate_bound(attributes, signer)
-    # The signature is over the attributes as a SET OF, not under their implicit tag (RFC 5652 §5.4).
-    data = b"\x31" + info["signed_attrs"].dump()[1:]
-    require_signature(signer.public_key, info["signature_algorithm"], hashed_by, info["signature"].native, data)
-
-
-def _attributes(info: cms.SignerInfo) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
-    for attribute in info["signed_attrs"]:
-        name = attribute["type"].native
-        if name in attributes:
-            raise Refused(f"The signed attribute {name} stands there twice.")
-        attributes[name] = attribute["values"]
-    return attributes
-
-
-def _only(attributes: dict[str, Any], name: str) -> Any:
-    values = attributes.get(name)
-    if values is None or len(values) != 1:
-        raise Refused(f"The signed attribute {name} is missing or not a single one.")
-    return values[0]
-
-
-def _require_protected(info: cms.SignerInfo, protection: Any) -> None:
-    """RFC 6211 §2: the algorithms outside are those that were signed."""
-    same = protection["digest_algorithm"]["algorithm"].native == info["digest_algorithm"]["algorithm"].native
-    signed_by = protection["signature_algorithm"]
-    if not same or signed_by["algorithm"].native != info["signature_algorithm"]["algorithm"].native:
-        raise Refused("The algorithms of the signature are not those that its signer fixed.")
-
-
-def _require_certificate_bound(attributes: dict[str, Any], signer: x509.Certificate) -> None:
-    """Raise Refused unless the first certificate that the signature names is the signer's (RFC 2634 §5.4, RFC 5035)."""
-    if "signing_certificate_v2" in attributes:
-        named = _only(attributes, "signing_certificate_v2")["certs"][0]
-        expected = digest(hash_name(named["hash_algorithm"]), signer.dump())
-    else:
-        named = _only(attributes, "signing_certificate")["certs"][0]
-        expected = signer.sha1
-    if not hmac.compare_digest(named["cert_hash"].native, expected):
-        raise Refused("The certificate is not the one that the time-stamp's signer named.")
-    if not isinstance(named["issuer_serial"], core.Void):
-        issuers = [one.chosen for one in named["issuer_serial"]["issuer"] if one.name == "directory_name"]
-        if named["issuer_serial"]["serial_number"].native != signer.serial_number or signer.issuer not in issuers:
-            raise Refused("The certificate's issuer or number is not the one that the time-stamp's signer named.")
+    return info
 
 
 def _token(

@@ -18,6 +18,7 @@ from typing import cast
 from sqlalchemy import Connection, Table, create_engine, make_url, text
 
 from archive_service.bootstrap import SystemClock, SystemRandomness
+from archive_service.evidence.signer import LogSigner, generate_log_keys
 from archive_service.lifecycle.deposit import Deposit, deposit
 from archive_service.lifecycle.reference import load_reference
 from archive_service.model.archive import Archive
@@ -89,17 +90,18 @@ def growing(*, quick: bool) -> Iterator[Figure]:
 
 
 def _grown(name: str, urls: list[str], rows: int, more: int, portion: int) -> Iterator[Figure]:
-    few, many = (_open(url) for url in urls)
-    _deposits(many, 1)
+    few, many = (open_register_alone(url) for url in urls)
+    deposits(many, 1)
     _fill(many, rows)
-    on_many, on_few = in_turn(more // portion, lambda: _deposits(many, portion), lambda: _deposits(few, portion))
+    on_many, on_few = in_turn(more // portion, lambda: deposits(many, portion), lambda: deposits(few, portion))
     for archive in (few, many):
         cast("SqlRegister", archive.register).close()
     note = f"{more:,} each in portions of {portion}; a store that takes no time"
     yield figure(f"deposits at {rows:,} ÷ at 0, {name}", (on_many, on_few), "deposits/s", Target(0.90), note)
 
 
-def _open(url: str) -> Archive:
+def open_register_alone(url: str) -> Archive:
+    """Return an archive of which only the register takes time."""
     randomness = SystemRandomness()
     register = SqlRegister(url, randomness)
     upgrade_schema(register.engine)
@@ -111,12 +113,14 @@ def _open(url: str) -> Archive:
         staging=cast("Staging", None),
         clock=SystemClock(),
         randomness=randomness,
+        signer=LogSigner("bench.example/log", [generate_log_keys()]),
     )
     load_reference(archive, read_reference(PROJECT / "examples" / "reference"), "bench")
     return archive
 
 
-def _deposits(archive: Archive, total: int) -> float:
+def deposits(archive: Archive, total: int) -> float:
+    """Deposit so many and return how many a second."""
     caller = Caller("bench", OFFICE, frozenset({OFFICE}), frozenset({Role.DEPOSITOR}))
 
     def one(number: int) -> None:

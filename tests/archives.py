@@ -16,10 +16,10 @@ from archive_service.lifecycle.reference import load_reference
 from archive_service.lifecycle.seal import seal
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.events import Event, EventType
-from archive_service.model.findings import FindingPolicy
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.permissions import Caller, Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.ports import Register, SearchIndex
 from archive_service.model.record import Record
 from archive_service.search.embedded import EmbeddedIndex
@@ -28,6 +28,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from archive_service.storage.staging import Staging
 from tests.fakes.clock import MovableClock
 from tests.fakes.faults import Faults
+from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pdf_reader import FakePdfReader
 from tests.fakes.randomness import CountedRandomness
@@ -121,9 +122,9 @@ class TestArchive:
         logged = self.register.read(lambda unit: unit.log.entries(0, 10_000))
         return [one.event for one in logged if one.event and (not types or one.event.type in types)]
 
-    def objects(self) -> list[str]:
-        """Return the key of everything in the store."""
-        return [stored.key for stored in self.store.list_under("")]
+    def objects(self, prefix: str = "") -> list[str]:
+        """Return the key of everything in the store under the prefix."""
+        return [stored.key for stored in self.store.list_under(prefix)]
 
     def content_of(self, key: str) -> bytes:
         """Return the bytes of the object of that key."""
@@ -151,6 +152,7 @@ def open_test_archive(folder: Path, rules: Rules | None = None) -> Iterator[Test
         staging=Staging(folder / "staging"),
         clock=clock,
         randomness=CountedRandomness("archive"),
+        signer=signer(),
         policy=FindingPolicy(),
         rules=rules or Rules(),
         sealer=faults.watch("sealer", sealer),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 import time
@@ -17,6 +18,7 @@ from archive_service import worker as worker_module
 from archive_service.errors import Message, Misconfigured
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import index_records
+from archive_service.lifecycle.seal_log import log_waits
 from archive_service.model.archive import Rules
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
@@ -25,8 +27,10 @@ from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.objects import original_key
 from archive_service.model.record import Record, SearchState
 from archive_service.storage.register import tables
+from archive_service.trust.local_authority import LocalAuthority
 from archive_service.worker import Worker
 from tests.archives import TestArchive, open_test_archive
+from tests.fakes.randomness import CountedRandomness
 from tests.results import pdf
 
 LEASE = dt.timedelta(seconds=0.3)
@@ -246,6 +250,7 @@ def test_a_living_worker_keeps_its_claim_however_long_the_work_takes(
     slow, record = Slow(ours, monkeypatch), ours.stored()
     working.start()
     assert slow.begun.wait(20)
+    wait_for(lambda: not log_waits(ours.archive))  # sealing the log writes too
     for _ in range(5):
         before = ours.faults.calls.count("register.write")
         ours.clock.forward(LEASE * 0.9)
@@ -302,3 +307,42 @@ def test_locks_are_renewed_and_abandoned_uploads_cleared_by_the_way(ours: TestAr
     working.start()
     wait_for(lambda: ours.get(record.id).original.locked_until != record.original.locked_until)
     assert ours.get(record.id).original.locked_until == ours.clock.now() + dt.timedelta(days=14)
+
+
+def test_what_was_deposited_is_time_stamped_and_a_silent_authority_ends_nothing(
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "STAMPING_SECONDS", 0.01)
+    local = LocalAuthority(ours.folder / "tsa", ours.clock, CountedRandomness())
+    ours.stored(1)
+    worker = Worker(dataclasses.replace(ours.archive, authorities=(local,)), text_threads=1, lease=LEASE)
+    worker.start()
+    try:
+        ours.faults.down.add("register")
+        time.sleep(0.05)
+        ours.faults.heal()
+        wait_for(lambda: [one.stamped for one in ours.register.read(lambda u: u.timestamps.states())] == [1])
+    finally:
+        worker.stop(10)
+
+
+def test_the_log_is_sealed_at_every_interval_and_a_contradiction_ends_no_worker(tmp_path: Path) -> None:
+    with open_test_archive(tmp_path, Rules(checkpoint_interval=dt.timedelta(seconds=0.02))) as ours:
+        worker = Worker(ours.archive, text_threads=1, lease=LEASE)
+        ours.store.down = True
+        worker.start()
+        try:
+            wait_for(lambda: "store.list_under" in ours.faults.calls)
+            ours.store.down = False
+            for number in range(3):
+                ours.stored(number)
+                wait_for(lambda: not log_waits(ours.archive))
+            newest = ours.register.read(lambda unit: unit.tree.newest(published=True))
+            assert newest is not None
+            ours.register.write(lambda unit: unit.tree.put({(0, 0): bytes(32) + unit.tree.hashes(0, 0)[32:]}))
+            tries = ours.faults.calls.count("store.list_under")
+            ours.stored(9)
+            wait_for(lambda: ours.faults.calls.count("store.list_under") > tries + 3)
+            assert ours.register.read(lambda unit: unit.tree.newest(published=True)) == newest
+        finally:
+            worker.stop(10)

@@ -14,11 +14,13 @@ from archive_service import __version__
 from archive_service.api import identity, problems
 from archive_service.api.answers import ProblemSchema
 from archive_service.api.documentation import documentation_blueprint
+from archive_service.api.log import log_blueprint
 from archive_service.api.operations import health_blueprint, install_metrics, method_of, metrics_blueprint
 from archive_service.api.records import records_blueprint
 from archive_service.api.renditions import renditions_blueprint
 from archive_service.api.review import review_blueprint
 from archive_service.api.search import search_blueprint
+from archive_service.api.timestamps import timestamps_blueprint
 from archive_service.api.verifications import verifications_blueprint
 from archive_service.model.archive import Archive
 
@@ -58,6 +60,8 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
         search_blueprint(archive),
         review_blueprint(archive),
         verifications_blueprint(archive),
+        log_blueprint(archive),
+        timestamps_blueprint(archive),
     ):
         api.register_blueprint(blueprint, url_prefix="/api/v1")
     app.register_blueprint(documentation_blueprint(api), url_prefix="/api/v1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from archive_service.lifecycle.deposit import Deposited
 from archive_service.lifecycle.find import Found, FoundRecord
 from archive_service.lifecycle.read import ShownRecord, SubjectPage
 from archive_service.model.events import LoggedEvent
@@ -12,7 +13,9 @@ from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
 from archive_service.model.sealing import Rendition
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
+from archive_service.model.units import LogKey
 
 BASE = "/api/v1"
 
@@ -53,14 +56,34 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
             "text": f"{own}/text",
             "renditions": f"{own}/renditions",
             "events": f"{own}/events",
+            "signatures": f"{own}/signatures",
         },
+    }
+
+
+def deposited_json(done: Deposited) -> dict[str, Any]:
+    """Return a record with the receipt of its deposit."""
+    told = {"receipt": done.receipt, "signatures": _verdict(done.signatures)}
+    return record_json(done.record, done.findings) | told
+
+
+def log_key_json(key: LogKey) -> dict[str, Any]:
+    """Return a key of the log."""
+    return {
+        "verifier_key": key.verifier_key,
+        "added_at": instant(key.added_at),
+        "retired_at": instant(key.retired_at),
     }
 
 
 def shown_record_json(shown: ShownRecord) -> dict[str, Any]:
     """Return a record with the records that name it."""
     related = [{"record_id": record_id, "kind": kind} for record_id, kind in shown.related]
-    return record_json(shown.record, shown.findings) | {"related": related}
+    return record_json(shown.record, shown.findings) | {"related": related, "signatures": _verdict(shown.signatures)}
+
+
+def _verdict(verdict: SignatureVerdict | None) -> str | None:
+    return None if verdict is None else str(verdict)
 
 
 def finding_json(recorded: RecordedFinding) -> dict[str, Any]:

@@ -89,6 +89,8 @@ def _answer_archive_error(error: ArchiveError) -> Response:
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)
         fields["retry_after_seconds"] = error.retry_after_seconds
+    elif "retry_after_seconds" in fields:
+        headers["Retry-After"] = str(fields["retry_after_seconds"])
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Basic realm="archive", charset="UTF-8", Bearer realm="archive"'
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -10,7 +10,14 @@ from flask import Response, request
 from flask.views import MethodView
 
 from archive_service.api import present
-from archive_service.api.answers import EventListSchema, RecordSchema, TextSchema, VersionListSchema
+from archive_service.api.answers import (
+    DepositedSchema,
+    EventListSchema,
+    RecordSchema,
+    SignaturesSchema,
+    TextSchema,
+    VersionListSchema,
+)
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.content import content_response
 from archive_service.api.identity import caller
@@ -56,7 +63,7 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
     @blueprint.route("/records")
     class Deposits(MethodView):
         @blueprint.doc(**_DEPOSIT_BODY)
-        @blueprint.response(201, RecordSchema, description="The record is kept.")
+        @blueprint.response(201, DepositedSchema, description="The record is kept.")
         @blueprint.alt_response(409, schema="Problem", description="Key reused, or already held.")
         @blueprint.alt_response(413, schema="Problem", description="Over the size limit.")
         @blueprint.alt_response(422, schema="Problem", description="Read and refused, with findings.")
@@ -115,6 +122,14 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
             """List every version of the metadata, oldest first."""
             versions = read.list_versions(archive, caller(), parse_record_id(record_id))
             return {"versions": [present.version_json(version) for version in versions]}
+
+    @blueprint.route("/records/<record_id>/signatures")
+    class RecordSignatures(MethodView):
+        @blueprint.response(200, SignaturesSchema)
+        @blueprint.alt_response(404, schema="Problem", description="No such record, or it carries no signature.")
+        def get(self, record_id: str) -> dict[str, Any]:
+            """Show what the record's signatures were worth at deposit, with the evidence that was seen."""
+            return read.show_signatures(archive, caller(), parse_record_id(record_id))
 
     @blueprint.route("/records/<record_id>/corrections")
     class RecordCorrections(MethodView):
@@ -190,7 +205,7 @@ def _require_digest(sha256: str) -> None:
 
 
 def _deposited(done: Deposited) -> tuple[dict[str, Any], int, dict[str, str]]:
-    body = present.record_json(done.record, done.findings)
+    body = present.deposited_json(done)
     headers = {"Location": body["links"]["self"], "ETag": done.record.etag}
     if done.replayed:
         headers["Idempotent-Replay"] = "true"

@@ -192,6 +192,19 @@ class NumberedListQuery(QuerySchema):
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 500))
 
 
+class ConsistencyQuery(QuerySchema):
+    """The sizes of two trees of the log."""
+
+    from_ = fields.Integer(data_key="from", required=True, validate=validate.Range(1, 2**62))
+    to = fields.Integer(required=True, validate=validate.Range(1, 2**62))
+
+
+class ProofQuery(QuerySchema):
+    """Which entry of the record is to be proven; without: that of its deposit."""
+
+    index = fields.Integer(load_default=None, validate=validate.Range(0, 2**62))
+
+
 class SearchArguments(StrictSchema):
     """What a search asks for."""
 

@@ -19,8 +19,9 @@ from archive_service.model.ports import Reception
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks  # exists for type checkers only
 
-# Large enough that the calls cost nothing beside the hashing, small enough for many uploads at once.
-BLOCK_BYTES = 256 * 1024
+# A result of usual size in one block: each block is read, written and hashed twice, and after each of these a thread
+# waits for the interpreter again. Small enough for many uploads at once.
+BLOCK_BYTES = 1024 * 1024
 
 # What boundaries, part headers and line ends may add to the parts themselves.
 FRAMING_BYTES = 64 * 1024

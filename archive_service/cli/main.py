@@ -24,8 +24,10 @@ _COMMANDS = {
     "doctor": "archive_service.cli.host:doctor",
     "api-key": "archive_service.cli.host:api_key",
     "jobs": "archive_service.cli.host:jobs",
+    "timestamp": "archive_service.cli.timestamps:timestamp",
     "upgrade": "archive_service.cli.host:upgrade",
-    "audit": "archive_service.cli.recovery:audit",
+    "log": "archive_service.cli.log:log",
+    "audit": "archive_service.cli.audit:audit",
     "backup": "archive_service.cli.recovery:backup",
     "restore": "archive_service.cli.recovery:restore",
     "rebuild-register": "archive_service.cli.recovery:rebuild_register",
@@ -50,7 +52,8 @@ class _Commands(click.Group):
 def main() -> None:
     """An electronic records archive for the results of administrative procedures.
 
-    On the archive's host: serve, worker, reindex, load-reference, doctor, api-key, jobs, upgrade (settings: ARCHIVE_…).
+    On the archive's host (settings: ARCHIVE_…): serve, worker, reindex, load-reference, doctor, api-key, jobs,
+    log, timestamp, upgrade.
     When something is lost, or may be: audit, backup, restore, rebuild-register.
     From anywhere, with a key: deposit, deposit-folder, search, show, download, verify.
     """

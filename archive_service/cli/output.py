@@ -7,7 +7,8 @@ goes to standard error. Text that came from outside never reaches the terminal w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -196,3 +197,13 @@ def terminal() -> Console:
     if not console.is_terminal and console.width == UNTOLD_WIDTH:
         console.width = PIPED_WIDTH
     return console
+
+
+def progress(quiet: bool, what: str) -> Callable[[int], None]:
+    """Return what tells how far a command is: a line that changes on a terminal, nothing elsewhere."""
+
+    def tell(passed: int) -> None:
+        if not quiet and sys.stderr.isatty():
+            click.echo(f"\r{passed:,} {what}", nl=False, err=True)
+
+    return tell

@@ -25,6 +25,11 @@ class GroupKind(IntEnum):
     CHECKPOINT = 2
     TOKEN = 3
     REVOCATION = 4
+    ENTRY = 5
+
+
+# Calling the enum for each of a hundred thousand groups would take longer than hashing them.
+_KINDS = {int(kind): kind for kind in GroupKind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,10 @@ def decode_groups(kept: bytes, algorithm: str) -> list[Group]:
     """Return the groups that ``encode_groups`` kept. Raises ValueError for anything else."""
     if not kept.startswith(_HEADER):
         raise ValueError("kept groups of an unknown form")
-    return list(_groups(kept, len(digest(algorithm))))
+    try:
+        return list(_groups(kept, len(digest(algorithm))))
+    except KeyError as unknown:
+        raise ValueError("kept groups of an unknown kind") from unknown
 
 
 def _groups(kept: bytes, size: int) -> Iterator[Group]:
@@ -110,4 +118,4 @@ def _groups(kept: bytes, size: int) -> Iterator[Group]:
         if at > end:
             raise ValueError("kept groups that end early")
         label = kept[hashes_at - label_size : hashes_at].decode()
-        yield Group(GroupKind(kind), label, tuple(kept[i : i + size] for i in range(hashes_at, at, size)))
+        yield Group(_KINDS[kind], label, tuple(kept[i : i + size] for i in range(hashes_at, at, size)))

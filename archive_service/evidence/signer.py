@@ -80,7 +80,7 @@ class LogSigner:
 
     def __init__(self, origin: str, generations: Sequence[LogKeys]) -> None:
         self.origin = origin
-        self._generations = tuple(generations)
+        self.generations = tuple(generations)
         self.verifier_keys = tuple(key for keys in generations for key in keys.verifier_keys(origin))
 
     def sign_checkpoint(self, checkpoint: Checkpoint, at: dt.datetime) -> Note:
@@ -98,11 +98,11 @@ class LogSigner:
 
     def sign_text(self, text: str) -> Note:
         """Return the text with the signature of the newest Ed25519 key: the same bytes at every time."""
-        keys = self._generations[-1]
+        keys = self.generations[-1]
         return Note(text, (self._sign(keys, keys.verifier_keys(self.origin)[0], text, 0),))
 
     def _pairs(self) -> list[tuple[LogKeys, VerifierKey]]:
-        return [(keys, key) for keys in self._generations for key in keys.verifier_keys(self.origin)]
+        return [(keys, key) for keys in self.generations for key in keys.verifier_keys(self.origin)]
 
     @staticmethod
     def _sign(keys: LogKeys, key: VerifierKey, text: str, seconds: int) -> NoteSignature:

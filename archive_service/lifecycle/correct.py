@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from archive_service.errors import Conflict, Message, NotFound, PreconditionFailed
+from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.compare import COMPARED, disagreements
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
@@ -126,6 +127,7 @@ def _complete(
                 "version": version.version,
                 "reason": version.reason,
                 "changed": changed,
+                "metadata": metadata_commitment(version.version, version.metadata, version.salt),
                 "metadata_sha256": sha256,
                 "object_version": version.object_version,
             },

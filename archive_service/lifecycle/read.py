@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from archive_service.errors import IntegrityFailure, Message, NotFound
 from archive_service.lifecycle.visible import may_see, require_served, require_visible
@@ -17,20 +18,27 @@ from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json, LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.identifiers import Identifier, RecordId
+from archive_service.model.objects import not_readable
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import ContentDigest, DocumentText, MetadataVersion, ObjectVersion, Record
 from archive_service.model.sealing import Rendition, RenditionKind
+from archive_service.model.signature_json import KeptReport, read_signatures_object
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units import RegisterUnit
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRecord:
-    """A record with what is around it. ``related`` are visible records that name this one, with the kind."""
+    """A record with what is around it. ``related`` are visible records that name this one, with the kind.
+
+    ``signatures`` is what its signatures were worth at deposit, None for a record that carries none.
+    """
 
     record: Record
     findings: tuple[RecordedFinding, ...]
     related: tuple[tuple[RecordId, str], ...]
+    signatures: SignatureVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,32 @@ def read_text(archive: Archive, caller: Caller, record_id: RecordId) -> Document
     return text
 
 
+def show_signatures(archive: Archive, caller: Caller, record_id: RecordId) -> dict[str, Any]:
+    """Return the report of the record's signatures as the store keeps it, compared with the digest recorded.
+
+    Raises NotAllowed; NotFound also for a record that carries no signature; IntegrityFailure, Unavailable.
+    """
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> KeptReport:
+        require_visible(unit, caller, record_id)
+        kept = unit.signature_reports.get(record_id)
+        if kept is None:
+            raise NotFound(
+                Message("This record carries no signature.", "Tài liệu này không có chữ ký số."), code="not-signed"
+            )
+        return kept
+
+    stored = archive.register.read(look).stored
+    with archive.store.read(stored.key, stored.version) as blocks:
+        body = b"".join(blocks)
+    if hashlib.sha256(body).hexdigest() != stored.stored.sha256:
+        raise not_readable(stored.key)
+    report = read_signatures_object(stored.key, body)
+    _log(archive, caller, EventType.RECORD_READ, record_id)
+    return report
+
+
 def list_events(
     archive: Archive, caller: Caller, record_id: RecordId, after: int, limit: int
 ) -> tuple[LoggedEvent, ...]:
@@ -256,10 +290,12 @@ def _partial_page(subject: Subject, visible: list[Record], shown: tuple[ShownRec
 def _around(unit: RegisterUnit, caller: Caller, record: Record) -> ShownRecord:
     related = unit.records.related_to(record.id)
     visible = unit.records.get_many([record_id for record_id, _ in related])
+    report = unit.signature_reports.get(record.id)
     return ShownRecord(
         record,
         tuple(unit.findings.of_record(record.id)),
         tuple((other, kind) for other, kind in related if other in visible and may_see(caller, visible[other])),
+        report.verdict if report is not None else None,
     )
 
 

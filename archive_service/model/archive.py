@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from archive_service.model.findings import FindingPolicy
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.ports import (
     Clock,
+    LogSigning,
     ObjectStore,
     PdfReader,
     Randomness,
@@ -15,7 +16,9 @@ from archive_service.model.ports import (
     Sealer,
     SearchIndex,
     Staging,
+    TimestampAuthority,
 )
+from archive_verify.notes import VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,12 @@ class Rules:
     low_confidence: float = 60.0
     minimum_dpi: int = 200
     job_attempts: int = 6
+    checkpoint_interval: dt.timedelta = dt.timedelta(seconds=60)
+    maximum_merge_delay: dt.timedelta = dt.timedelta(days=1)
+    checkpoint_lock_days: int = 3650
+    timestamp_interval: dt.timedelta = dt.timedelta(hours=1)
+    timestamp_renewal: dt.timedelta = dt.timedelta(days=90)
+    lock_mode: str = "governance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,10 @@ class Archive:
     staging: Staging
     clock: Clock
     randomness: Randomness
+    signer: LogSigning
     policy: FindingPolicy = field(default_factory=FindingPolicy)
     rules: Rules = field(default_factory=Rules)
+    witnesses: tuple[VerifierKey, ...] = ()
+    authorities: tuple[TimestampAuthority, ...] = ()
+    second_store: ObjectStore | None = None
     sealer: Sealer | None = None

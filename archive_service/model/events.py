@@ -47,6 +47,8 @@ class EventType(StrEnum):
     RESTORED = "restored"
     DISPOSAL_REPLAYED = "disposal-replayed"
     UNFINISHED_REMOVED = "unfinished-removed"
+    OBJECT_REPAIRED = "object-repaired"
+    AUDITED = "audited"
     LOG_KEY_ROTATED = "log-key-rotated"
     LOG_BEGUN = "log-begun"
     LOG_CAUGHT_UP = "log-caught-up"
@@ -70,3 +72,13 @@ class LoggedEvent:
     index: int
     entry: bytes
     event: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """An entry with the payload and salt that it commits to; both are None once they have been erased."""
+
+    index: int
+    entry: bytes
+    payload: bytes | None
+    salt: bytes | None

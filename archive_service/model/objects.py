@@ -27,6 +27,12 @@ TOMBSTONE_FORMAT = 1
 RECORDS = "records/"
 TOMBSTONES = "tombstones/"
 
+# Checkpoints and entries of logs. A log that was begun anew has a prefix of its own beside the one before.
+LOGS = "log/"
+_NUMBER_DIGITS = 15
+# Reports of audits.
+AUDITS = "audits/"
+
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
 
@@ -55,6 +61,11 @@ def metadata_key(record_id: RecordId, version: int) -> str:
     return f"{record_prefix(record_id)}metadata/{version}"
 
 
+def signatures_key(record_id: RecordId) -> str:
+    """Return the key of the report of the record's signatures, as they were at deposit."""
+    return f"{record_prefix(record_id)}signatures/1"
+
+
 def state_prefix(record_id: RecordId) -> str:
     """Return the prefix of the marks of a record's state."""
     return f"{record_prefix(record_id)}state/"
@@ -73,6 +84,49 @@ def rendition_key(record_id: RecordId, kind: RenditionKind, number: int) -> str:
 def tombstone_key(record_id: RecordId) -> str:
     """Return the key of what says that a record was disposed of; it outlives everything under the record."""
     return f"{TOMBSTONES}{record_id}"
+
+
+def checkpoints_prefix(origin: str) -> str:
+    """Return the prefix of the checkpoints of the log of that name, and of nothing else."""
+    return f"{_log_prefix(origin)}checkpoints/"
+
+
+def checkpoint_key(origin: str, size: int) -> str:
+    """Return the key of the checkpoint of that size; keys are in the order of sizes.
+
+    >>> checkpoint_key("archive.example/log", 1234567)
+    'log/43bb4a884ada32c4/checkpoints/000/000/001/234/567'
+    """
+    return f"{checkpoints_prefix(origin)}{_numbered(size)}"
+
+
+def entries_prefix(origin: str) -> str:
+    """Return the prefix of the bundles of entries of the log of that name, and of nothing else."""
+    return f"{_log_prefix(origin)}entries/"
+
+
+def entries_key(origin: str, start: int) -> str:
+    """Return the key of the bundle of entries that begins at an index; keys are in the order of indexes."""
+    return f"{entries_prefix(origin)}{_numbered(start)}"
+
+
+def number_of(key: str) -> int:
+    """Return the size or index in a key of a log.
+
+    >>> number_of(checkpoint_key("archive.example/log", 1234567))
+    1234567
+    """
+    return int("".join(key.split("/")[3:]))
+
+
+def _log_prefix(origin: str) -> str:
+    return f"{LOGS}{hashlib.sha256(origin.encode()).hexdigest()[:16]}/"
+
+
+def _numbered(number: int) -> str:
+    """Return a number in folders of a thousand."""
+    digits = str(number).zfill(_NUMBER_DIGITS)
+    return "/".join(digits[at : at + 3] for at in range(0, _NUMBER_DIGITS, 3))
 
 
 def record_of(key: str) -> RecordId:
@@ -132,7 +186,7 @@ def metadata_object(version: MetadataVersion, content: ContentDigest, page_count
         "content": {"size_bytes": content.size_bytes, "sha256": content.sha256, "sha512": content.sha512},
         "page_count": page_count,
     }
-    return _small(metadata_key(version.record_id, version.version), values)
+    return json_object(metadata_key(version.record_id, version.version), values)
 
 
 def read_metadata_object(key: str, body: bytes, object_version: str) -> DescribedVersion:
@@ -171,7 +225,7 @@ def state_object(mark: StateMark) -> SmallObject:
         "decided_at": _written(mark.decided_at),
         "findings": [{"code": str(finding.code), "detail": dict(finding.detail)} for finding in mark.findings],
     }
-    return _small(f"{state_prefix(mark.record_id)}{mark.number}", values)
+    return json_object(f"{state_prefix(mark.record_id)}{mark.number}", values)
 
 
 def read_state_object(key: str, body: bytes) -> StateMark:
@@ -202,7 +256,7 @@ def tombstone_object(tombstone: Tombstone) -> SmallObject:
         "disposed_at": _written(tombstone.disposed_at),
         "reason": tombstone.reason,
     }
-    return _small(tombstone_key(tombstone.record_id), values)
+    return json_object(tombstone_key(tombstone.record_id), values)
 
 
 def not_readable(key: str) -> IntegrityFailure:
@@ -217,8 +271,18 @@ def not_readable(key: str) -> IntegrityFailure:
     )
 
 
-def _small(key: str, values: dict[str, Any]) -> SmallObject:
-    body = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
+    """Return the report of an audit as it is put into the store."""
+    return small_object(f"{AUDITS}{audit_id}/report.json", body)
+
+
+def json_object(key: str, values: dict[str, Any]) -> SmallObject:
+    """Return an object of JSON values: the same values give the same bytes, whatever order they are given in."""
+    return small_object(key, json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+
+
+def small_object(key: str, body: bytes) -> SmallObject:
+    """Return the bytes as they are put under a key."""
     digest = ContentDigest(len(body), hashlib.sha256(body).hexdigest(), hashlib.sha512(body).hexdigest())
     return SmallObject(key, body, digest)
 

@@ -42,6 +42,8 @@ class Action(StrEnum):
     RESOLVE_FINDING = "resolve-finding"
     CORRECT = "correct"
     MERGE_SUBJECTS = "merge-subjects"
+    FOLLOW_LOG = "follow-log"
+    COSIGN_LOG = "cosign-log"
     READ_METRICS = "read-metrics"
     READ_DOCUMENTATION = "read-documentation"
     ADMINISTER = "administer"
@@ -78,8 +80,8 @@ PERMITTED: Mapping[Role, frozenset[Action]] = {
         _A.CORRECT,
         _A.MERGE_SUBJECTS,
     },
-    # looks at everything, changes nothing
-    Role.AUDITOR: _READER | {_A.READ_EVENTS, _A.READ_QUARANTINE, _A.READ_FINDINGS},
+    # looks at everything, changes nothing; follows the log, and says as a witness that it only grows
+    Role.AUDITOR: _READER | {_A.READ_EVENTS, _A.READ_QUARANTINE, _A.READ_FINDINGS, _A.FOLLOW_LOG, _A.COSIGN_LOG},
     # sees the overview, not the documents
     Role.MANAGER: _EVERYONE | {_A.SEARCH, _A.READ_RECORD, _A.READ_FINDINGS},
     # runs the service, reads no documents

@@ -7,19 +7,26 @@ A port's docstring is its promise. Adapters translate their library's errors: on
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import Inspection, NoText
 from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
 from archive_service.model.sealing import NotSealed, Sealed, SealOrder
+from archive_service.model.signatures import SignatureReport
 from archive_service.model.units import RegisterUnit
+from archive_verify.checkpoint import Checkpoint
+from archive_verify.notes import Note, VerifierKey
+
+if TYPE_CHECKING:
+    # Its libraries are loaded only where time-stamps are made or checked.
+    from archive_verify.timestamp import Token
 
 T = TypeVar("T")
 
@@ -57,6 +64,24 @@ class LockTrial:
     explanation: str
 
 
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the store itself says keeps one version from being deleted; ``mode`` is None where a store has none."""
+
+    locked_until: dt.datetime | None
+    mode: str | None
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """An object that is to be put: its key, a file or the bytes themselves, and their digest."""
+
+    key: str
+    source: Path | bytes
+    digest: ContentDigest
+
+
 class ObjectStore(Protocol):
     """Keeps objects for ever: create-only, versioned, locked where the store can lock.
 
@@ -79,6 +104,14 @@ class ObjectStore(Protocol):
 
         Raises IntegrityFailure when what is stored, or the source, has another digest; Unavailable when it could
         not be told whether the object was stored: ask again with the same arguments.
+        """
+        ...
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Put each object as ``put`` does, and return their versions in the same order.
+
+        Returns only when all of them are kept; a store may make them durable together, which is quicker than one by
+        one. After an error some may have been put: the same call again takes those as they are.
         """
         ...
 
@@ -106,6 +139,10 @@ class ObjectStore(Protocol):
         """Return until when the store itself says the version is locked, None for not at all. Raises NotFound."""
         ...
 
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Return lock, its mode ("governance" or "compliance") and hold, as the store has them. Raises NotFound."""
+        ...
+
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the version's lock to ``until``; one that is already later stays. Returns the lock in force.
 
@@ -115,6 +152,16 @@ class ObjectStore(Protocol):
 
     def set_hold(self, key: str, version: str, held: bool) -> None:
         """Place or lift the legal hold of the version. Idempotent. Raises NotFound, Unavailable."""
+        ...
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Put the right bytes under a key that does not hold them, and return their version; for repair only.
+
+        What is damaged is not deleted: it stays as an earlier version, or is set aside. A version that holds the bytes
+        already is returned, and nothing is written. Raises as ``put``, but for bytes that differ.
+        """
         ...
 
     def delete(self, key: str, version: str) -> None:
@@ -135,6 +182,55 @@ class ObjectStore(Protocol):
         clean up canaries of earlier runs whose lock has ended.
 
         A store that cannot lock answers with one INDETERMINATE trial that says so. Never raises for a failed trial.
+        """
+        ...
+
+
+class LogSigning(Protocol):
+    """Signs for the log, with all keys that are in force. The only holder of private keys of the log."""
+
+    @property
+    def origin(self) -> str:
+        """The log's name, which is also the name of its keys."""
+        ...
+
+    @property
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
+        """What others check its signatures with, oldest first."""
+        ...
+
+    def sign_checkpoint(self, checkpoint: Checkpoint, at: dt.datetime) -> Note:
+        """Return the checkpoint signed by every key. The caller has made sure that it extends all before."""
+        ...
+
+    def sign_text(self, text: str) -> Note:
+        """Return the text signed by the newest Ed25519 key: the same bytes at every time."""
+        ...
+
+
+class TimestampAuthority(Protocol):
+    """Somebody who signs that a digest existed at a time (RFC 3161). May be asked from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Its name in settings, tables and files: letters, digits, hyphens."""
+        ...
+
+    @property
+    def is_test(self) -> bool:
+        """Whether its tokens are worth nothing as evidence, because whoever runs the archive holds its key."""
+        ...
+
+    @property
+    def roots(self) -> Sequence[bytes]:
+        """The certificates (DER) that its tokens must lead to."""
+        ...
+
+    def stamp(self, imprint: bytes, algorithm: str) -> Token:
+        """Return a new token over the digest, checked against nonce, digest, present time and roots.
+
+        Raises Unavailable when it does not answer as it should, IntegrityFailure ``timestamp-refused`` for a reply
+        that must not be kept, Misconfigured when it has no root. Asking again is harmless.
         """
         ...
 
@@ -177,6 +273,14 @@ class PdfReader(Protocol):
 
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is, or why that could not be read. Idempotent."""
+        ...
+
+    def check_signatures(self, path: Path, at: dt.datetime) -> SignatureReport:
+        """Return what every signature of the file is worth, certificates judged as at that instant. Idempotent.
+
+        A check that fails or takes too long is a report without signatures, which is never taken for a pass.
+        Raises Misconfigured when the trusted certificates cannot be read.
+        """
         ...
 
     def read_text(self, path: Path) -> DocumentText | NoText:

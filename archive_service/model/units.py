@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.model.events import Event, LoggedEvent
-from archive_service.model.findings import Finding, FindingPolicy, RecordedFinding
+from archive_service.model.audits import Audits
+from archive_service.model.events import Event, LoggedEvent, SealedEntry
+from archive_service.model.findings import Finding, RecordedFinding
 from archive_service.model.identifiers import (
     Identifier,
     OfficeCode,
@@ -22,6 +23,7 @@ from archive_service.model.identifiers import (
 )
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.permissions import Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
     DocumentText,
     MetadataVersion,
@@ -32,7 +34,9 @@ from archive_service.model.record import (
 )
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
 from archive_service.model.sealing import Rendition, RenditionKind
+from archive_service.model.signature_json import KeptReport
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
+from archive_service.model.timestamps import AuthorityState, TimestampBatch, TimestampToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,10 @@ class Records(Protocol):
         """Record the lock in force on the original."""
         ...
 
+    def set_object_version(self, record_id: RecordId, metadata_version: int | None, put: ObjectVersion) -> None:
+        """Name another version of an object, of the same bytes: the original, or a version of the metadata."""
+        ...
+
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
         """Return stored and quarantined records whose lock ends before the instant, soonest first.
 
@@ -237,6 +245,22 @@ class Texts(Protocol):
         ...
 
 
+class SignatureReports(Protocol):
+    """Which reports of signatures there are: the reports themselves lie in the store."""
+
+    def add(self, record_id: RecordId, report: KeptReport) -> None:
+        """Write the report of a record; one that is written already stays."""
+        ...
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the report of that key from now on; nothing happens for another key."""
+        ...
+
+    def get(self, record_id: RecordId) -> KeptReport | None:
+        """Return the report, None for a record without signatures. Its lock is not told."""
+        ...
+
+
 class Renditions(Protocol):
     """Copies beside the originals."""
 
@@ -246,6 +270,10 @@ class Renditions(Protocol):
 
     def of_record(self, record_id: RecordId, kind: RenditionKind | None = None) -> list[Rendition]:
         """Return the renditions of a record, of one kind or all, by kind and number."""
+        ...
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the rendition of that key from now on; nothing happens for another key."""
         ...
 
     def set_lock(self, record_id: RecordId, locked_until: dt.datetime) -> None:
@@ -376,6 +404,10 @@ class Log(Protocol):
         """Return entries from index ``start`` on, in order."""
         ...
 
+    def sealed(self, start: int, limit: int) -> list[SealedEntry]:
+        """Return entries from index ``start`` on, in order, each with what it commits to."""
+        ...
+
     def entry_bytes(self, start: int, limit: int) -> list[bytes]:
         """Return the exact bytes of entries from index ``start`` on, in order, without their payloads."""
         ...
@@ -436,6 +468,14 @@ class LogTree(Protocol):
         """Return the largest checkpoint; of those in the store, and of those that a witness signed, when asked."""
         ...
 
+    def checkpoint(self, size: int) -> SignedCheckpoint | None:
+        """Return the checkpoint of exactly that size."""
+        ...
+
+    def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return size and root of checkpoints larger than ``after``, smallest first."""
+        ...
+
     def unpublished(self, limit: int) -> list[SignedCheckpoint]:
         """Return checkpoints that are not in the store yet, smallest first."""
         ...
@@ -452,12 +492,92 @@ class LogTree(Protocol):
         """Return the witnesses' signature lines on the checkpoint of that size, by name."""
         ...
 
-    def keys(self) -> list[LogKey]:
+    def all_keys(self) -> list[LogKey]:
         """Return every key that signs or has signed, oldest first."""
         ...
 
     def put_key(self, key: LogKey) -> None:
         """Write a key, or when it was retired."""
+        ...
+
+
+class Timestamps(Protocol):
+    """Batches of the log that are stamped, and their tokens."""
+
+    def take_turn(self) -> None:
+        """Let no other transaction make a batch until this one ends."""
+        ...
+
+    def newest(self) -> TimestampBatch | None:
+        """Return the batch that reaches furthest into the log, its groups left out."""
+        ...
+
+    def add(self, batch: TimestampBatch, authorities: Sequence[str], due_at: dt.datetime) -> int:
+        """Write a new batch, owed by each of the authorities; return its number."""
+        ...
+
+    def last_made_at(self) -> dt.datetime | None:
+        """Return when the last batch of any kind was made."""
+        ...
+
+    def get(self, batch_id: int, *, groups: bool = True) -> TimestampBatch | None:
+        """Return one batch, its groups left out where they are not asked for."""
+        ...
+
+    def containing(self, entry: int) -> TimestampBatch | None:
+        """Return the batch whose range of log entries holds that index."""
+        ...
+
+    def ranges(self, after: int, limit: int) -> list[TimestampBatch]:
+        """Return one page of the batches that hold log entries, by number, groups left out."""
+        ...
+
+    def hash_tree_renewals(self, batch_id: int) -> list[TimestampBatch]:
+        """Return the batches that renew the hash tree of that one, oldest first, groups left out."""
+        ...
+
+    def tokens(self, batch_id: int) -> list[TimestampToken]:
+        """Return what each authority owes or gave a batch, by name."""
+        ...
+
+    def any_owed(self, now: dt.datetime) -> bool:
+        """Whether a token is owed and due: asked often, so it only reads."""
+        ...
+
+    def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
+        """Take owed tokens that are due, those asked for least often first; after the lease others may take them.
+
+        Each gets one try more. No two workers get the same one.
+        """
+        ...
+
+    def stamped(
+        self, batch_id: int, authority: str, token: bytes, stamped_at: dt.datetime, expires_at: dt.datetime
+    ) -> bool:
+        """Write the token that was owed; return False, and change nothing, where there is one already.
+
+        Whatever else the authority owes is due at once: it answers again.
+        """
+        ...
+
+    def failed(self, batch_id: int, authority: str, problem: str, due_at: dt.datetime) -> None:
+        """Say why a token could not be had, and when to ask again; the authority is asked for nothing else before."""
+        ...
+
+    def expiring(self, before: dt.datetime) -> list[TimestampToken]:
+        """Return tokens that end before then and were not renewed, oldest batch first."""
+        ...
+
+    def latest_expiry(self) -> dt.datetime | None:
+        """Return the latest end of any token's certificate: what a renewal can gain."""
+        ...
+
+    def set_renewed(self, batch_id: int, authority: str, by: int) -> None:
+        """Say which batch renewed a token; the first one stays."""
+        ...
+
+    def states(self) -> list[AuthorityState]:
+        """Return how it stands with each authority, by name."""
         ...
 
 
@@ -570,6 +690,11 @@ class RegisterUnit(Protocol):
         ...
 
     @property
+    def signature_reports(self) -> SignatureReports:
+        """Reports of signatures."""
+        ...
+
+    @property
     def renditions(self) -> Renditions:
         """Copies beside the originals."""
         ...
@@ -600,6 +725,11 @@ class RegisterUnit(Protocol):
         ...
 
     @property
+    def timestamps(self) -> Timestamps:
+        """Stamped batches of the log."""
+        ...
+
+    @property
     def jobs(self) -> Jobs:
         """Follow-up work."""
         ...
@@ -607,6 +737,11 @@ class RegisterUnit(Protocol):
     @property
     def api_keys(self) -> ApiKeys:
         """Keys of callers."""
+        ...
+
+    @property
+    def audits(self) -> Audits:
+        """Runs of the audit."""
         ...
 
     @property

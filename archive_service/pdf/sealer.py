@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive_service.errors import TooLarge, Unavailable, unavailable
+from archive_service.errors import Message, Misconfigured, TooLarge, Unavailable, unavailable
 from archive_service.model.inspection import Inspection, PdfFacts
 from archive_service.model.ports import Reception, Staging
 from archive_service.model.sealing import NotSealed, Sealed, SealOrder, SealProblem
@@ -26,11 +26,11 @@ _CONFORMS = "2b"
 class SealSetup:
     """How to seal: where the key comes from, who stamps the time, whose name the mark shows, the largest rendition.
 
-    ``agency`` None: the name in the certificate.
+    ``agency`` None: the name in the certificate. ``authority`` None: none is set, and nothing is sealed.
     """
 
     open_key: Callable[[], SealKey]
-    authority: TimeAuthority
+    authority: TimeAuthority | None
     agency: str | None
     max_bytes: int
 
@@ -46,18 +46,19 @@ class AgencySealer:
         self._key: SealKey | None = None
 
     def check_ready(self) -> None:
-        """Return when there is a key. Raises Misconfigured, Unavailable."""
+        """Return when there are a key and an authority. Raises Misconfigured, Unavailable."""
+        self._authority()
         self._opened_key()
 
     def seal(self, order: SealOrder, original: Path, out: Reception) -> Sealed | NotSealed:
         """Write the sealed rendition of the original to ``out``, or say why there is none."""
-        key = self._opened_key()
+        key, authority = self._opened_key(), self._authority()
         with self._staging.receive(self._setup.max_bytes) as unsealed:
             try:
                 made = self._reader.make_pdfa(original, self._told(order, key), unsealed.write)
                 if isinstance(made, NotSealed):
                     return made
-                seal(unsealed.path, key, self._setup.authority, out.write)
+                seal(unsealed.path, key, authority, out.write)
             except TooLarge:
                 return NotSealed(SealProblem.TOO_LARGE, retryable=False)
             except BadRoom:
@@ -96,6 +97,20 @@ class AgencySealer:
             if self._key is None:
                 self._key = self._setup.open_key()
             return self._key
+
+    def _authority(self) -> TimeAuthority:
+        """Return who stamps the time: a seal without a time-stamp is none (PAdES B-T)."""
+        if self._setup.authority is None:
+            raise Misconfigured(
+                Message(
+                    "Sealing needs a time-stamp authority: set ARCHIVE_TIMESTAMP_AUTHORITIES, or ARCHIVE_SEAL_RESULTS "
+                    "to false.",
+                    "Ký số cần cơ quan cấp dấu thời gian: hãy đặt ARCHIVE_TIMESTAMP_AUTHORITIES, hoặc đặt "
+                    "ARCHIVE_SEAL_RESULTS là false.",
+                ),
+                code="seal-without-time",
+            )
+        return self._setup.authority
 
     def _forget_key(self) -> None:
         """Open the key anew next time: a device that was away is reached by a new session only."""

@@ -20,7 +20,10 @@ LARGEST_REPLY_BYTES = 262_144
 
 @dataclass(frozen=True, slots=True)
 class HttpTimestampAuthority:
-    """Implements ``TimestampAuthority``. Follows no redirect; ``roots`` (DER) are trusted for it alone."""
+    """Implements ``TimestampAuthority``. Follows no redirect; ``roots`` (DER) are trusted for it alone.
+
+    ``credentials`` is NAME:PASSWORD for HTTP Basic.
+    """
 
     name: str
     url: str
@@ -28,6 +31,7 @@ class HttpTimestampAuthority:
     clock: Clock
     randomness: Randomness
     timeout_seconds: float = 20.0
+    credentials: str | None = field(default=None, repr=False)
     is_test: bool = False
     _pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(num_pools=2, retries=False))
 
@@ -44,7 +48,7 @@ class HttpTimestampAuthority:
                 "POST",
                 self.url,
                 body=request,
-                headers={"Content-Type": "application/timestamp-query"},
+                headers={"Content-Type": "application/timestamp-query", **self._sign_in()},
                 timeout=urllib3.Timeout(total=self.timeout_seconds),
                 redirect=False,
                 preload_content=False,
@@ -58,6 +62,9 @@ class HttpTimestampAuthority:
                 answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as failure:
             raise self._unavailable(type(failure).__name__) from failure
+
+    def _sign_in(self) -> dict[str, str]:
+        return dict(urllib3.make_headers(basic_auth=self.credentials)) if self.credentials else {}
 
     def _body(self, answer: urllib3.BaseHTTPResponse, ends: float) -> bytes:
         body = bytearray()

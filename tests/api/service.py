@@ -33,9 +33,11 @@ from archive_service.storage.reference_files import read_reference
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
 from archive_service.storage.staging import Staging
+from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pdf_reader import FakePdfReader
 from tests.fakes.sealer import FakeSealer
+from tests.fakes.witness import WITNESS_KEY
 
 T = TypeVar("T")
 
@@ -285,7 +287,9 @@ def open_service(folder: Path, register_url: str | None = None, rules: Rules | N
             staging=Staging(folder / "staging"),
             clock=clock,
             randomness=SystemRandomness(),
+            signer=signer(),
             rules=rules or Rules(max_file_bytes=1_000_000),
+            witnesses=(WITNESS_KEY,),
             sealer=FakeSealer(),
         )
         load_reference(archive, read_reference(REFERENCE), OPERATOR)

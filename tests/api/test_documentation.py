@@ -19,7 +19,7 @@ TEXT = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
 def test_every_endpoint_is_described(service: Service) -> None:
     for rule in service.app.url_map.iter_rules():
         path = str(rule).removeprefix("/api/v1")
-        path = re.sub(r"<(?:int\([^)]*\):)?(\w+)>", lambda found: "{" + _short(found[1]) + "}", path)
+        path = re.sub(r"<(?:int\([^)]*\):|path:)?(\w+)>", lambda found: "{" + _short(found[1]) + "}", path)
         if path != "/docs/{name}":
             assert path in TEXT, path
 

@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import NotInspected
 from archive_service.model.permissions import Role
 from tests.api.problems import assert_problem
 from tests.api.service import METADATA, NUMBER, ApiCaller, Service, a_pdf, metadata, open_service, person
+from tests.fakes.witness import cosigned
 
 _EVERYONE = frozenset(Role)
 _READERS = frozenset({Role.INTAKE_OFFICER, Role.ARCHIVIST, Role.RECORDS_MANAGER, Role.AUDITOR})
+_AUDITOR = frozenset({Role.AUDITOR})
 _DECIDERS = frozenset({Role.ARCHIVIST, Role.RECORDS_MANAGER})
 
-OPEN = {"/health/live", "/health/ready"}
+OPEN = {"/health/live", "/health/ready", "/api/v1/log/checkpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,11 @@ def _post(path: str, body: dict[str, Any]) -> Ask:
     return ask
 
 
+def _cosign(caller: ApiCaller, _: World) -> TestResponse:
+    note = cosigned(caller.get("/api/v1/log/checkpoint").data)
+    return caller.ask("POST", "/api/v1/log/cosignatures", data=note, content_type="text/plain")
+
+
 _WHY = {"reason": "Đã kiểm tra"}
 _MERGE = {
     "kept": {"scheme": "social-insurance", "number": NUMBER},
@@ -95,6 +103,12 @@ TABLE = (
         "GET",
         _READERS | {Role.DEPOSITOR, Role.MANAGER},
         _get("/api/v1/records/{stored}/versions"),
+    ),
+    Endpoint(
+        f"{_RECORD}/signatures",
+        "GET",
+        _READERS | {Role.DEPOSITOR, Role.MANAGER},
+        _get("/api/v1/records/{stored}/signatures"),
     ),
     Endpoint(
         f"{_RECORD}/renditions",
@@ -141,6 +155,16 @@ TABLE = (
         _READERS | {Role.DEPOSITOR},
         _post("/api/v1/verifications", {"sha256": "0" * 64}),
     ),
+    Endpoint("/api/v1/log/tile/<path:address>", "GET", _AUDITOR, _get("/api/v1/log/tile/0/000.p/1")),
+    Endpoint("/api/v1/log/consistency", "GET", _AUDITOR, _get("/api/v1/log/consistency?from=1&to=2")),
+    Endpoint("/api/v1/log/keys", "GET", _AUDITOR, _get("/api/v1/log/keys")),
+    Endpoint("/api/v1/log/cosignatures", "POST", _AUDITOR, _cosign),
+    Endpoint(
+        f"{_RECORD}/receipt", "GET", _READERS | {Role.DEPOSITOR, Role.MANAGER}, _get("/api/v1/records/{stored}/receipt")
+    ),
+    Endpoint(
+        f"{_RECORD}/proof", "GET", _READERS | {Role.DEPOSITOR, Role.MANAGER}, _get("/api/v1/records/{stored}/proof")
+    ),
     Endpoint("/api/v1/openapi.json", "GET", _EVERYONE, _get("/api/v1/openapi.json")),
     Endpoint("/api/v1/docs", "GET", _EVERYONE, _get("/api/v1/docs")),
     Endpoint("/api/v1/docs/<name>", "GET", _EVERYONE, _get("/api/v1/docs/start.js")),
@@ -157,6 +181,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         depositor.deposit(a_pdf("two"), metadata(subject=person("9876543210")), key="key-2")
         service.pdf.inspections[a_pdf("acts")] = NotInspected(FindingCode.CHECK_FAILED)
         body = depositor.deposit(a_pdf("acts"), key="key-3").get_json()
+        seal_log(service.archive)
         yield World(service, stored.get_json()["id"], body["id"], body["findings"][0]["id"], stored.headers["ETag"])
 
 
@@ -227,6 +252,9 @@ def test_table_names_every_endpoint(world: World) -> None:
         ("GET", "/api/v1/records/{stored}/text"),
         ("GET", "/api/v1/records/{stored}/events"),
         ("GET", "/api/v1/records/{stored}/versions"),
+        ("GET", "/api/v1/records/{stored}/signatures"),
+        ("GET", "/api/v1/records/{stored}/receipt"),
+        ("GET", "/api/v1/records/{stored}/proof"),
         ("GET", "/api/v1/records/{stored}/renditions"),
         ("GET", "/api/v1/records/{stored}/renditions/sealed"),
         ("POST", "/api/v1/records/{stored}/corrections"),

@@ -16,13 +16,15 @@ import sqlalchemy as sa
 from archive_service.errors import Conflict, Message, NotFound
 from archive_service.evidence.entry import commitment_holds
 from archive_service.model.events import Event, EventType
-from archive_service.model.findings import Finding, FindingCode, FindingPolicy, Outcome
+from archive_service.model.findings import Finding, FindingCode, Outcome
 from archive_service.model.identifiers import OfficeCode, ResultTypeCode
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.permissions import Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
     DocumentText,
     MetadataVersion,
+    ObjectVersion,
     PageText,
     Record,
     RecordState,
@@ -32,6 +34,8 @@ from archive_service.model.record import (
     TextSource,
 )
 from archive_service.model.reference import Office, ReferenceData
+from archive_service.model.signature_json import KeptReport
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier
 from archive_service.model.units import ApiKey, RecordSelection, RegisterUnit, Reservation
 from archive_service.storage.register.register import SqlRegister
@@ -384,6 +388,20 @@ class FindingsContract:
         assert register.write(lambda unit: unit.findings.get(10**6)) is None
 
 
+class SignatureReportsContract:
+    """Which reports of signatures there are."""
+
+    def test_a_report_comes_back_as_written_and_the_first_one_stays(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        key = f"records/{record_id(1)}/signatures/1"
+        first = KeptReport(SignatureVerdict.UNTRUSTED, ObjectVersion(key, "v1", digest(b"one"), None))
+        later = KeptReport(SignatureVerdict.VALID, ObjectVersion(key, "v2", digest(b"two"), None))
+        for report in (first, later):
+            register.write(lambda unit, report=report: unit.signature_reports.add(record_id(1), report))  # type: ignore[misc]
+        assert register.read(lambda unit: unit.signature_reports.get(record_id(1))) == first
+        assert register.read(lambda unit: unit.signature_reports.get(record_id(2))) is None
+
+
 class SubjectsContract:
     """Persons and employers over time."""
 
@@ -670,6 +688,7 @@ class RegisterContract(
     ReservationsContract,
     RecordsContract,
     FindingsContract,
+    SignatureReportsContract,
     SubjectsContract,
     ReferenceContract,
     LogContract,

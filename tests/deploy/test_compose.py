@@ -14,6 +14,7 @@ from click import Context
 
 from archive_service import __version__
 from archive_service.cli.main import main
+from archive_service.evidence.signer import load_log_keys
 from archive_service.settings import Settings
 from archive_service.storage.store_url import address_of
 from tests.running import PROJECT
@@ -146,6 +147,7 @@ def test_made_up_secrets_are_all_that_the_file_names_and_stay_as_they_are(file: 
     store = address_of(made["archive_store_url"])
     assert (store.host, store.access_key) == ("minio:9000", made["s3_access_key"])
     assert made["postgresql_password"] in made["archive_register_url"]
+    assert len(load_log_keys(made["archive_log_key"].encode())) == 1
 
 
 def test_minio_is_built_in_the_version_that_is_tested() -> None:

@@ -10,7 +10,7 @@ DEPOSIT_CALLS: Mapping[str, int] = {
     "staging.receive": 1,
     "register.write": 2,
     "pdf.inspect": 1,
-    "store.put": 2,
+    "store.put_all": 1,
 }
 
 # The calls by which a worker reads a record's words and indexes it: claim, keep, done; claim, mark, done. It also looks

@@ -16,7 +16,7 @@ def test_deposit_killed_at_any_call_is_taken_up_again_by_its_key(embedded: Place
 
 
 def test_deposit_to_servers_killed_after_each_write_is_taken_up_again_by_its_key(on_servers: Place) -> None:
-    assert kill_deposits(on_servers, seed=2, parts=("register.write:after", "store.put:after")) == []
+    assert kill_deposits(on_servers, seed=2, parts=("register.write:after", "store.put_all:after")) == []
 
 
 def test_points_are_all_the_calls_of_a_deposit(tmp_path: Path) -> None:

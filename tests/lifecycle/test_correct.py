@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 
 import pytest
 
 from archive_service.errors import Conflict, InvalidInput, NotAllowed, NotFound, PreconditionFailed, Unavailable
+from archive_service.evidence.canonical import canonical_json
 from archive_service.lifecycle.correct import Correction, changed_fields, correct
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.read import show_subject
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
 from archive_service.model.jobs import JobKind
+from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.objects import metadata_key
 from archive_service.model.permissions import Role
 from archive_service.model.record import (
@@ -53,6 +56,8 @@ def test_a_correction_is_the_next_version_in_register_store_log_and_index(ours: 
     [event] = ours.events(EventType.METADATA_CORRECTED)
     assert event.values["changed"] == ["document_number", "summary"]
     assert event.values["reason"] == "ghi sai"
+    committed = versions[1].salt + canonical_json(metadata_to_json(versions[1].metadata))
+    assert event.values["metadata"] == {"version": 2, "sha256": hashlib.sha256(committed).hexdigest()}
     assert "4321" not in str(event.values)
     assert ours.work() == [JobKind.INDEX]
     assert len(find(ours.archive, ours.archivist, Search("4321/QĐ-BHXH")).hits) == 1

@@ -38,6 +38,7 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "read.show_record": (Action.READ_RECORD, lambda ours, c: read.show_record(ours.archive, c, ONE)),
     "read.open_content": (Action.READ_CONTENT, lambda ours, c: read.open_content(ours.archive, c, ONE)),
     "read.read_text": (Action.READ_CONTENT, lambda ours, c: read.read_text(ours.archive, c, ONE)),
+    "read.show_signatures": (Action.READ_RECORD, lambda ours, c: read.show_signatures(ours.archive, c, ONE)),
     "read.list_events": (Action.READ_EVENTS, lambda ours, c: read.list_events(ours.archive, c, ONE, -1, 10)),
     "read.list_versions": (Action.READ_RECORD, lambda ours, c: read.list_versions(ours.archive, c, ONE)),
     "read.list_renditions": (Action.READ_RECORD, lambda ours, c: read.list_renditions(ours.archive, c, ONE)),

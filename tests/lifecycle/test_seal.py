@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_service.errors import Conflict, IntegrityFailure, NotFound, Unavailable
-from archive_service.lifecycle import read, reconcile
+from archive_service.lifecycle import read
+from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.rebuild_register import RebuildRequest, rebuild_register
 from archive_service.lifecycle.seal import seal
@@ -246,8 +247,8 @@ def test_a_copy_is_no_more_served_in_quarantine_than_the_original(ours: TestArch
 
 
 def audited(ours: TestArchive, *, verify: bool = True) -> dict[str, int]:
-    report = reconcile.audit(ours.archive, reconcile.AuditRequest(verify=verify), lambda _: None)
-    return {str(outcome): count for outcome, count in report.counts.items()}
+    run = audit(ours.archive, AuditRequest(verify=verify))
+    return {str(outcome): count for outcome, count in run.counts.items()}
 
 
 def test_the_audit_knows_copies_and_sees_one_that_is_missing_or_other(ours: TestArchive) -> None:

@@ -16,6 +16,8 @@ from archive_service.storage.register.schema import upgrade_schema
 from tests import servers
 from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
+from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import record
 
@@ -48,7 +50,9 @@ def empty(register: SqlRegister) -> None:
         connection.execute(sa.text("INSERT INTO log_head (id, size) VALUES (1, 0)"))
 
 
-class TestPostgresqlRegister(RegisterContract, RegisterConcurrencyContract):
+class TestPostgresqlRegister(
+    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+):
     """The contract."""
 
 

@@ -19,6 +19,8 @@ from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
+from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import NOW, record_id
 
@@ -32,7 +34,9 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
     register.close()
 
 
-class TestSqliteRegister(RegisterContract, RegisterConcurrencyContract):
+class TestSqliteRegister(
+    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+):
     """The contract."""
 
 
@@ -145,6 +149,14 @@ def test_commits_reach_the_disk_before_they_are_answered(register: SqlRegister) 
     with register.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_an_ordinary_commit_leaves_the_database_file_alone(register: SqlRegister, tmp_path: Path) -> None:
+    """SQLite's own limit of 1,000 pages would have brought these 1,500 into the database file."""
+    size_bytes = (tmp_path / "register.sqlite").stat().st_size
+    register.write(lambda unit: unit.progress.put("a run", "x" * (1_500 * 4096)))
+    assert (tmp_path / "register.sqlite").stat().st_size == size_bytes
+    assert register.read(lambda unit: unit.progress.get("a run")) == "x" * (1_500 * 4096)
 
 
 def test_replacing_an_entry_is_refused_too(register: SqlRegister) -> None:

@@ -70,6 +70,16 @@ class SqlLogTree:
         found = self._connection.execute(query).one_or_none()
         return _checkpoint(found) if found is not None else None
 
+    def checkpoint(self, size: int) -> SignedCheckpoint | None:
+        """Return the checkpoint of that size."""
+        found = self._connection.execute(select(t.log_checkpoints).where(_C.size == size)).one_or_none()
+        return _checkpoint(found) if found is not None else None
+
+    def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return size and root of checkpoints larger than ``after``, smallest first."""
+        query = select(_C.size, _C.root).where(_C.size > after).order_by(_C.size).limit(limit)
+        return [(row.size, row.root) for row in self._connection.execute(query)]
+
     def unpublished(self, limit: int) -> list[SignedCheckpoint]:
         """Return checkpoints that are not in the store, smallest first."""
         query = select(t.log_checkpoints).where(_C.published_at.is_(None)).order_by(_C.size).limit(limit)
@@ -92,7 +102,7 @@ class SqlLogTree:
         query = select(_S.line).where(_S.size == size).order_by(_S.key_name)
         return list(self._connection.execute(query).scalars())
 
-    def keys(self) -> list[LogKey]:
+    def all_keys(self) -> list[LogKey]:
         """Return every key, oldest first."""
         query = select(t.log_keys).order_by(_K.added_at, _K.verifier_key)
         return [LogKey(row.verifier_key, row.added_at, row.retired_at) for row in self._connection.execute(query)]

@@ -190,6 +190,18 @@ class SqlRecords:
         """Write until when the original is locked."""
         self._change(record_id, {"locked_until": original.locked_until})
 
+    def set_object_version(self, record_id: RecordId, metadata_version: int | None, put: ObjectVersion) -> None:
+        """Write which version of an object is the one to read."""
+        if metadata_version is None:
+            self._change(record_id, {"object_version": put.version, "locked_until": put.locked_until})
+            return
+        versions = t.metadata_versions
+        self._connection.execute(
+            update(versions)
+            .where(versions.c.record_id == record_id, versions.c.version == metadata_version)
+            .values(object_version=put.version)
+        )
+
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
         """Return stored and quarantined records whose lock ends before the instant, soonest first."""
         return self._all(

@@ -45,6 +45,14 @@ class SqlRenditions:
             query = query.where(_C.kind == str(kind))
         return [_rendition(row) for row in self._connection.execute(query)]
 
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the rendition of that key."""
+        self._connection.execute(
+            update(t.renditions)
+            .where(_C.record_id == record_id, _C.object_key == stored.key)
+            .values(object_version=stored.version)
+        )
+
     def set_lock(self, record_id: RecordId, locked_until: dt.datetime) -> None:
         """Write the lock beside each of them."""
         self._connection.execute(

@@ -1,0 +1,177 @@
+"""What auditors and depositors are given of the log: checkpoints, proofs, receipts, tiles, keys.
+
+All of it is of the newest checkpoint that is in the locked store; what is not in a checkpoint yet is not proven yet.
+"""
+
+from __future__ import annotations
+
+from archive_service.errors import Conflict, InvalidInput, Message, NotFound
+from archive_service.evidence.tiles import TileAddress, entry_bundle, parse_tile_address
+from archive_service.evidence.tree import TILE_HEIGHT, TILE_WIDTH, Tree
+from archive_service.lifecycle.receipts import find_receipt, sign_receipt
+from archive_service.lifecycle.visible import require_visible
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType, LoggedEvent
+from archive_service.model.identifiers import RecordId
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.units import LogKey, RegisterUnit, SignedCheckpoint
+from archive_verify.errors import Malformed
+from archive_verify.merkle import HASH_BYTES
+from archive_verify.proof import LogProof
+
+
+def checkpoint(archive: Archive) -> str:
+    """Return the newest published checkpoint with its cosignatures: for anybody. Raises NotFound before the first."""
+    return archive.register.read(lambda unit: _note(unit, _published(unit)))
+
+
+def receipt(archive: Archive, caller: Caller, record_id: RecordId) -> str:
+    """Return the record's signed receipt, the same as at its deposit.
+
+    Raises NotAllowed; NotFound, also for a record whose deposit the log does not tell.
+    """
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> str:
+        require_visible(unit, caller, record_id)
+        found = find_receipt(unit, record_id)
+        if found is None:
+            raise NotFound(
+                Message(
+                    "The log does not tell of this record's deposit: the register was made anew. Its proof is of the "
+                    "entry that says so.",
+                    "Nhật ký không có lần nộp của tài liệu này: sổ đăng ký đã được dựng lại.",
+                ),
+                code="no-receipt",
+            )
+        return sign_receipt(archive, found)
+
+    signed = archive.register.read(look)
+    _log(archive, caller, record_id, "receipt")
+    return signed
+
+
+def proof(archive: Archive, caller: Caller, record_id: RecordId, index: int | None = None) -> bytes:
+    """Return the proof (C2SP tlog-proof) that the record's deposit, or its entry of that index, is in the log.
+
+    A checkpoint that a witness signed is preferred to a newer one that none has signed yet.
+    Raises NotAllowed, NotFound; Conflict ``not-yet-in-checkpoint`` when it is to be asked for again later.
+    """
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> bytes:
+        require_visible(unit, caller, record_id)
+        entry = _entry(unit, record_id, index)
+        newest = _covering(archive, unit, entry.index)
+        hashes = Tree(unit.tree, newest.size).inclusion_proof(entry.index)
+        return LogProof(entry.index, tuple(hashes), _note(unit, newest).encode()).data
+
+    made = archive.register.read(look)
+    _log(archive, caller, record_id, "proof")
+    return made
+
+
+def consistency(archive: Archive, caller: Caller, earlier: int, later: int) -> list[bytes]:
+    """Return the proof that the tree of ``later`` entries extends that of ``earlier`` ones.
+
+    Raises NotAllowed; InvalidInput for sizes that are none, or not in a published checkpoint.
+    """
+    require(caller, Action.FOLLOW_LOG)
+
+    def look(unit: RegisterUnit) -> list[bytes]:
+        if not 0 < earlier <= later <= _published(unit).size:
+            raise InvalidInput(
+                Message(
+                    "from and to are sizes of the log: 1 ≤ from ≤ to ≤ the size of the newest checkpoint.",
+                    "from và to là kích thước nhật ký: 1 ≤ from ≤ to ≤ kích thước của điểm kiểm soát mới nhất.",
+                )
+            )
+        return Tree(unit.tree, later).consistency_proof(earlier)
+
+    return archive.register.read(look)
+
+
+def tile(archive: Archive, caller: Caller, address: str) -> bytes:
+    """Return a tile of hashes, or a bundle of entries, by its address after ``tile/`` (C2SP tlog-tiles).
+
+    Raises NotAllowed; NotFound for what is no address, or not within a published checkpoint.
+    """
+    require(caller, Action.FOLLOW_LOG)
+    try:
+        wanted = parse_tile_address(address)
+    except Malformed as wrong:
+        raise _no_tile() from wrong
+    return archive.register.read(lambda unit: _tile(unit, wanted))
+
+
+def keys(archive: Archive, caller: Caller) -> list[LogKey]:
+    """Return every key that signs the log, or has signed it. Raises NotAllowed."""
+    require(caller, Action.FOLLOW_LOG)
+    return archive.register.read(lambda unit: unit.tree.all_keys())
+
+
+def _entry(unit: RegisterUnit, record_id: RecordId, index: int | None) -> LoggedEvent:
+    if index is not None:
+        found = unit.log.of_record(record_id, index - 1, 1)
+        entries = [one for one in found if one.index == index]
+    else:
+        # The first entry of a record is that of its coming to be, whether its payload is still there or not.
+        entries = unit.log.of_record(record_id, -1, 1)
+    if not entries:
+        raise NotFound(Message("The record has no such entry.", "Tài liệu không có mục nhật ký này."))
+    return entries[0]
+
+
+def _covering(archive: Archive, unit: RegisterUnit, index: int) -> SignedCheckpoint:
+    for found in (unit.tree.newest(published=True, cosigned=True), unit.tree.newest(published=True)):
+        if found is not None and index < found.size:
+            return found
+    seconds = int(archive.rules.checkpoint_interval.total_seconds())
+    raise Conflict(
+        Message(
+            f"The entry is not in a checkpoint yet. Ask again in {seconds} seconds; the receipt says until when it "
+            "must be.",
+            f"Mục nhật ký chưa nằm trong điểm kiểm soát nào. Hãy hỏi lại sau {seconds} giây; thời hạn cam kết ghi "
+            "trong biên nhận.",
+        ),
+        code="not-yet-in-checkpoint",
+        retry_after_seconds=seconds,
+    )
+
+
+def _published(unit: RegisterUnit) -> SignedCheckpoint:
+    newest = unit.tree.newest(published=True)
+    if newest is None:
+        raise NotFound(
+            Message("No checkpoint has been published yet.", "Chưa có điểm kiểm soát nào được công bố."),
+            code="no-checkpoint",
+        )
+    return newest
+
+
+def _note(unit: RegisterUnit, newest: SignedCheckpoint) -> str:
+    return newest.note + "".join(unit.tree.cosignatures(newest.size))
+
+
+def _tile(unit: RegisterUnit, wanted: TileAddress) -> bytes:
+    level = wanted.level or 0
+    there = (_published(unit).size >> (TILE_HEIGHT * level)) - wanted.number * TILE_WIDTH
+    if there < wanted.width:
+        raise _no_tile()
+    if wanted.level is None:
+        return entry_bundle(unit.log.entry_bytes(wanted.number * TILE_WIDTH, wanted.width))
+    return unit.tree.hashes(level, wanted.number)[: wanted.width * HASH_BYTES]
+
+
+def _no_tile() -> NotFound:
+    return NotFound(
+        Message(
+            "There is no such tile in the newest checkpoint.",
+            "Không có mảnh này trong điểm kiểm soát mới nhất.",
+        )
+    )
+
+
+def _log(archive: Archive, caller: Caller, record_id: RecordId, what: str) -> None:
+    event = Event(EventType.RECORD_READ, caller.id, archive.clock.now(), record_id, {"what": what})
+    archive.register.write(lambda unit: unit.log.append(event))

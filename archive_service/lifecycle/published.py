@@ -1,0 +1,105 @@
+"""What the locked store keeps of the log, so that it outlives the register: checkpoints, and the entries under them.
+
+Not a step itself. A checkpoint is put create-only under its size; the entries since the one before are put beside it,
+so that a register restored from an older backup can be brought up to what was published. Entries hold no personal
+data (their payloads stay in the register), so they may be locked for long.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from archive_service.errors import IntegrityFailure
+from archive_service.evidence.tiles import entry_bundle, parse_entry_bundle
+from archive_service.lifecycle.marks import oldest, read_small
+from archive_service.model.objects import (
+    checkpoint_key,
+    checkpoints_prefix,
+    entries_key,
+    entries_prefix,
+    not_readable,
+    number_of,
+    small_object,
+)
+from archive_service.model.ports import ObjectStore
+from archive_service.model.record import ObjectVersion
+from archive_verify.checkpoint import Checkpoint, parse_checkpoint
+from archive_verify.errors import Malformed
+from archive_verify.notes import Note, parse_note
+
+# Entries in one object: about 1.5 MB.
+BUNDLE_ENTRIES = 4096
+
+_TAKEN = "stored-differs"
+
+
+def newest_published(store: ObjectStore, origin: str, after: int) -> int | None:
+    """Return the size of the largest checkpoint in the store that is larger than ``after``, None for none.
+
+    It costs one short listing as long as the register is not far behind. Raises Unavailable.
+    """
+    later = store.list_under(checkpoints_prefix(origin), after=checkpoint_key(origin, after))
+    return max((number_of(listed.key) for listed in later), default=None)
+
+
+def read_published(store: ObjectStore, origin: str, size: int) -> tuple[Note, Checkpoint]:
+    """Return the published checkpoint of that size; its signatures are not checked here.
+
+    Raises IntegrityFailure when what stands there is none, Unavailable.
+    """
+    key = checkpoint_key(origin, size)
+    listed = oldest(one for one in store.list_under(key) if one.key == key)
+    if listed is None:
+        raise not_readable(key)
+    try:
+        note = parse_note(read_small(store, listed))
+        checkpoint = parse_checkpoint(note.text)
+    except Malformed as wrong:
+        raise not_readable(key) from wrong
+    if (checkpoint.origin, checkpoint.size) != (origin, size):
+        raise not_readable(key)
+    return note, checkpoint
+
+
+def publish_checkpoint(store: ObjectStore, note: str, lock_until: dt.datetime) -> None:
+    """Put a signed checkpoint into the store. Idempotent: one with the same text, signed at another time, is enough.
+
+    Raises IntegrityFailure when another tree of that size was published; Unavailable.
+    """
+    checkpoint = parse_checkpoint(parse_note(note.encode()).text)
+    wanted = small_object(checkpoint_key(checkpoint.origin, checkpoint.size), note.encode())
+    try:
+        store.put(wanted.key, wanted.body, wanted.digest, lock_until)
+    except IntegrityFailure as taken:
+        if taken.code != _TAKEN or read_published(store, checkpoint.origin, checkpoint.size)[1] != checkpoint:
+            raise
+
+
+def publish_entries(store: ObjectStore, origin: str, start: int, entries: list[bytes], until: dt.datetime) -> None:
+    """Put the entries from index ``start`` on into the store. Idempotent for the same entries. Raises Unavailable."""
+    wanted = small_object(entries_key(origin, start), entry_bundle(entries))
+    store.put(wanted.key, wanted.body, wanted.digest, until)
+
+
+def published_entries(store: ObjectStore, origin: str, start: int) -> Iterator[bytes]:
+    """Yield the entries in the store from index ``start`` on, in order, until the first that is not there.
+
+    What they are is for their checkpoint to tell. Raises IntegrityFailure for an object that is no bundle; Unavailable.
+    """
+    index = start
+    first = entries_key(origin, max(0, start - BUNDLE_ENTRIES))
+    for listed in store.list_under(entries_prefix(origin), after=first if start > BUNDLE_ENTRIES else ""):
+        begins = number_of(listed.key)
+        if begins > index:
+            return
+        for entry in _bundle(store, listed)[index - begins :]:
+            yield entry
+            index += 1
+
+
+def _bundle(store: ObjectStore, listed: ObjectVersion) -> list[bytes]:
+    try:
+        return parse_entry_bundle(read_small(store, listed))
+    except Malformed as wrong:
+        raise not_readable(listed.key) from wrong

@@ -1,0 +1,179 @@
+"""Sealing the log: its new entries become leaves of the tree, and the tree is signed and published.
+
+Run every minute by whichever worker comes first; killed anywhere, the next run goes on. A tree that is not an
+extension of the last checkpoint is never signed: then the register, or what is in it, was tampered with or put back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from archive_service.errors import IntegrityFailure, Message
+from archive_service.evidence.tree import Tree, append
+from archive_service.lifecycle.continuity import rolled_back
+from archive_service.lifecycle.published import (
+    BUNDLE_ENTRIES,
+    newest_published,
+    publish_checkpoint,
+    publish_entries,
+    read_published,
+)
+from archive_service.model.archive import Archive
+from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_verify.checkpoint import Checkpoint, parse_checkpoint
+from archive_verify.errors import Refused
+from archive_verify.merkle import leaf_hash, require_consistency
+from archive_verify.notes import parse_note
+
+# Entries that become leaves in one transaction: some milliseconds, so that no deposit waits for long.
+BATCH_ENTRIES = 2048
+
+# Checkpoints put into the store in one run, after it was down for long.
+_PUBLISHED_AT_ONCE = 100
+
+
+def seal_log(archive: Archive) -> SignedCheckpoint | None:
+    """Bring the tree up to the log, sign it when it has grown, and publish what is not in the store yet.
+
+    Returns the newest checkpoint, None while the log is empty. Idempotent; several workers may run it at once.
+    Raises IntegrityFailure, an alarm, for a tree or a published checkpoint that contradicts the last one: nothing is
+    signed until a person has looked. Raises Unavailable: what was done stays.
+    """
+    _integrate(archive)
+    newest = _sign(archive)
+    _publish(archive)
+    return newest
+
+
+def log_waits(archive: Archive) -> bool:
+    """Whether there are entries without a checkpoint, or checkpoints that are not in the store: it only reads."""
+    size, newest, unpublished = archive.register.read(
+        lambda unit: (unit.log.size(), unit.tree.newest(), unit.tree.unpublished(1))
+    )
+    return bool(unpublished) or size > (newest.size if newest is not None else 0)
+
+
+def _integrate(archive: Archive) -> None:
+    """Append the entries that are not in the tree; each batch is one transaction, and no two workers meet."""
+    while True:
+        start, size, entries = archive.register.read(
+            lambda unit: (
+                start := unit.tree.integrated(),
+                unit.log.size(),
+                unit.log.entry_bytes(start, BATCH_ENTRIES),
+            )
+        )
+        if len(entries) != min(BATCH_ENTRIES, size - start):
+            raise _contradicted(f"its tree has {start} entries, the log {size}")
+        if not entries:
+            return
+        leaves = [leaf_hash(entry) for entry in entries]
+
+        def grow(unit: RegisterUnit, start: int = start, leaves: list[bytes] = leaves) -> None:
+            unit.tree.take_turn()
+            if unit.tree.integrated() == start:
+                unit.tree.put(append(unit.tree, start, leaves))
+
+        archive.register.write(grow)
+
+
+def _sign(archive: Archive) -> SignedCheckpoint | None:
+    """Sign the tree as it is, once it is known to extend everything that was signed before."""
+    last = _last(archive)
+    grown = archive.register.read(lambda unit: _grown(unit, archive.signer.origin, last))
+    if grown is None:
+        return last
+    now = archive.clock.now()
+    note = archive.signer.sign_checkpoint(grown, now).data.decode()
+    made = SignedCheckpoint(grown.size, grown.root, note, now)
+    return archive.register.write(lambda unit: _add(unit, last, made))
+
+
+def _grown(unit: RegisterUnit, origin: str, last: SignedCheckpoint | None) -> Checkpoint | None:
+    """Return the tree to sign, None when it is the one that was signed last.
+
+    Raises IntegrityFailure unless it extends that one, by a proof that the checker of auditors accepts.
+    """
+    size = unit.tree.integrated()
+    tree = Tree(unit.tree, size)
+    if last is None:
+        return Checkpoint(origin, size, tree.root()) if size else None
+    if size < last.size:
+        raise _contradicted(f"its tree has {size} entries, fewer than the {last.size} that were signed")
+    root = tree.root()
+    try:
+        require_consistency(last.size, size, tree.consistency_proof(last.size), last.root, root)
+    except Refused as wrong:
+        raise _contradicted(f"its tree of {size} entries does not extend the {last.size} that were signed") from wrong
+    same = size == last.size and parse_checkpoint(parse_note(last.note.encode()).text).origin == origin
+    return None if same else Checkpoint(origin, size, root)
+
+
+def _last(archive: Archive) -> SignedCheckpoint | None:
+    """Return the last checkpoint, from the store where the register was put back to just before it.
+
+    Raises IntegrityFailure when this tree is not the one that was published.
+    """
+    origin = archive.signer.origin
+    last = archive.register.read(lambda unit: unit.tree.newest())
+    published = newest_published(archive.store, origin, last.size if last is not None else 0)
+    if published is None:
+        return last
+    size, root = archive.register.read(
+        lambda unit: (
+            size := unit.tree.integrated(),
+            Tree(unit.tree, published).root() if published <= size else b"",
+        )
+    )
+    if published > size:
+        raise rolled_back(size, published)
+    note, checkpoint = read_published(archive.store, origin, published)
+    if root != checkpoint.root:
+        raise _contradicted(f"another tree of {published} entries was published")
+    now = archive.clock.now()
+    found = SignedCheckpoint(published, root, note.data.decode(), now, now)
+    return archive.register.write(lambda unit: _add(unit, last, found))
+
+
+def _add(unit: RegisterUnit, last: SignedCheckpoint | None, made: SignedCheckpoint) -> SignedCheckpoint | None:
+    """Add a checkpoint to those up to ``last``; when another worker was first, return what it added."""
+    unit.tree.take_turn()
+    newest = unit.tree.newest()
+    if newest != last:
+        return newest
+    unit.tree.add_checkpoint(made)
+    return made
+
+
+def _publish(archive: Archive) -> None:
+    """Put checkpoints into the store, each after the entries that it adds to the one before."""
+    origin, until = archive.signer.origin, archive.clock.now() + _lock_time(archive)
+    waiting, published = archive.register.read(
+        lambda unit: (unit.tree.unpublished(_PUBLISHED_AT_ONCE), unit.tree.newest(published=True))
+    )
+    begun = published.size if published is not None else 0
+    for checkpoint in waiting:
+        for start in range(begun, checkpoint.size, BUNDLE_ENTRIES):
+            count = min(BUNDLE_ENTRIES, checkpoint.size - start)
+            entries = archive.register.read(lambda unit, start=start, count=count: unit.log.entry_bytes(start, count))  # type: ignore[misc]
+            publish_entries(archive.store, origin, start, entries, until)
+        publish_checkpoint(archive.store, checkpoint.note, until)
+        now = archive.clock.now()
+        archive.register.write(lambda unit, size=checkpoint.size, now=now: unit.tree.mark_published(size, now))  # type: ignore[misc]
+        begun = checkpoint.size
+
+
+def _lock_time(archive: Archive) -> dt.timedelta:
+    return dt.timedelta(days=archive.rules.checkpoint_lock_days)
+
+
+def _contradicted(how: str) -> IntegrityFailure:
+    return IntegrityFailure(
+        Message(
+            f"The log contradicts what was signed: {how}. No checkpoint is signed until this is explained. Keep the "
+            "register and the store as they are, and compare them with a backup.",
+            "Nhật ký mâu thuẫn với điểm kiểm soát đã ký. Không ký thêm điểm kiểm soát nào cho đến khi làm rõ. "
+            "Hãy giữ nguyên sổ đăng ký và kho đối tượng, rồi đối chiếu với bản sao lưu.",
+        ),
+        code="log-contradicts-checkpoint",
+    )

@@ -1,0 +1,291 @@
+"""What the log costs: entries, checkpoints, a proof made and checked, the whole log recomputed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import os
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import insert, update
+
+from archive_service.bootstrap import SystemClock, SystemRandomness
+from archive_service.evidence.entry import seal_event
+from archive_service.evidence.signer import LogSigner, generate_log_keys
+from archive_service.evidence.tree import Tree
+from archive_service.lifecycle.seal_log import seal_log
+from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType
+from archive_service.model.ports import ObjectStore, PdfReader, Register, SearchIndex, Staging
+from archive_service.model.record import ContentDigest, ObjectVersion
+from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_service.storage.register import tables as t
+from archive_service.storage.register.register import SqlRegister
+from archive_service.storage.register.schema import upgrade_schema
+from archive_verify.merkle import leaf_hash, root_of
+from archive_verify.proof import LogProof, parse_proof, require_logged
+from bench.figures import Figure, Target, figure, in_turn, percentile
+from bench.growth import deposits, open_register_alone
+from bench.service import work_folder
+from tests.servers import fresh_database
+
+T = TypeVar("T")
+
+ORIGIN = "bench.example/log"
+FEW, MANY = 10_000, 1_000_000
+SEALED_EVERY_SECONDS = 0.5
+_THREADS = 16
+
+
+class _Nowhere:
+    """A store that takes no time and has nothing."""
+
+    def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
+        """Claim to hold the object."""
+        return ObjectVersion(key, "1", digest, lock_until)
+
+    def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
+        """Have nothing."""
+        return iter(())
+
+
+class _Unlogged:
+    """A register whose units log nothing: what depositing would cost without the log."""
+
+    def __init__(self, register: Register) -> None:
+        self._register = register
+
+    def write(self, work: Callable[[RegisterUnit], T]) -> T:
+        """Write, but for the log."""
+
+        def without(unit: RegisterUnit) -> T:
+            cast("Any", unit).log = _NoLog()
+            return work(unit)
+
+        return self._register.write(without)
+
+    def read(self, work: Callable[[RegisterUnit], T]) -> T:
+        """Read, with nothing in the log."""
+
+        def without(unit: RegisterUnit) -> T:
+            cast("Any", unit).log = _NoLog()
+            return work(unit)
+
+        return self._register.read(without)
+
+
+class _NoLog:
+    def append(self, *_events: Event) -> None:
+        """Forget them."""
+
+    def flush(self) -> None:
+        """Have nothing to write."""
+
+    def of_record(self, _record_id: str, _after: int, _limit: int) -> list[Any]:
+        """Have nothing."""
+        return []
+
+
+def log(*, quick: bool) -> Iterator[Figure]:
+    """Every figure of the log; on PostgreSQL too where the environment names one."""
+    few, many = (500, 5_000) if quick else (FEW, MANY)
+    with _urls(quick) as urls:
+        for name, url in urls.items():
+            yield from _appended(name, url, 400 if quick else 8_000)
+    with work_folder() as folder:
+        yield from _grown(folder, few, many)
+
+
+@contextmanager
+def _urls(quick: bool) -> Iterator[dict[str, str]]:
+    server = os.environ.get("ARCHIVE_TEST_POSTGRESQL_URL")
+    with work_folder() as folder:
+        urls = {"SQLite": f"sqlite:///{folder / 'register.sqlite'}"}
+        if server is None or quick:
+            yield urls
+            return
+        with fresh_database(server) as url:
+            yield urls | {"PostgreSQL": url}
+
+
+def _appended(name: str, url: str, total: int) -> Iterator[Figure]:
+    """Entries, and deposits, while the log is sealed all the time ÷ while it is not."""
+    archive = open_register_alone(url)
+    archive = dataclasses.replace(archive, store=cast("ObjectStore", _Nowhere()))
+    unlogged = dataclasses.replace(archive, register=cast("Register", _Unlogged(archive.register)))
+    portion = total // 8
+
+    def sealed(measure: Callable[[], float]) -> Callable[[], float]:
+        def run() -> float:
+            with _sealing(archive):
+                return measure()
+
+        return run
+
+    entries = in_turn(8, sealed(lambda: _entries(archive, portion)), lambda: _entries(archive, portion))
+    note = f"{portion:,} at a time by {_THREADS} threads, sealed every {SEALED_EVERY_SECONDS} s"
+    yield figure(f"entries with the tree ÷ without, {name}", (entries[0], entries[1]), "entries/s", Target(0.90), note)
+    done = in_turn(8, sealed(lambda: deposits(archive, portion)), lambda: deposits(unlogged, portion))
+    note = "no PDF check, a store that takes no time: the log's share of a real deposit is smaller"
+    yield figure(
+        f"deposits with entry, receipt and tree ÷ without log, {name}", (done[0], done[1]), "deposits/s", None, note
+    )
+    cast("SqlRegister", archive.register).close()
+
+
+@contextmanager
+def _sealing(archive: Archive) -> Iterator[None]:
+    """Seal the log again and again in a thread."""
+    stopping = threading.Event()
+
+    def run() -> None:
+        while not stopping.wait(SEALED_EVERY_SECONDS):
+            seal_log(archive)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _entries(archive: Archive, total: int) -> float:
+    """Append entries, one a transaction, by several threads; return how many a second."""
+    event = Event(EventType.SEARCHED, "bench", archive.clock.now())
+
+    def run() -> None:
+        for _ in range(total // _THREADS):
+            archive.register.write(lambda unit: unit.log.append(event))
+
+    threads = [threading.Thread(target=run) for _ in range(_THREADS)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return total // _THREADS * _THREADS / (time.monotonic() - began)
+
+
+def _grown(folder: Path, few: int, many: int) -> Iterator[Figure]:
+    """A checkpoint on a small log and a large one; proofs and the recomputation of the large one."""
+    small, large = (_filled(folder / f"{size}.sqlite", size) for size in (few, many))
+    pairs = in_turn(15, lambda: _checkpoint_seconds(large), lambda: _checkpoint_seconds(small))
+    yield figure(
+        f"checkpoint at {many:,} ÷ at {few:,}",
+        (pairs[0] * 1000, pairs[1] * 1000),
+        "ms",
+        Target(1.5, at_least=False),
+        "100 new entries, signed by Ed25519 and ML-DSA-44; a store that takes no time",
+    )
+    yield from _proofs(large, many)
+    yield from _recomputed(large, many)
+    for archive in (small, large):
+        cast("SqlRegister", archive.register).close()
+
+
+def _filled(path: Path, size: int) -> Archive:
+    """Return an archive whose log has that many entries, all in a checkpoint."""
+    register = SqlRegister(f"sqlite:///{path}", SystemRandomness())
+    upgrade_schema(register.engine)
+    sample = seal_event(Event(EventType.SEARCHED, "bench", SystemClock().now()), bytes(32)).entry
+    at = sample.index(b'"sha256":"') + len(b'"sha256":"')
+    with register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+        for start in range(0, size, 10_000):
+            rows = [
+                {"index": n, "record_id": None, "entry": sample[:at] + b"%064x" % n + sample[at + 64 :]}
+                for n in range(start, min(size, start + 10_000))
+            ]
+            connection.execute(insert(t.log_entries), rows)
+        connection.execute(update(t.log_head).values(size=size))
+    archive = Archive(
+        register=register,
+        store=cast("ObjectStore", _Nowhere()),
+        index=cast("SearchIndex", None),
+        pdf=cast("PdfReader", None),
+        staging=cast("Staging", None),
+        clock=SystemClock(),
+        randomness=SystemRandomness(),
+        signer=LogSigner(ORIGIN, [generate_log_keys()]),
+    )
+    seal_log(archive)
+    return archive
+
+
+def _checkpoint_seconds(archive: Archive) -> float:
+    events = [Event(EventType.SEARCHED, "bench", archive.clock.now())] * 100
+    archive.register.write(lambda unit: unit.log.append(*events))
+    began = time.monotonic()
+    seal_log(archive)
+    return time.monotonic() - began
+
+
+def _proofs(archive: Archive, size: int) -> Iterator[Figure]:
+    chosen = random.Random(0)
+    made, checked = _Times(), _Times()
+    for _ in range(500):
+        index = chosen.randrange(size)
+        with made.one():
+            data, entry = archive.register.read(lambda unit, index=index: _proof(unit, index))  # type: ignore[misc]
+        with checked.one():
+            require_logged(entry, parse_proof(data), archive.signer.verifier_keys)
+    limit = Target(5.0, at_least=False)
+    for name, taken in (("made", made), ("checked", checked)):
+        note = f"on the clock; p99 of its CPU time {percentile(taken.cpu, 0.99):.2f} ms; with both signatures"
+        yield figure(f"proof {name} at {size:,}: median", (statistics.median(taken.clock), 1.0), "ms", limit, note)
+
+
+class _Times:
+    """Milliseconds that something took, by the clock and of CPU time: the machine may be busy with other things."""
+
+    def __init__(self) -> None:
+        self.clock: list[float] = []
+        self.cpu: list[float] = []
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take the time of what is done within."""
+        clock, cpu = time.perf_counter(), time.thread_time()
+        yield
+        self.cpu.append((time.thread_time() - cpu) * 1000)
+        self.clock.append((time.perf_counter() - clock) * 1000)
+
+
+def _proof(unit: RegisterUnit, index: int) -> tuple[bytes, bytes]:
+    newest = cast("SignedCheckpoint", unit.tree.newest(published=True))
+    hashes = Tree(unit.tree, newest.size).inclusion_proof(index)
+    [entry] = unit.log.entry_bytes(index, 1)
+    return LogProof(index, tuple(hashes), newest.note.encode()).data, entry
+
+
+def _recomputed(archive: Archive, size: int) -> Iterator[Figure]:
+    """Recompute the root from every entry, in one thread."""
+
+    def stored() -> Iterator[bytes]:
+        for start in range(0, size, 10_000):
+            yield from archive.register.read(
+                lambda unit, start=start: unit.log.entry_bytes(start, min(10_000, size - start))  # type: ignore[misc]
+            )
+
+    began = time.monotonic()
+    root = root_of(map(leaf_hash, stored()))
+    with_reading = time.monotonic() - began
+    entries = list(stored())
+    began = time.monotonic()
+    again = root_of(map(leaf_hash, entries))
+    hashing = time.monotonic() - began
+    if root != again or root != archive.register.read(lambda unit: Tree(unit.tree, size).root()):
+        raise RuntimeError("the recomputed root is not the tree's")
+    limit = Target(300_000)
+    yield figure("log recomputed: entries/s", (size / hashing, 1.0), "entries/s", limit, "one core, entries in memory")
+    yield figure(
+        "log recomputed from the register: entries/s", (size / with_reading, 1.0), "entries/s", None, "one core, SQLite"
+    )

@@ -1,0 +1,122 @@
+"""What a register keeps of the log's tree, and that many writers leave a log without a gap: both databases keep it.
+
+A test class inherits from RegisterLogContract and gives the fixture ``register``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import os
+
+import pytest
+
+from archive_service.evidence.entry import seal_event
+from archive_service.evidence.tree import Tree, append
+from archive_service.model.events import Event, EventType
+from archive_service.model.units import LogKey, RegisterUnit, SignedCheckpoint
+from archive_service.storage.register.register import SqlRegister
+from archive_verify.merkle import leaf_hash, root_of
+from tests.contracts.register import MINUTE, read_event
+from tests.contracts.register_concurrency import at_once
+from tests.results import NOW, record_id
+
+WRITERS = 32
+
+
+def integrate(register: SqlRegister) -> int:
+    """Bring the tree up to the log, as sealing does; return its size."""
+
+    def work(unit: RegisterUnit) -> int:
+        unit.tree.take_turn()
+        start = unit.tree.integrated()
+        leaves = [leaf_hash(entry) for entry in unit.log.entry_bytes(start, 1_000_000)]
+        unit.tree.put(append(unit.tree, start, leaves))
+        return unit.tree.integrated()
+
+    return register.write(work)
+
+
+def checkpoint(size: int, at: dt.datetime = NOW) -> SignedCheckpoint:
+    return SignedCheckpoint(size, bytes([size]) * 32, f"note {size} — ✓\n", at)
+
+
+class RegisterLogContract:
+    """Tiles, checkpoints, cosignatures, keys; and entries by many."""
+
+    # Entries of each of the writers at once: the whole thousand takes minutes where the machine is busy.
+    entries_each = int(os.environ.get("ARCHIVE_TEST_ENTRIES_EACH", "30"))
+
+    def test_tiles_are_kept_as_they_were_put_and_grow(self, register: SqlRegister) -> None:
+        assert register.read(lambda unit: (unit.tree.integrated(), unit.tree.hashes(0, 0))) == (0, b"")
+        first, second = {(0, 0): b"a" * 32}, {(0, 0): b"a" * 8192, (0, 1): b"b" * 96, (1, 0): b"c" * 32}
+        register.write(lambda unit: unit.tree.put(first))
+        assert register.read(lambda unit: unit.tree.integrated()) == 1
+        register.write(lambda unit: unit.tree.put(second))
+        kept = register.read(lambda unit: {place: unit.tree.hashes(*place) for place in second})
+        assert kept == second
+        assert register.read(lambda unit: unit.tree.integrated()) == 259
+
+    def test_the_newest_checkpoint_is_the_largest_of_those_asked_for(self, register: SqlRegister) -> None:
+        assert register.read(lambda unit: unit.tree.newest()) is None
+        for size in (3, 5, 9):
+            register.write(lambda unit, size=size: unit.tree.add_checkpoint(checkpoint(size)))  # type: ignore[misc]
+        register.write(lambda unit: unit.tree.mark_published(5, NOW + MINUTE))
+        register.write(lambda unit: unit.tree.add_cosignature(3, "witness", "— witness line\n", NOW))
+        published = dataclasses.replace(checkpoint(5), published_at=NOW + MINUTE)
+        assert register.read(lambda unit: unit.tree.newest()) == checkpoint(9)
+        assert register.read(lambda unit: unit.tree.newest(published=True)) == published
+        assert register.read(lambda unit: unit.tree.newest(cosigned=True)) == checkpoint(3)
+        assert register.read(lambda unit: unit.tree.newest(published=True, cosigned=True)) is None
+        assert register.read(lambda unit: unit.tree.unpublished(10)) == [checkpoint(3), checkpoint(9)]
+        assert register.read(lambda unit: unit.tree.checkpoint(5)) == published
+        assert register.read(lambda unit: unit.tree.checkpoint(4)) is None
+
+    def test_a_witness_has_one_line_on_a_checkpoint_its_last(self, register: SqlRegister) -> None:
+        for name, line in (("w2", "— w2 one\n"), ("w1", "— w1\n"), ("w2", "— w2 two\n")):
+            register.write(lambda unit, n=name, s=line: unit.tree.add_cosignature(7, n, s, NOW))  # type: ignore[misc]
+        assert register.read(lambda unit: unit.tree.cosignatures(7)) == ["— w1\n", "— w2 two\n"]
+        assert register.read(lambda unit: unit.tree.cosignatures(8)) == []
+
+    def test_keys_are_listed_by_age_and_retired_ones_stay(self, register: SqlRegister) -> None:
+        new, old = LogKey("b", NOW + MINUTE), LogKey("z", NOW)
+        for key in (new, old, dataclasses.replace(old, retired_at=NOW + MINUTE)):
+            register.write(lambda unit, key=key: unit.tree.put_key(key))  # type: ignore[misc]
+        assert register.read(lambda unit: unit.tree.all_keys()) == [LogKey("z", NOW, NOW + MINUTE), new]
+
+    def test_entries_are_given_as_bytes_and_those_caught_up_have_no_payload(self, register: SqlRegister) -> None:
+        register.write(lambda unit: unit.log.append(read_event()))
+        other = seal_event(Event(EventType.SEARCHED, "key:a", NOW), bytes(32)).entry
+        about = seal_event(read_event(2), bytes(32)).entry
+        register.write(lambda unit: unit.log.catch_up([other, about]))
+        register.write(lambda unit: unit.log.append(read_event(3)))
+        entries = register.read(lambda unit: unit.log.entry_bytes(0, 10))
+        assert entries[1:3] == [other, about]
+        assert register.read(lambda unit: unit.log.entry_bytes(1, 2)) == [other, about]
+        logged = register.read(lambda unit: unit.log.entries(0, 10))
+        assert [one.event is None for one in logged] == [False, True, True, False]
+        assert [one.index for one in logged] == [0, 1, 2, 3]
+        [found] = register.read(lambda unit: unit.log.of_record(record_id(2), -1, 10))
+        assert (found.index, found.entry) == (2, about)
+
+    @pytest.mark.timeout(1800)
+    def test_32_writers_leave_no_gap_and_the_tree_is_that_of_a_rebuild(self, register: SqlRegister) -> None:
+        def task(number: int) -> None:
+            for turn in range(self.entries_each):
+                event = Event(EventType.SEARCHED, f"writer-{number}", NOW, None, {"turn": turn})
+                register.write(lambda unit, event=event: unit.log.append(event))  # type: ignore[misc]
+                if number == 0 and turn % 10 == 0:
+                    integrate(register)  # the log is sealed while others write
+
+        at_once(WRITERS, task)
+        size = integrate(register)
+        assert size == WRITERS * self.entries_each == register.read(lambda unit: unit.log.size())
+        entries = register.read(lambda unit: unit.log.entry_bytes(0, size + 1))
+        assert len(set(entries)) == size
+        rebuilt = root_of(leaf_hash(entry) for entry in entries)
+        assert register.read(lambda unit: Tree(unit.tree, size).root()) == rebuilt
+        logged = register.read(lambda unit: unit.log.entries(0, size + 1))
+        assert [one.index for one in logged] == list(range(size))
+        for number in range(WRITERS):
+            own = [one.event for one in logged if one.event is not None and one.event.actor == f"writer-{number}"]
+            assert [event.values["turn"] for event in own] == list(range(self.entries_each))
