@@ -1,6 +1,6 @@
 """The port ``Sealer``: conversion in the sandbox, the seal in this process, and a second look at what came of it.
 
-It must never parse a file in this process, and never give a key to another one (docs/decisions/0012-sealing.md).
+It must never parse a file in this process, and never give a key to another one (docs/decisions/0015-sealing.md).
 """
 
 from __future__ import annotations
