@@ -92,7 +92,7 @@ def test_register_restored_behind_the_published_log_writes_nothing_until_it_has_
     for file in embedded.register_file.parent.glob("register.sqlite*"):
         file.unlink()
     embedded.register_file.write_bytes((tmp_path / "copy").read_bytes())
-    with embedded.running(worker=False) as service, embedded.client(service) as http:
+    with embedded.running("--no-worker") as service, embedded.client(service) as http:
         refused = http.get("/search", params={"q": "x"})
         assert (refused.status_code, refused.json()["code"]) == (500, "register-rolled-back")
         told = service.run("doctor", "--json")
