@@ -210,6 +210,7 @@ def _rules(settings: Settings) -> Rules:
         timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
         timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
         lock_mode=settings.lock_mode,
+        audit_interval=dt.timedelta(days=settings.audit_days) if settings.audit_days else None,
     )
 
 

@@ -132,5 +132,5 @@ class Audits(Protocol):
         ...
 
     def last_ended(self) -> AuditRun | None:
-        """Return the latest run that has ended."""
+        """Return the latest run over everything, with its bytes, that has ended."""
         ...

@@ -33,6 +33,9 @@ _NUMBER_DIGITS = 15
 # Reports of audits.
 AUDITS = "audits/"
 
+# Everything that outlives the register, in the order of the keys.
+KEPT = (AUDITS, LOGS, RECORDS, TOMBSTONES)
+
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
 

@@ -5,6 +5,7 @@ Streamed, and bounded in memory whatever the log's size.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import EventType, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.units import RegisterUnit
+from archive_verify.errors import Refused
+from archive_verify.log_history import require_in_time_order
 from archive_verify.merkle import EMPTY_ROOT, leaf_hash, node_hash
 
 _AT_ONCE = 2000
@@ -39,13 +42,14 @@ def check_log(archive: Archive, report: Callable[[int], None]) -> LogCheck:
     size = archive.register.read(lambda unit: unit.log.size())
     signed = _signed(archive)
     due = next(signed, None)
-    tree, findings = _Growing(), list[AuditFinding]()
+    tree, findings, latest = _Growing(), list[AuditFinding](), None
     for entry in _with_records(archive, _entries(archive, size), findings):
         if entry.index != tree.size:
             findings.append(_broken(f"entry {tree.size} is not there: the next one has the number {entry.index}"))
             break
         tree.add(leaf_hash(entry.entry))
         findings += _commitment(entry)
+        latest = _in_time_order(entry, latest, findings)
         if due is not None and due[0] == tree.size:
             if due[1] != tree.root():
                 findings.append(_broken(f"the first {tree.size} entries are not those whose tree was signed"))
@@ -122,6 +126,17 @@ def _commitment(entry: SealedEntry) -> list[AuditFinding]:
     except (ValueError, KeyError, TypeError):
         return [_broken(f"entry {entry.index} is not one that this service wrote")]
     return [] if holds else [_broken(f"entry {entry.index} commits to another payload than the one kept")]
+
+
+def _in_time_order(
+    entry: SealedEntry, latest: dt.datetime | None, findings: list[AuditFinding]
+) -> dt.datetime | None:
+    """Return the latest time stated so far; an entry that states a much earlier one was put in later than it says."""
+    try:
+        return require_in_time_order([entry.entry], since=latest)
+    except Refused as backdated:
+        findings.append(_broken(f"entry {entry.index}: {backdated}"))
+        return latest
 
 
 def _broken(explanation: str) -> AuditFinding:
