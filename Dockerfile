@@ -16,16 +16,18 @@ COPY requirements.lock ./
 RUN /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes requirements.lock
 COPY pyproject.toml README.md ./
 COPY archive_service archive_service
+COPY archive_verify archive_verify
 COPY retention retention
 RUN /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --build-constraints scripts/locks/build.lock . \
     && /opt/archive-service/bin/python -m compileall -q /opt/archive-service/lib \
     && rm -f /opt/archive-service/.lock
 
 FROM ${BASE}
-# What the service needs of the system: Python, text recognition with Vietnamese, the sandbox's library.
+# What the service needs of the system: Python, text recognition with Vietnamese, the sandbox's library, a font for
+# the visible mark of a seal.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        ca-certificates python3 libseccomp2 tesseract-ocr tesseract-ocr-vie \
+        ca-certificates python3 libseccomp2 tesseract-ocr tesseract-ocr-vie fonts-dejavu-core \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
 COPY --from=packages /opt/archive-service /opt/archive-service
 # Nobody's account: it owns nothing but the data folder, and the root file system may be read-only.

@@ -6,20 +6,24 @@ import datetime as dt
 import os
 import secrets
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from archive_service.errors import Message, Misconfigured
 from archive_service.evidence.signer import LogSigner, load_log_keys
-from archive_service.faults import KillPoint, armed
+from archive_service.faults import armed
 from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
-from archive_service.model.findings import DEFAULT_OUTCOMES, FindingCode, FindingPolicy, Outcome
-from archive_service.pdf.reader import Limits, SandboxedPdfReader
+from archive_service.model.policy import FindingPolicy, policy_from
+from archive_service.model.ports import Clock, ObjectStore, TimestampAuthority
+from archive_service.pdf.reader import Limits, SandboxedPdfReader, TrustFolders
+from archive_service.pdf.seal_key import DevicePlace, SealKey, device_key, file_key, made_key
+from archive_service.pdf.sealer import AgencySealer, SealSetup
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
@@ -27,6 +31,7 @@ from archive_service.storage.log_key_file import open_log_keys
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
+from archive_service.trust.authorities import AuthoritySettings, open_authorities
 from archive_verify.errors import Malformed
 from archive_verify.notes import SignatureType, VerifierKey, parse_verifier_key
 from retention.locks import quarantine_lock_until
@@ -61,9 +66,13 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
     if settings.register_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     register = SqlRegister(settings.register, randomness, pool_size=settings.web_threads)
-    pdf = SandboxedPdfReader(_limits(settings, pdf_processes or os.cpu_count() or 1))
+    limits = _limits(settings, pdf_processes or os.cpu_count() or 1)
+    pdf = SandboxedPdfReader(limits, trust=_trust(settings))
+    staging = Staging(settings.staging)
     try:
         signer = open_signer(settings)
+        authorities = _authorities(settings, clock, randomness)
+        sealing = _sealing(settings, authorities, clock)
         store = open_store(settings.store, lock_mode=settings.lock_mode, clock=clock, handed_over=settings.staging)
         parts = LogParts(register, store, signer, clock)
         archive = Archive(
@@ -71,15 +80,18 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
             store=store,
             index=open_index(settings.index, name=settings.index_name),
             pdf=pdf,
-            staging=Staging(settings.staging),
+            staging=staging,
             clock=clock,
             randomness=randomness,
             signer=signer,
             policy=_policy(settings.finding_policy_file),
             rules=_rules(settings),
             witnesses=_witnesses(settings.witness_keys_file),
+            authorities=authorities,
+            second_store=_second_store(settings, clock),
+            sealer=None if sealing is None else AgencySealer(pdf, staging, sealing),
         )
-        yield armed(archive, KillPoint.parse(settings.kill_at)) if settings.kill_at else archive
+        yield armed(archive, settings.kill_at) if settings.kill_at else archive
     finally:
         pdf.close()
         register.close()
@@ -138,7 +150,51 @@ def _limits(settings: Settings, processes: int) -> Limits:
         ocr_languages=settings.ocr_languages,
         ocr_dpi=settings.ocr_dpi,
         processes=processes,
+        seal_font=str(settings.seal_font_file),
     )
+
+
+def _trust(settings: Settings) -> TrustFolders:
+    """Return the folders of trust. Raises Misconfigured for one that is not there: it was meant to be used."""
+    named = {
+        "ARCHIVE_AGENCY_TRUST_DIR": settings.agency_trust_dir,
+        "ARCHIVE_TSA_TRUST_DIR": settings.tsa_trust_dir,
+        "ARCHIVE_CRL_DIR": settings.crl_dir,
+    }
+    for name, folder in named.items():
+        if folder is not None and not folder.is_dir():
+            raise Misconfigured(Message(f"{name} names no folder.", f"{name} không chỉ đến thư mục nào."))
+    return TrustFolders(*(None if folder is None else str(folder.resolve()) for folder in named.values()))
+
+
+def _sealing(settings: Settings, authorities: Sequence[TimestampAuthority], clock: Clock) -> SealSetup | None:
+    """Return how results are sealed, None for not at all; a seal's time is that of the first authority."""
+    if not settings.seal_results:
+        return None
+    return SealSetup(
+        open_key=partial(_seal_key, settings, clock),
+        authority=next(iter(authorities), None),
+        agency=settings.seal_agency,
+        font_file=str(settings.seal_font_file),
+        max_bytes=settings.max_file_bytes,
+    )
+
+
+def _seal_key(settings: Settings, clock: Clock) -> SealKey:
+    if settings.seal_device_module is not None:
+        pin = settings.seal_device_pin
+        return device_key(
+            DevicePlace(
+                settings.seal_device_module,
+                settings.seal_device_token,
+                settings.seal_device_label,
+                None if pin is None else pin.get_secret_value(),
+            )
+        )
+    if settings.seal_key_file is not None:
+        passphrase = settings.seal_key_passphrase
+        return file_key(settings.seal_key_file, None if passphrase is None else passphrase.get_secret_value())
+    return made_key(settings.data_dir.resolve() / "test-seal-key", clock.now())
 
 
 def _rules(settings: Settings) -> Rules:
@@ -151,6 +207,25 @@ def _rules(settings: Settings) -> Rules:
         checkpoint_interval=dt.timedelta(seconds=settings.checkpoint_seconds),
         maximum_merge_delay=dt.timedelta(seconds=settings.maximum_merge_delay_seconds),
         checkpoint_lock_days=settings.checkpoint_lock_days,
+        timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
+        timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
+        lock_mode=settings.lock_mode,
+    )
+
+
+def _authorities(
+    settings: Settings, clock: SystemClock, randomness: SystemRandomness
+) -> tuple[TimestampAuthority, ...]:
+    named = settings.timestamp_authorities
+    return open_authorities(
+        AuthoritySettings(
+            named=named.get_secret_value() if named is not None else "",
+            roots_dir=settings.timestamp_roots_dir,
+            local_folder=settings.data_dir.resolve() / "test-timestamp-authority",
+            timeout_seconds=settings.timestamp_timeout_seconds,
+        ),
+        clock,
+        randomness,
     )
 
 
@@ -185,20 +260,25 @@ def _witnesses(file: Path | None) -> tuple[VerifierKey, ...]:
     return keys
 
 
+def _second_store(settings: Settings, clock: SystemClock) -> ObjectStore | None:
+    """Return where the audit finds good bytes for damaged ones: another store, or the place of backups."""
+    if settings.second_store_url is None:
+        return None
+    return open_store(settings.second_store_url.get_secret_value(), lock_mode=settings.lock_mode, clock=clock)
+
+
 def _policy(file: Path | None) -> FindingPolicy:
     """Return the archive's own policy, with the operator's lines in place of its own."""
     if file is None:
         return FindingPolicy()
     try:
-        lines = tomllib.loads(file.read_text(encoding="utf-8")).get("outcomes", {})
-        changed = {FindingCode(code): Outcome(outcome) for code, outcome in lines.items()}
-    except (OSError, tomllib.TOMLDecodeError, ValueError, AttributeError) as wrong:
+        return policy_from(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, ValueError, AttributeError, TypeError) as wrong:
         raise Misconfigured(
             Message(
                 f"ARCHIVE_FINDING_POLICY_FILE cannot be used: {wrong}. Its table [outcomes] maps a finding's code to "
-                "accept, quarantine or refuse.",
+                "accept, quarantine or refuse; each table [[signatures]] says what signatures lead to.",
                 f"Không dùng được ARCHIVE_FINDING_POLICY_FILE: {wrong}. Bảng [outcomes] gán mỗi mã phát hiện với "
-                "accept, quarantine hoặc refuse.",
+                "accept, quarantine hoặc refuse; mỗi bảng [[signatures]] quy định cách xử lý chữ ký số.",
             )
         ) from wrong
-    return FindingPolicy({**DEFAULT_OUTCOMES, **changed})

@@ -103,6 +103,13 @@ class TooLarge(ArchiveError):
     code = "too-large"
 
 
+class TooSlow(ArchiveError):
+    """The body came in so slowly that it was cut off; the same request may be sent again."""
+
+    code = "too-slow"
+    retryable = True
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why something was refused: a finding's code and its sentence."""

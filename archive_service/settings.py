@@ -32,6 +32,10 @@ class Settings(BaseSettings):
         description="Object store: file:FOLDER, s3+http://KEY:SECRET@HOST/BUCKET or s3+https://…; "
         "default: file: in the data folder.",
     )
+    second_store_url: SecretStr | None = Field(
+        None,
+        description="Where the audit finds good bytes for damaged ones: another store, or the place of backups.",
+    )
     index_url: SecretStr | None = Field(
         None,
         description="Search index: embedded:FOLDER, or http(s)://… of Elasticsearch; default: in the data folder.",
@@ -64,6 +68,39 @@ class Settings(BaseSettings):
     ocr_dpi: int = Field(200, ge=72, le=600, description="Resolution at which pages are recognised.")
     low_confidence: float = Field(60.0, ge=0, le=100, description="Pages recognised below this become a finding.")
     finding_policy_file: Path | None = Field(None, description="TOML table: finding → accept, quarantine or refuse.")
+    agency_trust_dir: Path | None = Field(
+        None, description="Folder of certificates (PEM, DER) trusted to vouch for signatures of results."
+    )
+    tsa_trust_dir: Path | None = Field(
+        None, description="Folder of certificates (PEM, DER) trusted to vouch for time-stamps."
+    )
+    crl_dir: Path | None = Field(
+        None,
+        description="Folder of revocation lists (PEM, DER) that something else keeps fresh; "
+        "with it every certificate must be known not to be revoked.",
+    )
+    seal_results: bool = Field(
+        True, description="Whether digitised results get a sealed PDF/A copy; false: none is made."
+    )
+    seal_agency: str | None = Field(
+        None, description="The agency's name in the seal's visible mark; default: the name in the certificate."
+    )
+    seal_key_file: Path | None = Field(
+        None,
+        description="The seal key with its certificates, PKCS#12 or PEM; default: a test key that nobody should trust, "
+        "made in the data folder.",
+    )
+    seal_key_passphrase: SecretStr | None = Field(None, description="What opens the seal key's file.")
+    seal_device_module: Path | None = Field(
+        None, description="Driver library (PKCS#11) of the device that holds the seal key, instead of a file."
+    )
+    seal_device_token: str = Field("", description="Label of the token on the device.")
+    seal_device_label: str = Field("", description="Label of key and certificate on the token.")
+    seal_device_pin: SecretStr | None = Field(None, description="The token's PIN.")
+    seal_font_file: Path = Field(
+        Path("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"),
+        description="TrueType font of the seal's visible mark, with every Vietnamese letter.",
+    )
     lock_mode: str = Field(
         "governance",
         pattern="^(governance|compliance)$",
@@ -102,12 +139,26 @@ class Settings(BaseSettings):
     job_lease_seconds: int = Field(
         60, ge=6, description="How long a silent worker keeps its work; a living one renews its claim."
     )
+    timestamp_authorities: SecretStr | None = Field(
+        None,
+        description="Time-stamp authorities (RFC 3161): NAME=URL, joined by commas; none: no time-stamps; default: "
+        "local, a test authority that proves nothing.",
+    )
+    timestamp_roots_dir: Path | None = Field(
+        None, description="Folder with NAME.pem for each authority: the roots that its time-stamps must lead to."
+    )
+    timestamp_seconds: int = Field(3_600, ge=60, description="How often what was deposited is time-stamped.")
+    timestamp_timeout_seconds: int = Field(20, ge=1, le=100, description="How long an authority may take to answer.")
+    timestamp_renewal_days: int = Field(
+        90, ge=1, le=3650, description="Days before its certificate's end from which a time-stamp is renewed."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
     kill_at: str | None = Field(
         None,
-        pattern=KILL_POINT,
-        description="For tests only: the call at which the process kills itself, as store.put:after:2.",
+        pattern=rf"{KILL_POINT}|^/",
+        description="For tests only: the call at which the process kills itself, as store.put:after:2, "
+        "or a folder of such calls, at which requests wait to be killed.",
     )
 
     @property

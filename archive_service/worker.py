@@ -18,8 +18,12 @@ from archive_service.errors import ArchiveError
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.refill import ask_for_missing
+from archive_service.lifecycle.seal import seal
 from archive_service.lifecycle.seal_log import log_waits, seal_log
+from archive_service.lifecycle.stamp import Stamping, stamp
 from archive_service.model.archive import Archive
+from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.record import SearchState
 from archive_service.model.units import RegisterUnit
@@ -32,6 +36,9 @@ IDLE_SECONDS = 0.25
 # Records put into the index in one commit: a commit costs the same for one as for hundreds.
 INDEX_BATCH = 256
 
+# Work without which a record is not found: a fault of it shows in the record's search state.
+_MAKES_SEARCHABLE = frozenset({JobKind.ENRICH, JobKind.INDEX})
+
 # The longest wait between two tries of the same work.
 LONGEST_RETRY = dt.timedelta(minutes=15)
 
@@ -41,7 +48,14 @@ LONGEST_WAIT_FOR_A_PART = dt.timedelta(seconds=30)
 # How often what needs no hurry is done: renewing locks, clearing what killed uploads left.
 MAINTENANCE_SECONDS = 600
 LOCKS_AT_A_TIME = 1000
+
+# How often it is looked whether a batch or token is due; from which failure on an authority's silence is an alarm.
+STAMPING_SECONDS = 15
+ALARMING_ATTEMPTS = 3
 ABANDONED_UPLOAD = dt.timedelta(hours=6)
+
+# How often it is looked whether the index holds less than it did.
+INDEX_CHECK_SECONDS = 60
 
 
 class Worker:
@@ -55,19 +69,23 @@ class Worker:
         self._running: dict[int, Job] = {}
         self._guard = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._indexed: int | None = None
 
     def start(self) -> None:
         """Start every thread and return."""
+        checkpoint_seconds = self._archive.rules.checkpoint_interval.total_seconds()
         tasks: list[tuple[str, Callable[[], None]]] = [
             ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
             ("claims", self._keep_claims),
-            ("maintenance", self._maintain),
-            ("log", self._seal_log),
+            ("maintenance", lambda: self._repeat("maintenance", MAINTENANCE_SECONDS, self._maintain)),
+            ("refill", lambda: self._repeat("refill", INDEX_CHECK_SECONDS, self._refill)),
+            ("log", lambda: self._repeat("sealing of the log", checkpoint_seconds, self._seal_log)),
+            ("time-stamps", lambda: self._repeat("time-stamping", STAMPING_SECONDS, self._stamp)),
         ]
-        tasks += [
-            (f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich))
-            for number in range(self._text_threads)
-        ]
+        for number in range(self._text_threads):
+            tasks.append((f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich)))
+            if self._archive.sealer is not None:
+                tasks.append((f"seal-{number}", lambda: self._work_off(JobKind.SEAL, 1, self._seal)))
         self._threads = [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks]
         for thread in self._threads:
             thread.start()
@@ -115,9 +133,24 @@ class Worker:
         return jobs
 
     def _enrich(self, jobs: Sequence[Job]) -> None:
+        def run(record_id: RecordId) -> str | None:
+            failure = enrich(self._archive, record_id)
+            return f"text: {failure.outcome}" if failure is not None and failure.retryable else None
+
+        self._each(jobs, run)
+
+    def _seal(self, jobs: Sequence[Job]) -> None:
+        def run(record_id: RecordId) -> str | None:
+            failure = seal(self._archive, record_id)
+            return f"seal: {failure.problem}" if failure is not None and failure.retryable else None
+
+        self._each(jobs, run)
+
+    def _each(self, jobs: Sequence[Job], run: Callable[[RecordId], str | None]) -> None:
+        """Run a step on each record; it returns what makes another try worth while. After the last try it is done."""
         for job in jobs:
             try:
-                failure = enrich(self._archive, job.record_id)
+                problem = run(job.record_id)
             except ArchiveError as error:
                 self._failed(job, error)
                 continue
@@ -125,8 +158,8 @@ class Worker:
                 log.exception("step failed", kind=job.kind, record=job.record_id)
                 self._retry_or_park(job, "internal error")
                 continue
-            if failure is not None and failure.retryable and job.attempts < self._archive.rules.job_attempts:
-                self._retry_or_park(job, f"text: {failure.outcome}")
+            if problem is not None and job.attempts < self._archive.rules.job_attempts:
+                self._retry_or_park(job, problem)
                 continue
             self._done([job])
 
@@ -159,7 +192,15 @@ class Worker:
         log.info("done", kind=jobs[0].kind, count=len(jobs), record=jobs[0].record_id)
 
     def _failed(self, job: Job, error: ArchiveError) -> None:
-        log.warning("step failed", kind=job.kind, record=job.record_id, code=error.code, attempts=job.attempts)
+        log.warning(
+            "step failed",
+            kind=job.kind,
+            record=job.record_id,
+            code=error.code,
+            component=error.details.get("component"),
+            cause=type(error.__cause__).__name__,
+            attempts=job.attempts,
+        )
         if error.retryable:
             self._retry(job, error.code, LONGEST_WAIT_FOR_A_PART)
         else:
@@ -178,7 +219,8 @@ class Worker:
 
         def give_back(unit: RegisterUnit) -> None:
             unit.jobs.retry(job, due_at, problem)
-            unit.records.set_search_state(job.record_id, SearchState.WAITING, problem, due_at)
+            if job.kind in _MAKES_SEARCHABLE:
+                unit.records.set_search_state(job.record_id, SearchState.WAITING, problem, due_at)
 
         self._write(give_back)
 
@@ -187,7 +229,8 @@ class Worker:
 
         def park(unit: RegisterUnit) -> None:
             unit.jobs.park(job, problem)
-            unit.records.set_search_state(job.record_id, SearchState.PARKED, problem, now)
+            if job.kind in _MAKES_SEARCHABLE:
+                unit.records.set_search_state(job.record_id, SearchState.PARKED, problem, now)
 
         self._write(park)
 
@@ -203,30 +246,44 @@ class Worker:
         until = self._archive.clock.now() + self._lease
         self._write(lambda unit: unit.jobs.renew(running, until))
 
-    def _maintain(self) -> None:
+    def _repeat(self, name: str, seconds: float, run: Callable[[], None]) -> None:
+        """Run what needs no hurry now and every so many seconds, until the worker stops."""
         while not self._stopping.is_set():
             try:
-                while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
-                    log.info("locks renewed", count=renewed)
-                self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
+                run()
             except ArchiveError as error:
-                log.warning("maintenance failed", code=error.code)
-            except Exception:  # maintenance is tried again; its fault must not end the worker
-                log.exception("maintenance failed")
-            self._stopping.wait(MAINTENANCE_SECONDS)
+                log.warning(f"{name} failed", code=error.code, component=error.details.get("component"))
+            except Exception:  # it is tried again; its fault must not end the worker
+                log.exception(f"{name} failed")
+            self._stopping.wait(seconds)
+
+    def _maintain(self) -> None:
+        while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
+            log.info("locks renewed", count=renewed)
+        self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
+
+    def _refill(self) -> None:
+        """Compare the index with the register at the start, and whenever it holds less than it did."""
+        held = self._archive.index.count()
+        if self._indexed is None or held < self._indexed:
+            missing = ask_for_missing(self._archive)
+            if missing:
+                log.error("the index has lost records: they are put in again", count=missing)
+        self._indexed = held
 
     def _seal_log(self) -> None:
-        """Sign the log at every interval when something was entered. A contradiction is an alarm each time."""
-        while not self._stopping.is_set():
-            try:
-                if log_waits(self._archive) and (sealed := seal_log(self._archive)) is not None:
-                    log.info("log sealed", size=sealed.size)
-            except ArchiveError as error:
-                tell = log.warning if error.retryable else log.error
-                tell("log not sealed", code=error.code, alarm=not error.retryable)
-            except Exception:  # as above: the log is sealed at the next turn
-                log.exception("log not sealed")
-            self._stopping.wait(self._archive.rules.checkpoint_interval.total_seconds())
+        """Sign the log when something was entered since. A contradiction is an alarm each time."""
+        try:
+            if log_waits(self._archive) and (sealed := seal_log(self._archive)) is not None:
+                log.info("log sealed", size=sealed.size)
+        except ArchiveError as error:
+            if error.retryable:
+                raise
+            log.error("log not sealed", code=error.code, alarm=True)
+
+    def _stamp(self) -> None:
+        """Time-stamp what was deposited; an authority that is down holds up nothing else."""
+        _tell(stamp(self._archive))
 
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:
@@ -241,3 +298,11 @@ class Worker:
             self._archive.register.write(work)
         except ArchiveError as error:
             log.warning("outcome not recorded", code=error.code)
+
+
+def _tell(done: Stamping) -> None:
+    if done.batches or done.tokens:
+        log.info("time-stamped", batches=done.batches, tokens=done.tokens)
+    for failure in done.failures:
+        say = log.error if failure.attempts >= ALARMING_ATTEMPTS else log.warning
+        say("no time-stamp", authority=failure.authority, code=failure.code, attempts=failure.attempts)

@@ -9,7 +9,19 @@ from pathlib import Path
 
 import click
 
-from bench import accept, cost, growth, log, multipart, phrases, recognise, search_elastic, search_embedded
+from bench import (
+    accept,
+    cost,
+    growth,
+    log,
+    multipart,
+    phrases,
+    recognise,
+    search_elastic,
+    search_embedded,
+    signed,
+    stamping,
+)
 from bench.figures import Figure, keep, show
 
 Bench = Callable[..., Iterator[Figure]]
@@ -17,6 +29,7 @@ Bench = Callable[..., Iterator[Figure]]
 BENCHES: Mapping[str, Bench] = {
     "accept": accept.accept,
     "reading": accept.reading,
+    "signed": signed.signed,
     "multipart": multipart.multipart,
     "searching": search_embedded.searching,
     "elastic": search_elastic.elastic,
@@ -27,6 +40,7 @@ BENCHES: Mapping[str, Bench] = {
     "log": log.log,
     "phrases": phrases.phrases,
     "indexing": search_embedded.indexing,
+    "stamping": stamping.stamping,
 }
 
 

@@ -145,6 +145,9 @@ def _fill(archive: Archive, rows: int) -> None:
         connection.execute(text(f"UPDATE log_head SET size = {rows + 10}"))  # noqa: S608  # a number of ours
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
+        if engine.dialect.name == "sqlite":
+            # What was filled in one transaction lies in a log of its own size, which no register has.
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _copy(connection: Connection, table: Table, changed: dict[str, _Bound], rows: int) -> None:

@@ -9,13 +9,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import tantivy
 
 from archive_service.model.fold import fold
 from archive_service.model.query import IndexDocument, SearchFilters, SearchQuery, Sort, parse_query
-from archive_service.search.document import index_fields
+from archive_service.search.document import IndexFields, index_fields
 from archive_service.search.embedded import EmbeddedIndex
 from archive_service.search.embedded_schema import schema, to_tantivy
 from bench.corpus import MadeUpResult, documents, result
@@ -25,8 +27,17 @@ from bench.filled_index import filled_index
 LARGE, SMALL = 1_000_000, 10_000
 SLOWEST_MS = 50.0
 WALL, CPU = 0, 1
-# In every document: what a person types without thinking, and the worst there is to rank.
-EVERYWHERE = "bảo hiểm xã hội"
+T = TypeVar("T")
+Clock = Callable[[], float]
+# In every document or most of them: what a person types without thinking, and the worst there is to rank or count.
+SHARED = (
+    "bảo hiểm xã hội",
+    "bao hiem xa hoi",
+    '"bảo hiểm xã hội"',
+    "quyết định hưởng",
+    "thanh hưởng việc",
+    "căn cứ luật bảo hiểm xã hội số 58/2014",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +67,27 @@ def searching(*, quick: bool) -> Iterator[Figure]:
         unit = "exponent of p50 in CPU time"
         yield figure(f"search {shape.name}: growth", grown, unit, Target(0.95, at_least=False))
     for sort in (Sort.RELEVANCE, Sort.NEWEST):
-        shape = Shape("", (EVERYWHERE,) * 5, sort)
-        yield figure(
-            f"search words in every document, {sort}",
-            (percentile([one[CPU] for one in _taken(large, shape)], 0.5), 1.0),
-            "ms, p50",
-            None,
-            EVERYWHERE,
-        )
+        for text in SHARED:
+            shape = Shape("", (text,) * 5, sort)
+            slow = percentile([one[CPU] for one in _taken(large, shape)], 0.5)
+            yield figure(f"search {text}, {sort}", (slow, 1.0), "ms of CPU time, p50", Target(500, at_least=False))
 
 
 def indexing(*, quick: bool) -> Iterator[Figure]:
     """Documents a second into the index as the worker puts them ÷ the engine given the same fields ready-made."""
     count, rounds = (500, 1) if quick else (20_000, 3)
     made = list(documents(count, first=5_000_000))
-    ours, bare = in_turn(rounds, lambda: _rate(count, lambda f: _fill(f, made)), lambda: _engine_rate(made))
-    yield figure("index rate ÷ engine's own", (ours, bare), "documents/s", Target(0.7), "217 words a document")
+    ready = [index_fields(document) for document in made]
+    taken = in_turn(
+        rounds,
+        *(partial(_filling, clock, _fill, made) for clock in (time.perf_counter, time.process_time)),
+        *(partial(_filling, clock, _fill_engine, ready) for clock in (time.perf_counter, time.process_time)),
+    )
+    ours, ours_cpu, bare, bare_cpu = (count / seconds for seconds in taken)
+    note = "217 words a document"
+    yield figure("index rate ÷ engine's own", (ours, bare), "documents/s", Target(0.7), note)
+    # What other work on the machine hurts less: the rates if processors did nothing else.
+    yield figure("index rate ÷ engine's own, by CPU time", (ours_cpu, bare_cpu), "documents/s of CPU", None, note)
 
 
 def _shapes(count: int, among: int) -> Iterator[Shape]:
@@ -116,11 +132,12 @@ def _milliseconds(index: EmbeddedIndex, text: str, sort: Sort) -> tuple[float, f
     return (time.perf_counter() - began) * 1000, (time.thread_time() - began_cpu) * 1000
 
 
-def _rate(count: int, fill: Callable[[Path], None]) -> float:
+def _filling(clock: Clock, fill: Callable[[Path, Sequence[T]], None], ready: Sequence[T]) -> float:
+    """Return the seconds that filling an index takes."""
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        fill(Path(folder))
-        return count / (time.perf_counter() - began)
+        began = clock()
+        fill(Path(folder), ready)
+        return clock() - began
 
 
 def _fill(folder: Path, made: Sequence[IndexDocument]) -> None:
@@ -131,15 +148,10 @@ def _fill(folder: Path, made: Sequence[IndexDocument]) -> None:
     build.switch()
 
 
-def _engine_rate(made: Sequence[IndexDocument]) -> float:
-    ready = [index_fields(document) for document in made]
+def _fill_engine(folder: Path, ready: Sequence[IndexFields]) -> None:
     fields = schema()
-
-    def fill(folder: Path) -> None:
-        writer = tantivy.Index(fields, str(folder)).writer(200_000_000, 2)
-        for one in ready:
-            writer.add_document(to_tantivy(one, fields))
-        writer.commit()
-        writer.wait_merging_threads()
-
-    return _rate(len(made), fill)
+    writer = tantivy.Index(fields, str(folder)).writer(200_000_000, 2)
+    for one in ready:
+        writer.add_document(to_tantivy(one, fields))
+    writer.commit()
+    writer.wait_merging_threads()

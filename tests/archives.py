@@ -13,12 +13,13 @@ from archive_service.lifecycle.deposit import Deposit, Deposited, deposit
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.reference import load_reference
+from archive_service.lifecycle.seal import seal
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.events import Event, EventType
-from archive_service.model.findings import FindingPolicy
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.jobs import Job, JobKind
 from archive_service.model.permissions import Caller, Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.ports import Register, SearchIndex
 from archive_service.model.record import Record
 from archive_service.search.embedded import EmbeddedIndex
@@ -31,6 +32,7 @@ from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pdf_reader import FakePdfReader
 from tests.fakes.randomness import CountedRandomness
+from tests.fakes.sealer import FakeSealer
 from tests.results import DA_NANG, REFERENCE, digest, metadata, pdf
 
 
@@ -44,6 +46,7 @@ class TestArchive:
     register: SqlRegister  # itself: what a test looks at is neither counted nor made to fail
     store: MemoryStore
     pdf: FakePdfReader
+    sealer: FakeSealer
     clock: MovableClock
     faults: Faults
     folder: Path
@@ -99,10 +102,13 @@ class TestArchive:
         done = []
         while jobs := self._take():
             for job in jobs:
-                if job.kind is JobKind.ENRICH:
-                    enrich(self.archive, job.record_id)
-                else:
-                    index_records(self.archive, [job.record_id])
+                match job.kind:
+                    case JobKind.ENRICH:
+                        enrich(self.archive, job.record_id)
+                    case JobKind.SEAL:
+                        seal(self.archive, job.record_id)
+                    case JobKind.INDEX:
+                        index_records(self.archive, [job.record_id])
                 self.register.write(lambda unit, job=job: unit.jobs.done(job))  # type: ignore[misc]
                 done.append(job.kind)
         return done
@@ -116,9 +122,9 @@ class TestArchive:
         logged = self.register.read(lambda unit: unit.log.entries(0, 10_000))
         return [one.event for one in logged if one.event and (not types or one.event.type in types)]
 
-    def objects(self) -> list[str]:
-        """Return the key of everything in the store."""
-        return [stored.key for stored in self.store.list_under("")]
+    def objects(self, prefix: str = "") -> list[str]:
+        """Return the key of everything in the store under the prefix."""
+        return [stored.key for stored in self.store.list_under(prefix)]
 
     def content_of(self, key: str) -> bytes:
         """Return the bytes of the object of that key."""
@@ -132,7 +138,7 @@ class TestArchive:
 def open_test_archive(folder: Path, rules: Rules | None = None) -> Iterator[TestArchive]:
     """Give an archive with the example offices and types loaded, in an empty folder."""
     clock, faults = MovableClock(), Faults()
-    store, reader = MemoryStore(clock), FakePdfReader()
+    store, reader, sealer = MemoryStore(clock), FakePdfReader(), FakeSealer()
     register = SqlRegister(f"sqlite:///{folder / 'register.sqlite'}", CountedRandomness("salt"))
     upgrade_schema(register.engine)
     index = EmbeddedIndex(folder / "index")
@@ -149,11 +155,12 @@ def open_test_archive(folder: Path, rules: Rules | None = None) -> Iterator[Test
         signer=signer(),
         policy=FindingPolicy(),
         rules=rules or Rules(),
+        sealer=faults.watch("sealer", sealer),
     )
     load_reference(archive, REFERENCE, "operator")
     faults.heal()
     try:
-        yield TestArchive(archive, register, store, reader, clock, faults, folder)
+        yield TestArchive(archive, register, store, reader, sealer, clock, faults, folder)
     finally:
         faults.heal()
         index.close()

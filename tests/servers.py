@@ -26,10 +26,23 @@ def server_url(name: str, environment: Mapping[str, str]) -> str:
         pytest.fail.Exception: there is none, and this is CI (CI=true).
     """
     variable = f"ARCHIVE_TEST_{name.upper()}"
-    url = environment.get(f"{variable}_URL")
-    if url is not None:
-        return url
-    reason = environment.get(f"{variable}_MISSING", "not started: run the tests with scripts/test")
+    return _announced(name, environment, f"{variable}_URL")
+
+
+def program_place(name: str, environment: Mapping[str, str]) -> str:
+    """Return where the named program is: "verapdf", the folder of its libraries; "softhsm", its driver library.
+
+    Raises as ``server_url``.
+    """
+    return _announced(name, environment, f"ARCHIVE_TEST_{name.upper()}")
+
+
+def _announced(name: str, environment: Mapping[str, str], variable: str) -> str:
+    place = environment.get(variable)
+    if place is not None:
+        return place
+    missing = f"ARCHIVE_TEST_{name.upper()}_MISSING"
+    reason = environment.get(missing, "not started: run the tests with scripts/test")
     message = f"no {name}: {reason}"
     if environment.get("CI") == "true":
         pytest.fail(message, pytrace=False)

@@ -9,7 +9,10 @@ import pytest
 from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.errors import ArchiveError, Misconfigured, Unavailable
 from archive_service.model.findings import DEFAULT_OUTCOMES, Finding, FindingCode, Outcome
+from archive_service.model.policy import Unsigned
+from archive_service.model.record import Trust
 from archive_service.settings import Settings
+from tests.results import metadata
 from tests.running import PROJECT
 
 
@@ -85,3 +88,16 @@ def test_policy_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path / "data", finding_policy_file=tmp_path / "nowhere.toml")
     with pytest.raises(Misconfigured, match="ARCHIVE_FINDING_POLICY_FILE"), open_archive(chosen):
         pass
+
+
+@pytest.mark.parametrize("name", ["agency_trust_dir", "tsa_trust_dir", "crl_dir"])
+def test_folder_of_trust_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+    chosen = Settings(data_dir=tmp_path / "data").model_copy(update={name: tmp_path / "nowhere"})
+    with pytest.raises(Misconfigured, match=f"ARCHIVE_{name.upper()}"), open_archive(chosen):
+        pass
+
+
+def test_rules_of_signatures_are_read_from_the_policy_file(tmp_path: Path) -> None:
+    text = '[[signatures]]\ntrust = ["digitised"]\nmissing = "refuse"\n'
+    with open_archive(policy_of(tmp_path, text)) as archive:
+        assert archive.policy.without_signature(metadata(trust=Trust.DIGITISED)) is Unsigned.REFUSE

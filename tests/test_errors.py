@@ -9,7 +9,7 @@ import pytest
 
 from archive_service.api.problems import STATUS
 from archive_service.cli.output import EXIT_CODES
-from archive_service.errors import ArchiveError, Message, Unavailable, unavailable
+from archive_service.errors import ArchiveError, Message, TooSlow, Unavailable, unavailable
 
 ERRORS = Path(__file__).resolve().parents[1] / "archive_service" / "errors.py"
 
@@ -36,7 +36,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
 
 
 def test_only_what_may_succeed_when_asked_again_is_retryable() -> None:
-    assert [kind for kind in declared() if kind.retryable] == [Unavailable]
+    assert [kind for kind in declared() if kind.retryable] == [TooSlow, Unavailable]
 
 
 def test_an_instance_may_have_a_more_exact_code_and_leaves_its_class_alone() -> None:

@@ -7,6 +7,17 @@ from marshmallow import Schema, fields, validate
 from archive_service.api.reading import one_of
 from archive_service.model.findings import Outcome
 from archive_service.model.record import RecordState, SearchState
+from archive_service.model.signatures import (
+    Changes,
+    Coverage,
+    Indication,
+    Level,
+    SeenKind,
+    SignatureKind,
+    SignatureVerdict,
+    StructureFault,
+    SubIndication,
+)
 
 
 class MessageSchema(Schema):
@@ -55,6 +66,7 @@ class RecordSchema(Schema):
     stored_at = fields.String()
     locked_until = fields.String(allow_none=True)
     related = fields.List(fields.Dict(keys=fields.String()))
+    signatures = fields.String(allow_none=True, validate=one_of(SignatureVerdict))
     findings = fields.List(fields.Nested(FindingSchema))
     links = fields.Dict(keys=fields.String(), values=fields.String())
 
@@ -154,6 +166,71 @@ class VersionListSchema(Schema):
     """Every version of a record's metadata, oldest first."""
 
     versions = fields.List(fields.Nested(VersionSchema))
+
+
+class CheckedSignatureSchema(Schema):
+    """One signature: what was seen of it, what follows by ETSI EN 319 102-1, and why in plain words."""
+
+    field = fields.String()
+    kind = fields.String(validate=one_of(SignatureKind))
+    sub_filter = fields.String()
+    verdict = fields.String(validate=one_of(SignatureVerdict))
+    indication = fields.String(validate=one_of(Indication))
+    sub_indication = fields.String(allow_none=True, validate=one_of(SubIndication))
+    ades = fields.String(allow_none=True, validate=one_of(SubIndication))
+    bottom_line = fields.Boolean()
+    signer = fields.String(allow_none=True)
+    certificate_path = fields.List(fields.String())
+    claimed_at = fields.String(allow_none=True)
+    time_stamped_at = fields.String(allow_none=True)
+    level = fields.String(allow_none=True, validate=one_of(Level))
+    byte_range = fields.List(fields.Integer())
+    coverage = fields.String(validate=one_of(Coverage))
+    later_changes = fields.String(validate=one_of(Changes))
+    permission = fields.Integer(allow_none=True)
+    faults = fields.List(fields.String(validate=one_of(StructureFault)))
+    reasons = fields.List(fields.Dict(keys=fields.String(), values=fields.String()))
+
+
+class SeenObjectSchema(Schema):
+    """A certificate or revocation data that was looked at; ``der`` is base64, null for what was too much to keep."""
+
+    kind = fields.String(validate=one_of(SeenKind))
+    sha256 = fields.String()
+    subject = fields.String(allow_none=True)
+    der = fields.String(allow_none=True)
+
+
+class SignaturesSchema(Schema):
+    """The report of a record's signatures, as it was made at deposit and lies in the store."""
+
+    format = fields.Integer()
+    record_id = fields.String()
+    checked_at = fields.String()
+    validator = fields.String()
+    verdict = fields.String(validate=one_of(SignatureVerdict))
+    anchors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    signatures = fields.List(fields.Nested(CheckedSignatureSchema))
+    seen = fields.List(fields.Nested(SeenObjectSchema))
+
+
+class RenditionSchema(Schema):
+    """A copy beside an original."""
+
+    kind = fields.String()
+    number = fields.Integer()
+    size_bytes = fields.Integer()
+    sha256 = fields.String()
+    sha512 = fields.String()
+    made_at = fields.String()
+    locked_until = fields.String(allow_none=True)
+    links = fields.Dict(keys=fields.String())
+
+
+class RenditionListSchema(Schema):
+    """Every copy beside an original, by kind and number."""
+
+    renditions = fields.List(fields.Nested(RenditionSchema))
 
 
 class SnippetSchema(Schema):

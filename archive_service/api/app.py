@@ -14,11 +14,14 @@ from archive_service import __version__
 from archive_service.api import identity, problems
 from archive_service.api.answers import ProblemSchema
 from archive_service.api.documentation import documentation_blueprint
+from archive_service.api.evidence import evidence_blueprint
 from archive_service.api.log import log_blueprint
 from archive_service.api.operations import health_blueprint, install_metrics, method_of, metrics_blueprint
 from archive_service.api.records import records_blueprint
+from archive_service.api.renditions import renditions_blueprint
 from archive_service.api.review import review_blueprint
 from archive_service.api.search import search_blueprint
+from archive_service.api.uploads import UploadsInProgress
 from archive_service.api.verifications import verifications_blueprint
 from archive_service.model.archive import Archive
 
@@ -30,8 +33,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LARGEST_JSON_BYTES = 1024 * 1024
 
 
-def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
-    """Return the application over an open archive."""
+def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144, web_threads: int = 16) -> Flask:
+    """Return the application over an open archive, for a server that answers so many requests at the same time."""
     app = Flask("archive_service.api", static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=_LARGEST_JSON_BYTES,
@@ -53,11 +56,13 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144) -> Flask:
     api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
     api.spec.components.schema("Problem", schema=ProblemSchema)
     for blueprint in (
-        records_blueprint(archive, max_metadata_bytes),
+        records_blueprint(archive, max_metadata_bytes, UploadsInProgress(web_threads)),
+        renditions_blueprint(archive),
         search_blueprint(archive),
         review_blueprint(archive),
         verifications_blueprint(archive),
         log_blueprint(archive),
+        evidence_blueprint(archive),
     ):
         api.register_blueprint(blueprint, url_prefix="/api/v1")
     app.register_blueprint(documentation_blueprint(api), url_prefix="/api/v1")

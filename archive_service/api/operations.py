@@ -38,17 +38,29 @@ class Metrics:
         )
         self.jobs = Gauge("archive_jobs", "Follow-up work.", ("kind", "state"), registry=self.registry)
         self.log_entries = Gauge("archive_log_entries", "Entries of the log.", registry=self.registry)
+        self.owed = Gauge(
+            "archive_timestamps_owed", "Time-stamps not given yet.", ("authority",), registry=self.registry
+        )
+        self.stamped_at = Gauge(
+            "archive_timestamp_last_unixtime", "Time of the newest time-stamp.", ("authority",), registry=self.registry
+        )
         self.register_up = Gauge("archive_register_up", "Whether the register answers.", registry=self.registry)
 
     def look(self, archive: Archive) -> None:
         """Bring the gauges up to date; a register that is down is itself a figure."""
         try:
-            counts, size = archive.register.read(lambda unit: (unit.jobs.counts(), unit.log.size()))
+            counts, size, states = archive.register.read(
+                lambda unit: (unit.jobs.counts(), unit.log.size(), unit.timestamps.states())
+            )
         except ArchiveError:
             self.register_up.set(0)
             return
         self.register_up.set(1)
         self.log_entries.set(size)
+        for one in states:
+            self.owed.labels(one.authority).set(one.owed)
+            if one.last_stamped_at is not None:
+                self.stamped_at.labels(one.authority).set(one.last_stamped_at.timestamp())
         for kind in JobKind:
             for state in JobState:
                 self.jobs.labels(str(kind), str(state)).set(counts.get((kind, state), 0))

@@ -12,6 +12,8 @@ from archive_service.model.events import LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.record import DocumentText, MetadataVersion, Record
+from archive_service.model.sealing import Rendition
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units import LogKey
 
@@ -52,14 +54,17 @@ def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> d
             "self": own,
             "content": f"{own}/content",
             "text": f"{own}/text",
+            "renditions": f"{own}/renditions",
             "events": f"{own}/events",
+            "signatures": f"{own}/signatures",
         },
     }
 
 
 def deposited_json(done: Deposited) -> dict[str, Any]:
     """Return a record with the receipt of its deposit."""
-    return record_json(done.record, done.findings) | {"receipt": done.receipt}
+    told = {"receipt": done.receipt, "signatures": _verdict(done.signatures)}
+    return record_json(done.record, done.findings) | told
 
 
 def log_key_json(key: LogKey) -> dict[str, Any]:
@@ -74,7 +79,11 @@ def log_key_json(key: LogKey) -> dict[str, Any]:
 def shown_record_json(shown: ShownRecord) -> dict[str, Any]:
     """Return a record with the records that name it."""
     related = [{"record_id": record_id, "kind": kind} for record_id, kind in shown.related]
-    return record_json(shown.record, shown.findings) | {"related": related}
+    return record_json(shown.record, shown.findings) | {"related": related, "signatures": _verdict(shown.signatures)}
+
+
+def _verdict(verdict: SignatureVerdict | None) -> str | None:
+    return None if verdict is None else str(verdict)
 
 
 def finding_json(recorded: RecordedFinding) -> dict[str, Any]:
@@ -125,6 +134,21 @@ def version_json(version: MetadataVersion) -> dict[str, Any]:
         "actor": version.actor,
         "reason": version.reason,
         "recorded_at": instant(version.recorded_at),
+    }
+
+
+def rendition_json(rendition: Rendition) -> dict[str, Any]:
+    """Return a copy beside an original."""
+    locked_until = rendition.object.locked_until
+    return {
+        "kind": str(rendition.kind),
+        "number": rendition.number,
+        "size_bytes": rendition.content.size_bytes,
+        "sha256": rendition.content.sha256,
+        "sha512": rendition.content.sha512,
+        "made_at": instant(rendition.made_at),
+        "locked_until": None if locked_until is None else instant(locked_until),
+        "links": {"content": f"{BASE}/records/{rendition.record_id}/renditions/{rendition.kind}"},
     }
 
 

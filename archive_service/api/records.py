@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from http import HTTPStatus
-from itertools import chain
 from typing import Any
 
-import structlog
 from flask import Response, request
 from flask.views import MethodView
-from werkzeug.datastructures import Range
 
 from archive_service.api import present
-from archive_service.api.answers import DepositedSchema, EventListSchema, RecordSchema, TextSchema, VersionListSchema
+from archive_service.api.answers import (
+    DepositedSchema,
+    EventListSchema,
+    RecordSchema,
+    SignaturesSchema,
+    TextSchema,
+    VersionListSchema,
+)
 from archive_service.api.blueprint import Blueprint
+from archive_service.api.content import content_response
 from archive_service.api.identity import caller
 from archive_service.api.reading import load
 from archive_service.api.requests import CorrectionRequest, DepositRequest, MetadataSchema, NumberedListQuery
 from archive_service.api.upload import Body, Limits, Received, receive, require_body_within
-from archive_service.errors import ArchiveError, InvalidInput, Message, PreconditionRequired
+from archive_service.api.uploads import UploadsInProgress
+from archive_service.errors import InvalidInput, Message, PreconditionRequired
 from archive_service.lifecycle import read
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.deposit import Deposit, Deposited, deposit, require_may_deposit
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import parse_record_id
 from archive_service.model.ports import Reception
-
-log = structlog.get_logger("api")
 
 # One for each result a depositor hands over; printable, so that it can be logged and compared by eye.
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -55,7 +55,7 @@ _DEPOSIT_BODY = {
 }
 
 
-def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
+def records_blueprint(archive: Archive, max_metadata_bytes: int, uploads: UploadsInProgress) -> Blueprint:
     """Return the endpoints under /records."""
     blueprint = Blueprint("records", __name__, description="Deposit results, read them, correct their metadata.")
     limits = Limits(max_metadata_bytes, archive.rules.max_file_bytes, frozenset({"metadata"}))
@@ -65,6 +65,7 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
     class Deposits(MethodView):
         @blueprint.doc(**_DEPOSIT_BODY)
         @blueprint.response(201, DepositedSchema, description="The record is kept.")
+        @blueprint.alt_response(408, schema="Problem", description="The body came in too slowly.")
         @blueprint.alt_response(409, schema="Problem", description="Key reused, or already held.")
         @blueprint.alt_response(413, schema="Problem", description="Over the size limit.")
         @blueprint.alt_response(422, schema="Problem", description="Read and refused, with findings.")
@@ -76,7 +77,8 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
             require_body_within(request.content_length, limits.body_bytes)
             with archive.staging.receive(limits.file_bytes) as file:
                 body = Body(request.environ["wsgi.input"], request.content_type or "", request.content_length)
-                received = receive(body, file, limits)
+                with uploads.one_more(caller().id):
+                    received = receive(body, file, limits)
                 command = _command(key, received, file, metadata)
                 return _deposited(deposit(archive, command))
 
@@ -97,7 +99,7 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
         @blueprint.alt_response(416, description="No such part.")
         def get(self, record_id: str) -> Response:
             """Download the original bytes; Range is honoured."""
-            return _content(read.open_content(archive, caller(), parse_record_id(record_id)))
+            return content_response(read.open_content(archive, caller(), parse_record_id(record_id)))
 
     @blueprint.route("/records/<record_id>/text")
     class RecordText(MethodView):
@@ -123,6 +125,14 @@ def records_blueprint(archive: Archive, max_metadata_bytes: int) -> Blueprint:
             """List every version of the metadata, oldest first."""
             versions = read.list_versions(archive, caller(), parse_record_id(record_id))
             return {"versions": [present.version_json(version) for version in versions]}
+
+    @blueprint.route("/records/<record_id>/signatures")
+    class RecordSignatures(MethodView):
+        @blueprint.response(200, SignaturesSchema)
+        @blueprint.alt_response(404, schema="Problem", description="No such record, or it carries no signature.")
+        def get(self, record_id: str) -> dict[str, Any]:
+            """Show what the record's signatures were worth at deposit, with the evidence that was seen."""
+            return read.show_signatures(archive, caller(), parse_record_id(record_id))
 
     @blueprint.route("/records/<record_id>/corrections")
     class RecordCorrections(MethodView):
@@ -203,77 +213,3 @@ def _deposited(done: Deposited) -> tuple[dict[str, Any], int, dict[str, str]]:
     if done.replayed:
         headers["Idempotent-Replay"] = "true"
     return body, 201, headers
-
-
-def _content(content: read.Content) -> Response:
-    """Stream the bytes, or the one range that was asked for (RFC 9110 §14)."""
-    record = content.record
-    size = record.content.size_bytes
-    etag = f'"{record.content.sha256}"'
-    headers = {
-        "Accept-Ranges": "bytes",
-        "ETag": etag,
-        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(record.content.sha256)).decode()}:",
-        "Content-Disposition": f'attachment; filename="{record.id}.pdf"',
-        "Content-Type": "application/pdf",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "sandbox",
-        "Cache-Control": "private, no-store",
-    }
-    wanted = _one_range(request.range, size) if _range_applies(etag) else None
-    if wanted is None:
-        headers["Content-Length"] = str(size)
-        return Response(_body(content, 0, None), HTTPStatus.OK, headers)
-    start, end = wanted
-    if start >= end:
-        headers["Content-Range"] = f"bytes */{size}"
-        return Response(b"", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers)
-    headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    headers["Content-Length"] = str(end - start)
-    return Response(_body(content, start, end - start), HTTPStatus.PARTIAL_CONTENT, headers)
-
-
-def _range_applies(etag: str) -> bool:
-    """A range of another representation is not meant: If-Range must name these bytes (RFC 9110 §13.1.5)."""
-    named = request.headers.get("If-Range")
-    return named is None or named == etag
-
-
-def _one_range(asked: Range | None, size: int) -> tuple[int, int] | None:
-    """Return (begin, end) of the one range asked for; None for none, for several, and for other units."""
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
-        return None
-    start, end = asked.ranges[0]
-    if start < 0:
-        return max(0, size + start), size
-    return min(start, size), min(size if end is None else end, size)
-
-
-class _Stream:
-    """The bytes on their way out; closed when all are out, and when the client goes before the first."""
-
-    def __init__(self, content: read.Content, start: int, length: int | None) -> None:
-        # The first block is read before the answer begins, so that a store that is down is a 503, and wrong bytes of
-        # a file that fits into one block a 500, and not a torn download.
-        with ExitStack() as stack:
-            blocks = stack.enter_context(content.open(start, length))
-            self._blocks = chain((next(blocks, b""),), blocks)
-            self._stack = stack.pop_all()
-        self._record_id = content.record.id
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._blocks
-        except ArchiveError as error:
-            # The status has gone out: the connection ends before the announced length, which every client notices.
-            log.error("download broken off", code=error.code, record=self._record_id)
-            raise
-
-    def close(self) -> None:
-        """Let go of the store's connection."""
-        self._stack.close()
-
-
-def _body(content: read.Content, start: int, length: int | None) -> Iterable[bytes]:
-    """Return the bytes; of HEAD only the headers are sent, so nothing is opened."""
-    return () if request.method == "HEAD" else _Stream(content, start, length)

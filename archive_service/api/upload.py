@@ -6,6 +6,7 @@ whole one (RFC 7578; RFC 2046 §5.1.1).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,14 +14,23 @@ from typing import TYPE_CHECKING, BinaryIO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from archive_service.errors import InvalidInput, Message, TooLarge, UnsupportedMediaType
+from archive_service.errors import InvalidInput, Message, TooLarge, TooSlow, UnsupportedMediaType
 from archive_service.model.ports import Reception
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks  # exists for type checkers only
 
-# Large enough that the calls cost nothing beside the hashing, small enough for many uploads at once.
-BLOCK_BYTES = 256 * 1024
+# A result of usual size in one block: each block is read, written and hashed twice, and after each of these a thread
+# waits for the interpreter again. Small enough for many uploads at once.
+BLOCK_BYTES = 1024 * 1024
+
+# The first block asked for, and every one after a slow one: what a slow client sends is looked at soon.
+FIRST_BLOCK_BYTES = 1024
+
+# A client may pause for so long, and must otherwise send what the slowest line of an office carries several times over.
+GRACE_SECONDS = 30.0
+LEAST_BYTES_A_SECOND = 2048
+_SLOW_BLOCK_SECONDS = 0.5
 
 # What boundaries, part headers and line ends may add to the parts themselves.
 FRAMING_BYTES = 64 * 1024
@@ -91,7 +101,8 @@ def receive(body: Body, file: Reception, limits: Limits) -> Received:
     """Read the body to its end: the part ``file`` into ``file``, the small parts that are asked for into memory.
 
     Raises UnsupportedMediaType for a body that is not multipart/form-data or a file that says it is no PDF, TooLarge,
-    InvalidInput when the body ends early, a part comes twice or nobody asked for it, and what ``file.write`` raises.
+    TooSlow, InvalidInput when the body ends early, a part comes twice or nobody asked for it, and what ``file.write``
+    raises.
     """
     require_body_within(body.length, limits.body_bytes)
     collector = _Collector(file, limits)
@@ -117,14 +128,30 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _blocks(stream: BinaryIO, limit_bytes: int) -> Iterator[bytes]:
-    taken = 0
+    taken, size = 0, FIRST_BLOCK_BYTES
+    began = asked = time.monotonic()
     try:
-        while block := stream.read(BLOCK_BYTES):
+        # Returns when the whole block is there: how long it takes is known only then.
+        while block := stream.read(size):
             taken += len(block)
             require_body_within(taken, limit_bytes)
+            now = time.monotonic()
+            _require_pace(taken, now - began)
             yield block
+            size = FIRST_BLOCK_BYTES if now - asked > _SLOW_BLOCK_SECONDS else min(BLOCK_BYTES, size * 16)
+            asked = time.monotonic()
     except OSError as gone:
         raise InvalidInput(_INCOMPLETE, code="incomplete-body") from gone
+
+
+def _require_pace(taken: int, seconds: float) -> None:
+    if seconds > GRACE_SECONDS + taken / LEAST_BYTES_A_SECOND:
+        raise TooSlow(
+            Message(
+                f"The body comes in too slowly: {taken} bytes in {seconds:.0f} s. Send it again with the same key.",
+                f"Nội dung gửi lên quá chậm: {taken} byte trong {seconds:.0f} giây. Hãy gửi lại với cùng khoá.",
+            )
+        )
 
 
 class _Collector:

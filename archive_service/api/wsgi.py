@@ -37,4 +37,4 @@ def build() -> Flask:
     stack = ExitStack()
     atexit.register(stack.close)
     archive = stack.enter_context(open_archive(settings, pdf_processes=settings.checker_processes or None))
-    return create_app(archive, max_metadata_bytes=settings.max_metadata_bytes)
+    return create_app(archive, max_metadata_bytes=settings.max_metadata_bytes, web_threads=settings.web_threads)

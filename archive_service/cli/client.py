@@ -29,7 +29,12 @@ Query = Sequence[tuple[str, str]]
 
 CHUNK_BYTES = 1024 * 1024
 # Too busy, or a part of the way does not answer: the same request may be sent again (RFC 9110 §15.6).
-RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
+# The parts of a record that can be downloaded, as paths under it.
+ORIGINAL = "content"
+SEALED = "renditions/sealed"
+EVIDENCE = "evidence"
+
 # Reading may wait long: the service answers a deposit only after it has checked and stored the file.
 TIMEOUT = httpx.Timeout(connect=5.0, read=300.0, write=60.0, pool=300.0)
 LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
@@ -216,6 +221,10 @@ class ArchiveClient:
         """Return one record."""
         return self._get(f"/records/{_segment(record_id)}")
 
+    def renditions(self, record_id: str) -> list[Answer]:
+        """Return the copies that are kept beside a record's original."""
+        return list(self._get(f"/records/{_segment(record_id)}/renditions")["renditions"])
+
     def subject(self, scheme: str, number: str) -> Answer:
         """Return a subject with every record of it, in time order."""
         return self._get(f"/subjects/{_segment(scheme)}/{_segment(number)}")
@@ -247,8 +256,8 @@ class ArchiveClient:
         return _body(self._answered(ask))
 
     @contextmanager
-    def content(self, record_id: str, sha256: str, offset: int = 0) -> Iterator[ContentStream]:
-        """Open the original bytes of a record, from ``offset`` on if they still are the bytes of ``sha256``.
+    def content(self, record_id: str, sha256: str, offset: int = 0, *, part: str = ORIGINAL) -> Iterator[ContentStream]:
+        """Open the bytes of a record's part, from ``offset`` on if they still are the bytes of ``sha256``.
 
         The stream may break with Unavailable; what arrived until then may be kept, and the rest asked for.
         """
@@ -256,7 +265,7 @@ class ArchiveClient:
         headers = {"Accept-Encoding": "identity"}
         if offset:
             headers |= {"Range": f"bytes={offset}-", "If-Range": f'"{sha256}"'}
-        request = self._http.build_request("GET", f"/records/{_segment(record_id)}/content", headers=headers)
+        request = self._http.build_request("GET", f"/records/{_segment(record_id)}/{part}", headers=headers)
         response = self._answered(lambda: self._http.send(request, stream=True))
         try:
             if not response.is_success:

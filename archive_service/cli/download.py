@@ -1,4 +1,4 @@
-"""Brings a record's original bytes into a file: resumed after a break, named only once they are proven.
+"""Brings a record's bytes into a file: resumed after a break, named only once they are proven.
 
 Bytes arrive in ``.ID.part`` beside the target. The target never holds anything but the recorded bytes.
 """
@@ -9,29 +9,64 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from archive_service.cli.client import Answer, ArchiveClient, file_sha256
-from archive_service.errors import Conflict, IntegrityFailure, InvalidInput, Message, Unavailable
+from archive_service.cli.client import ORIGINAL, SEALED, Answer, ArchiveClient, file_sha256
+from archive_service.errors import Conflict, IntegrityFailure, InvalidInput, Message, NotFound, Unavailable
 from archive_service.model.identifiers import parse_record_id
 
 BREAKS_OVERCOME = 5  # how often one download goes on after a broken connection
 
 
-def default_target(record: Answer) -> Path:
-    """Return the file name that a record gets when none is given: its id, which says nothing of anybody."""
-    return Path(f"{parse_record_id(str(record['id']))}.pdf")
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to fetch: which part of which record, and what the archive recorded of its bytes."""
+
+    record_id: str
+    part: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def default_target(self) -> Path:
+        """The file name when none is given: the record's id, which says nothing of anybody."""
+        return Path(f"{self.record_id}{'-sealed' if self.part == SEALED else ''}.pdf")
 
 
-def download_record(client: ArchiveClient, record: Answer, target: Path, *, replace: bool) -> None:
-    """Bring the record's bytes to ``target``; nothing is fetched when it already holds them.
+def wanted_original(record: Answer) -> Wanted:
+    """Return the record's original bytes as what to fetch."""
+    return _wanted(str(record["id"]), ORIGINAL, record["content"])
+
+
+def wanted_rendition(record_id: str, renditions: list[Answer]) -> Wanted:
+    """Return the newest sealed copy as what to fetch. Raises NotFound when there is none."""
+    sealed = [one for one in renditions if one["kind"] == "sealed"]
+    if not sealed:
+        raise NotFound(
+            Message(
+                "The record has no sealed copy. Its findings say why, or the work is still to be done.",
+                "Tài liệu chưa có bản có chữ ký số của cơ quan. Lý do ghi trong các phát hiện, hoặc việc tạo bản "
+                "chưa hoàn tất.",
+            ),
+            code="no-rendition",
+        )
+    return _wanted(record_id, SEALED, sealed[-1])
+
+
+def _wanted(record_id: str, part: str, content: Answer) -> Wanted:
+    return Wanted(parse_record_id(record_id), part, str(content["sha256"]), int(content["size_bytes"]))
+
+
+def download(client: ArchiveClient, wanted: Wanted, target: Path, *, replace: bool) -> None:
+    """Bring the wanted bytes to ``target``; nothing is fetched when it already holds them.
 
     Raises Conflict when ``target`` holds other bytes and ``replace`` is false, IntegrityFailure when the
     archive serves other bytes than it recorded, Unavailable when it does not answer; ``target`` is unchanged
     then.
     """
-    expected = str(record["content"]["sha256"])
+    expected = wanted.sha256
     if target.exists():
         if file_sha256(target) == expected:
             return
@@ -43,28 +78,27 @@ def download_record(client: ArchiveClient, record: Answer, target: Path, *, repl
                 ),
                 code="file-exists",
             )
-    record_id = parse_record_id(str(record["id"]))
-    part = target.with_name(f".{record_id}.part")
+    part = target.with_name(f".{wanted.default_target.stem}.part")
     with _locked(part) as file:
         began_at = file.seek(0, os.SEEK_END)
-        if began_at < int(record["content"]["size_bytes"]):
-            _fetch(client, record_id, expected, file)
+        if began_at < wanted.size_bytes:
+            _fetch(client, wanted, file)
         # A part left by an earlier run may be the damaged piece: fetch all of it again before the alarm.
         if began_at and file_sha256(part) != expected:
             file.truncate(0)
-            _fetch(client, record_id, expected, file)
+            _fetch(client, wanted, file)
         _require_digest(part, expected)
         os.fsync(file.fileno())
         part.replace(target)
     _sync_folder(target.parent)
 
 
-def _fetch(client: ArchiveClient, record_id: str, expected: str, file: BinaryIO) -> None:
+def _fetch(client: ArchiveClient, wanted: Wanted, file: BinaryIO) -> None:
     """Append to ``file`` what it lacks, going on after a broken connection."""
     for breaks in range(BREAKS_OVERCOME + 1):
         offset = file.seek(0, os.SEEK_END)
         try:
-            with client.content(record_id, expected, offset) as content:
+            with client.content(wanted.record_id, wanted.sha256, offset, part=wanted.part) as content:
                 if content.offset != offset:
                     file.truncate(content.offset)
                     file.seek(content.offset)

@@ -15,7 +15,7 @@ from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, terminal
 from archive_service.errors import Message, NotFound
 from archive_service.lifecycle import keys
-from archive_service.lifecycle.diagnose import Diagnosis, check_components, compare_counts, prove_lock
+from archive_service.lifecycle.diagnose import Diagnosis, check_components, check_timestamps, compare_counts, prove_lock
 from archive_service.lifecycle.index import (
     Progress,
     ask_to_index,
@@ -157,7 +157,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     """
     # The register is looked at as it is: one that is down or older is a finding, and the rest is told too.
     with open_archive(load_settings()) as archive:
-        found = (*check_components(archive), *compare_counts(archive), *prove_lock(archive))
+        found = _everything(archive)
     failed = any(one.result is ProofResult.FAILED for one in found)
     if as_json:
         rows = [{"name": d.name, "result": str(d.result), "explanation": d.explanation} for d in found]
@@ -165,6 +165,15 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     else:
         _show(found)
     ctx.exit(ExitCode.FAILED if failed else ExitCode.OK)
+
+
+def _everything(archive: Archive) -> tuple[Diagnosis, ...]:
+    return (
+        *check_components(archive),
+        *compare_counts(archive),
+        *prove_lock(archive),
+        *check_timestamps(archive),
+    )
 
 
 _SIGNS = {ProofResult.PASSED: ("ok", "green"), ProofResult.FAILED: ("FAILED", "red")}

@@ -19,14 +19,16 @@ _COMMANDS = {
     "show": "archive_service.cli.records:show",
     "download": "archive_service.cli.records:download",
     "verify": "archive_service.cli.records:verify",
+    "evidence": "archive_service.cli.evidence:evidence",
     "reindex": "archive_service.cli.host:reindex",
     "load-reference": "archive_service.cli.host:load_reference",
     "doctor": "archive_service.cli.host:doctor",
     "api-key": "archive_service.cli.host:api_key",
     "jobs": "archive_service.cli.host:jobs",
+    "timestamp": "archive_service.cli.timestamps:timestamp",
     "upgrade": "archive_service.cli.host:upgrade",
     "log": "archive_service.cli.log:log",
-    "audit": "archive_service.cli.recovery:audit",
+    "audit": "archive_service.cli.audit:audit",
     "backup": "archive_service.cli.recovery:backup",
     "restore": "archive_service.cli.recovery:restore",
     "rebuild-register": "archive_service.cli.recovery:rebuild_register",
@@ -51,10 +53,10 @@ class _Commands(click.Group):
 def main() -> None:
     """An electronic records archive for the results of administrative procedures.
 
-    On the archive's host: serve, worker, reindex, load-reference, doctor, api-key, jobs, log, upgrade (settings:
-    ARCHIVE_…).
+    On the archive's host (settings: ARCHIVE_…): serve, worker, reindex, load-reference, doctor, api-key, jobs,
+    log, timestamp, upgrade.
     When something is lost, or may be: audit, backup, restore, rebuild-register.
-    From anywhere, with a key: deposit, deposit-folder, search, show, download, verify.
+    From anywhere, with a key: deposit, deposit-folder, search, show, download, verify, evidence.
     """
     # What the archive keeps, and what comes out of it, is about persons: nobody else on the machine reads it.
     os.umask(0o077)

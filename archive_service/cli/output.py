@@ -7,7 +7,8 @@ goes to standard error. Text that came from outside never reaches the terminal w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -28,6 +29,7 @@ from archive_service.errors import (
     PreconditionRequired,
     Rejected,
     TooLarge,
+    TooSlow,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -57,6 +59,7 @@ EXIT_CODES: Mapping[type[ArchiveError], ExitCode] = {
     InvalidInput: ExitCode.FAILED,
     UnsupportedMediaType: ExitCode.FAILED,
     TooLarge: ExitCode.FAILED,
+    TooSlow: ExitCode.UNAVAILABLE,
     Rejected: ExitCode.FAILED,
     Unavailable: ExitCode.UNAVAILABLE,
     IntegrityFailure: ExitCode.INTEGRITY,
@@ -68,6 +71,7 @@ STATUS_EXIT_CODES: Mapping[int, ExitCode] = {
     401: ExitCode.NOT_ALLOWED,
     403: ExitCode.NOT_ALLOWED,
     404: ExitCode.NOT_FOUND,
+    408: ExitCode.UNAVAILABLE,
     409: ExitCode.CONFLICT,
     410: ExitCode.NOT_FOUND,
     412: ExitCode.CONFLICT,
@@ -196,3 +200,13 @@ def terminal() -> Console:
     if not console.is_terminal and console.width == UNTOLD_WIDTH:
         console.width = PIPED_WIDTH
     return console
+
+
+def progress(quiet: bool, what: str) -> Callable[[int], None]:
+    """Return what tells how far a command is: a line that changes on a terminal, nothing elsewhere."""
+
+    def tell(passed: int) -> None:
+        if not quiet and sys.stderr.isatty():
+            click.echo(f"\r{passed:,} {what}", nl=False, err=True)
+
+    return tell

@@ -18,7 +18,8 @@ from archive_service.cli.display import (
     subject_page,
     verdict_page,
 )
-from archive_service.cli.download import default_target, download_record
+from archive_service.cli.download import download as download_bytes
+from archive_service.cli.download import wanted_original, wanted_rendition
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, terminal
 from archive_service.errors import IntegrityFailure, InvalidInput, Message
 from archive_service.model.identifiers import IdentifierScheme, parse_identifier
@@ -131,22 +132,30 @@ def show(client: ArchiveClient, /, what: tuple[str, ...], as_json: bool) -> None
 @click.argument("record_id", metavar="ID")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: ID.pdf here.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there with other bytes.")
+@click.option("--rendition", type=click.Choice(["sealed"]), help="Fetch this copy instead of the original bytes.")
 @json_option
 @connected
-def download(client: ArchiveClient, /, record_id: str, output: Path | None, force: bool, as_json: bool) -> None:
-    """Fetch a record's original bytes and prove that they are those recorded.
+def download(
+    client: ArchiveClient, /, record_id: str, output: Path | None, force: bool, rendition: str | None, as_json: bool
+) -> None:
+    """Fetch a record's original bytes, or a copy beside them, and prove that they are those recorded.
 
     The file appears under its name only when its digest is the record's. Doing it again after a break goes on
     where it stopped.
     """
-    record = client.record(record_id)
-    target = output or default_target(record)
-    download_record(client, record, target, replace=force)
-    content = record["content"]
-    if as_json:
-        print_json({"id": record["id"], "file": str(target), "content": content})
+    if rendition is None:
+        record = client.record(record_id)
+        wanted, content = wanted_original(record), record["content"]
     else:
-        click.echo(f"{target}: {content['size_bytes']} bytes, SHA-256 {content['sha256']}, as recorded")
+        renditions = client.renditions(record_id)
+        wanted = wanted_rendition(record_id, renditions)
+        content = {"sha256": wanted.sha256, "size_bytes": wanted.size_bytes}
+    target = output or wanted.default_target
+    download_bytes(client, wanted, target, replace=force)
+    if as_json:
+        print_json({"id": wanted.record_id, "file": str(target), "content": content})
+    else:
+        click.echo(f"{target}: {wanted.size_bytes} bytes, SHA-256 {wanted.sha256}, as recorded")
 
 
 @click.command(cls=ArchiveCommand, epilog=examples("archive-service verify quyet-dinh.pdf"))

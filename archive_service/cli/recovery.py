@@ -1,4 +1,4 @@
-"""Commands for when something is lost, or may be: audit, backup, restore, rebuild-register.
+"""Commands for when something is lost, or may be: backup, restore, rebuild-register.
 
 They run on the archive's host, by the service's own settings. A place of backups that carries a secret is named by
 the environment (ARCHIVE_BACKUP_URL), not on the command line.
@@ -6,7 +6,6 @@ the environment (ARCHIVE_BACKUP_URL), not on the command line.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -14,12 +13,19 @@ import click
 from rich.table import Table
 
 from archive_service.bootstrap import Recovery, open_archive, open_recovery, upgrade_register
-from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, terminal
+from archive_service.cli.output import (
+    ArchiveCommand,
+    ExitCode,
+    examples,
+    json_option,
+    print_json,
+    progress,
+    terminal,
+)
 from archive_service.lifecycle import rebuild_register as rebuilding
-from archive_service.lifecycle import reconcile
+from archive_service.lifecycle.audit.records import replay_tombstones
 from archive_service.lifecycle.catch_up import catch_up
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
-from archive_service.lifecycle.reconcile import AuditOutcome, AuditReport, AuditRequest
 from archive_service.model.events import Event, EventType, Json
 from archive_service.settings import load_settings
 from archive_service.storage.backup import BackedUp, Source, back_up
@@ -55,9 +61,9 @@ def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: boo
         catch_up(archive)
     with open_archive(settings) as archive:
         request = RebuildRequest(verify, adopt)
-        result = rebuilding.rebuild_register(archive, request, _progress(as_json, "records"))
+        result = rebuilding.rebuild_register(archive, request, progress(as_json, "records"))
         if adopt:
-            reconcile.replay_tombstones(archive)
+            replay_tombstones(archive)
     if as_json:
         print_json(asdict(result) | {"cannot_come_back": [asdict(loss) for loss in LOSSES]})
     else:
@@ -102,48 +108,6 @@ def _show_next(adopt: bool) -> None:
 
 @click.command(
     cls=ArchiveCommand,
-    epilog=examples("archive-service audit", "archive-service audit --verify --json"),
-)
-@click.option("--verify", is_flag=True, help="Read every byte and compare it with the digests recorded.")
-@click.option("--remove-orphans", is_flag=True, help="Remove what killed deposits left, once its lock has ended.")
-@json_option
-@click.pass_context
-def audit(ctx: click.Context, verify: bool, remove_orphans: bool, as_json: bool) -> None:
-    """Compare what the register says with what the store has.
-
-    Exit code 7 when something answered for is missing or has other bytes, 6 when something could not be read.
-    """
-    settings = load_settings()
-    upgrade_register(settings)
-    with open_archive(settings) as archive:
-        report = reconcile.audit(archive, AuditRequest(verify, remove_orphans), _progress(as_json, "records"))
-    if as_json:
-        print_json(
-            {
-                "alarm": report.alarm,
-                "verified": report.verified,
-                "counts": {str(outcome): count for outcome, count in report.counts.items()},
-                "findings": [asdict(finding) for finding in report.listed],
-            }
-        )
-    else:
-        _show_audit(report)
-    unreadable = AuditOutcome.UNREADABLE in report.counts
-    ctx.exit(ExitCode.INTEGRITY if report.alarm else ExitCode.UNAVAILABLE if unreadable else ExitCode.OK)
-
-
-def _show_audit(report: AuditReport) -> None:
-    for outcome in AuditOutcome:
-        if outcome in report.counts:
-            colour = "red" if outcome in reconcile.ALARMS else None
-            click.echo(click.style(f"{outcome:<17}", fg=colour) + f"{report.counts[outcome]:>12,}")
-    for finding in report.listed:
-        click.echo(f"{finding.outcome}: {finding.key or finding.record_id}: {finding.explanation}")
-    click.echo("Bytes were read and compared." if report.verified else "Bytes were not read; only sizes were compared.")
-
-
-@click.command(
-    cls=ArchiveCommand,
     epilog=examples("archive-service backup /mnt/backup", "ARCHIVE_BACKUP_URL=s3+https://… archive-service backup"),
 )
 @_place_argument
@@ -167,7 +131,7 @@ def backup(ctx: click.Context, place: str, lock_days: int, as_json: bool) -> Non
     with open_recovery(settings, place, lock_days) as recovery:
         archive = recovery.archive
         source = Source(recovery.engine, archive.store, archive.staging)
-        done = back_up(source, recovery.place, archive.clock.now(), _progress(as_json, "objects"))
+        done = back_up(source, recovery.place, archive.clock.now(), progress(as_json, "objects"))
     if as_json:
         print_json(_backup_document(done))
     else:
@@ -244,19 +208,9 @@ def _restore(recovery: Recovery, request: RestoreRequest, lock_days: int, quiet:
     archive = recovery.archive
     until = quarantine_lock_until(archive.clock.now(), lock_days)
     target = Target(recovery.engine, archive.store, archive.staging, until)
-    done = bring_back(recovery.place, target, request, _progress(quiet, "objects"))
-    replayed = reconcile.replay_tombstones(archive)
+    done = bring_back(recovery.place, target, request, progress(quiet, "objects"))
+    replayed = replay_tombstones(archive)
     values: dict[str, Json] = {"backup": done.manifest.stamp, "objects": done.objects, "records": done.rows["records"]}
     event = Event(EventType.RESTORED, "operator", archive.clock.now(), None, values)
     archive.register.write(lambda unit: unit.log.append(event))
     return done, replayed
-
-
-def _progress(quiet: bool, what: str) -> Callable[[int], None]:
-    """Return what tells how far a command is: a line that changes on a terminal, nothing elsewhere."""
-
-    def tell(passed: int) -> None:
-        if not quiet and sys.stderr.isatty():
-            click.echo(f"\r{passed:,} {what}", nl=False, err=True)
-
-    return tell

@@ -27,9 +27,9 @@ from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
-from archive_service.lifecycle.marks import keep_state
+from archive_service.lifecycle.marks import keep_signatures, keep_state
 from archive_service.lifecycle.receipts import find_receipt, sign_receipt
-from archive_service.lifecycle.verify import verify_document
+from archive_service.lifecycle.verify import read_signatures, verify_document, verify_signatures
 from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
@@ -40,6 +40,7 @@ from archive_service.model.jobs import JobKind
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.objects import StateMark, metadata_object, original_key
 from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.ports import NewObject
 from archive_service.model.record import (
     ContentDigest,
     MetadataVersion,
@@ -50,6 +51,8 @@ from archive_service.model.record import (
     SearchState,
     require_transition,
 )
+from archive_service.model.signature_json import KeptReport
+from archive_service.model.signatures import SignatureReport, SignatureVerdict
 from archive_service.model.subject import Subject
 from archive_service.model.units import RegisterUnit, Reservation
 from retention.locks import quarantine_lock_until
@@ -79,6 +82,7 @@ class Deposited:
     record: Record
     findings: tuple[RecordedFinding, ...]
     replayed: bool
+    signatures: SignatureVerdict | None = None
     receipt: str | None = None
 
 
@@ -113,14 +117,18 @@ def _deposit(archive: Archive, command: Deposit) -> Deposited:
         return archive.register.read(lambda unit: _answer_again(unit, claimed.reservation.record_id))
     try:
         inspection = archive.pdf.inspect(command.path)
+        report = read_signatures(archive, command.path, inspection, claimed.reservation.received_at)
+        policy = archive.policy.of(command.metadata)
         findings = verify_document(inspection, command.metadata, claimed.known, archive.rules.minimum_dpi)
-        outcome = archive.policy.decide(findings)
+        findings += verify_signatures(report, inspection, policy.without_signature(command.metadata))
+        outcome = policy.decide(findings)
         if outcome is Outcome.REFUSE:
             _refuse(archive, command, claimed.reservation, findings)
         original, metadata = _store(archive, command, claimed.reservation, inspection)
+        kept_report = _keep_report(archive, claimed.reservation, report)
         if outcome is Outcome.QUARANTINE:
             _mark_quarantined(archive, claimed.reservation, findings)
-        kept = _Kept(command, claimed.reservation, inspection, findings, outcome, original, metadata)
+        kept = _Kept(command, claimed.reservation, inspection, findings, outcome, original, metadata, kept_report)
         return archive.register.write(lambda unit: _record(archive, unit, kept))
     except (Conflict, Rejected, IntegrityFailure):
         raise
@@ -216,7 +224,8 @@ def _already_held(record_id: RecordId, state: RecordState) -> Conflict:
 def _refuse(archive: Archive, command: Deposit, reservation: Reservation, findings: tuple[Finding, ...]) -> None:
     """Log the refusal, free the key, and raise Rejected."""
     require_transition(RecordState.PENDING, RecordState.REFUSED)
-    refusing = tuple(f for f in findings if archive.policy.outcome_of(f) is Outcome.REFUSE)
+    policy = archive.policy.of(command.metadata)
+    refusing = tuple(f for f in findings if policy.outcome_of(f) is Outcome.REFUSE)
 
     def log(unit: RegisterUnit) -> None:
         unit.reservations.release(reservation.caller, reservation.key)
@@ -246,10 +255,23 @@ def _store(
     """Put the original and the first metadata version, each read back; the same bytes at every try."""
     lock_until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     record_id = reservation.record_id
-    original = archive.store.put(original_key(record_id), command.path, command.content, lock_until)
     description = metadata_object(_first_version(command, reservation, ""), command.content, _pages(inspection))
-    stored = archive.store.put(description.key, description.body, description.digest, lock_until)
-    return original, stored
+    original, metadata = archive.store.put_all(
+        (
+            NewObject(original_key(record_id), command.path, command.content),
+            NewObject(description.key, description.body, description.digest),
+        ),
+        lock_until,
+    )
+    return original, metadata
+
+
+def _keep_report(archive: Archive, reservation: Reservation, report: SignatureReport | None) -> KeptReport | None:
+    """Put the report of the signatures beside the original; nothing is put for a document without any."""
+    if report is None:
+        return None
+    until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
+    return keep_signatures(archive.store, reservation.record_id, report, until)
 
 
 def _mark_quarantined(archive: Archive, reservation: Reservation, findings: tuple[Finding, ...]) -> None:
@@ -293,6 +315,7 @@ class _Kept:
     outcome: Outcome
     original: ObjectVersion
     metadata: ObjectVersion
+    report: KeptReport | None
 
 
 def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
@@ -326,14 +349,16 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
         changed_at=now,
     )
     unit.records.add(record, _first_version(command, reservation, kept.metadata.version))
-    unit.findings.add(record.id, kept.findings, archive.policy, now)
+    if kept.report is not None:
+        unit.signature_reports.add(record.id, kept.report)
+    unit.findings.add(record.id, kept.findings, archive.policy.of(command.metadata), now)
     unit.reservations.answer(reservation.caller, reservation.key)
     # What is in quarantine is not read by anything but the checks; it is found by its metadata.
     unit.jobs.add(JobKind.ENRICH if state is RecordState.STORED else JobKind.INDEX, record.id, now)
     unit.log.append(_deposited(archive, kept, record, now))
     # Their numbers are given by the register; a record that is new has no others.
     recorded = tuple(unit.findings.of_record(record.id)) if kept.findings else ()
-    return Deposited(record, recorded, replayed=False)
+    return Deposited(record, recorded, replayed=False, signatures=kept.report.verdict if kept.report else None)
 
 
 def _deposited(archive: Archive, kept: _Kept, record: Record, now: dt.datetime) -> Event:
@@ -360,11 +385,16 @@ def _deposited(archive: Archive, kept: _Kept, record: Record, now: dt.datetime) 
             "received_at": record.received_at.isoformat(),
             "pages": record.page_count,
             "signatures": len(facts.signatures) if isinstance(facts, PdfFacts) else None,
+            "signature_report": _report_digest(kept.report),
             "pdfa_claim": facts.pdfa_claim if isinstance(facts, PdfFacts) else None,
             "pdf": _seen_in(facts) if isinstance(facts, PdfFacts) else None,
             "findings": [str(f.code) for f in kept.findings],
         },
     )
+
+
+def _report_digest(report: KeptReport | None) -> dict[str, Json] | None:
+    return None if report is None else {"sha256": report.stored.stored.sha256, "sha512": report.stored.stored.sha512}
 
 
 def _seen_in(facts: PdfFacts) -> dict[str, Json]:
@@ -406,7 +436,8 @@ def _answer_again(unit: RegisterUnit, record_id: RecordId) -> Deposited:
         metadata_version=first.version,
     )
     as_found = (dataclasses.replace(f, resolved_at=None, resolved_by=None, resolution=None) for f in found)
-    return Deposited(answered, tuple(as_found), replayed=True)
+    report = unit.signature_reports.get(record_id)
+    return Deposited(answered, tuple(as_found), replayed=True, signatures=report.verdict if report else None)
 
 
 def _state_for(outcomes: Iterable[Outcome]) -> RecordState:

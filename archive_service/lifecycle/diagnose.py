@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,8 +10,9 @@ from itertools import groupby
 from archive_service.errors import ArchiveError
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobState
-from archive_service.model.ports import ProofResult
+from archive_service.model.ports import ProofResult, TimestampAuthority
 from archive_service.model.record import RecordState, SearchState
+from archive_service.model.timestamps import AuthorityState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,9 @@ class Diagnosis:
     result: ProofResult
     explanation: str
 
+
+# An authority whose newest certificate ends sooner will soon leave its time-stamps without renewal.
+_SHORTEST_CERTIFICATE = dt.timedelta(days=30)
 
 # Every component, in the order in which a deposit needs them.
 COMPONENTS = ("register", "store", "index", "pdf")
@@ -75,6 +80,38 @@ def prove_lock(archive: Archive) -> tuple[Diagnosis, ...]:
     except ArchiveError as error:
         return (Diagnosis("store lock", ProofResult.INDETERMINATE, error.message.en),)
     return tuple(Diagnosis(f"store lock: {t.name}", t.result, t.explanation) for t in trials)
+
+
+def check_timestamps(archive: Archive) -> tuple[Diagnosis, ...]:
+    """Tell of each time-stamp authority whether its time-stamps come, can be renewed, and are worth anything.
+
+    Never raises. A test authority is never PASSED: what it stamps proves nothing to anybody else.
+    """
+    if not archive.authorities:
+        return (Diagnosis("time-stamps", ProofResult.INDETERMINATE, "no authority: nothing proves when"),)
+    try:
+        states = {one.authority: one for one in archive.register.read(lambda unit: unit.timestamps.states())}
+    except ArchiveError as error:
+        return (Diagnosis("time-stamps", ProofResult.INDETERMINATE, error.message.en),)
+    return tuple(_stamps(archive, one, states.get(one.name)) for one in archive.authorities)
+
+
+def _stamps(archive: Archive, authority: TimestampAuthority, state: AuthorityState | None) -> Diagnosis:
+    name, now = f"time-stamps of {authority.name}", archive.clock.now()
+    overdue = now - 2 * archive.rules.timestamp_interval
+    if state is not None and state.oldest_owed_at is not None and state.oldest_owed_at < overdue:
+        since = state.oldest_owed_at.isoformat(timespec="minutes")
+        reason = state.problem or "no worker has asked for them"
+        return Diagnosis(name, ProofResult.FAILED, f"{state.owed} are owed since {since}: {reason}")
+    if state is not None and state.expires_at is not None and state.expires_at < now + _SHORTEST_CERTIFICATE:
+        ends = state.expires_at.isoformat(timespec="minutes")
+        sentence = f"its newest certificate ends at {ends}, and there is no later one to renew with"
+        return Diagnosis(name, ProofResult.FAILED, sentence)
+    if authority.is_test:
+        sentence = "TEST – NOT TRUSTED: whoever runs this archive holds its key; set ARCHIVE_TIMESTAMP_AUTHORITIES"
+        return Diagnosis(name, ProofResult.INDETERMINATE, sentence)
+    given = state.stamped if state is not None else 0
+    return Diagnosis(name, ProofResult.PASSED, f"{given} given, {state.owed if state is not None else 0} awaited")
 
 
 def _probe(name: str, ask: Callable[[], None]) -> Diagnosis:

@@ -5,8 +5,10 @@ A failure leaves the record stored and says why; the original bytes are only eve
 
 from __future__ import annotations
 
-from archive_service.errors import IntegrityFailure, Message, TooLarge
+import dataclasses
+
 from archive_service.lifecycle.compare import disagreements
+from archive_service.lifecycle.proven import proven_object
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, FindingCode
@@ -14,6 +16,7 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import NoText
 from archive_service.model.jobs import JobKind
 from archive_service.model.record import DocumentText, Record, RecordState, TextSource
+from archive_service.model.sealing import SEALED_TRUSTS
 from archive_service.model.units import RegisterUnit
 
 # Who follow-up work is done by, in the log.
@@ -36,27 +39,9 @@ def enrich(archive: Archive, record_id: RecordId) -> NoText | None:
 
 
 def _read_words(archive: Archive, record: Record) -> DocumentText | NoText:
-    """Bring the original into a file, proven to be what was recorded, and have it read in the sandbox."""
-    with archive.staging.receive(record.content.size_bytes) as file:
-        try:
-            with archive.store.read(record.original.key, record.original.version) as blocks:
-                for block in blocks:
-                    file.write(block)
-        except TooLarge as longer:
-            raise _not_as_recorded(record) from longer
-        if file.digest != record.content:
-            raise _not_as_recorded(record)
-        return archive.pdf.read_text(file.path)
-
-
-def _not_as_recorded(record: Record) -> IntegrityFailure:
-    return IntegrityFailure(
-        Message(
-            f"The stored bytes of record {record.id} are not those recorded. Tell the operator at once.",
-            f"Nội dung lưu trữ của tài liệu {record.id} không khớp với giá trị đã ghi. Hãy báo ngay cho quản trị viên.",
-        ),
-        record_id=record.id,
-    )
+    """Have the original, proven to be what was recorded, read in the sandbox."""
+    with proven_object(archive, record.original) as path:
+        return archive.pdf.read_text(path)
 
 
 def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentText | NoText) -> None:
@@ -65,7 +50,10 @@ def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentT
         found: tuple[Finding, ...] = (Finding(FindingCode.TEXT_FAILED, {"outcome": str(words.outcome)}),)
         event = Event(EventType.TEXT_FAILED, WORKER, now, record.id, {"outcome": str(words.outcome)})
     else:
-        unit.texts.put(record.id, words, now)
+        to_seal = archive.sealer is not None and record.metadata.trust in SEALED_TRUSTS
+        unit.texts.put(record.id, words if to_seal else _without_places(words), now)
+        if to_seal:
+            unit.jobs.add(JobKind.SEAL, record.id, now)
         # A rebuild of the index that has passed this record must come back to it.
         unit.records.mark_changed(record.id, now)
         found = (*_quality(words, archive.rules.low_confidence), *disagreements(words, record.metadata))
@@ -73,6 +61,10 @@ def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentT
     unit.findings.add(record.id, found, archive.policy, now)
     unit.jobs.add(JobKind.INDEX, record.id, now)
     unit.log.append(event)
+
+
+def _without_places(words: DocumentText) -> DocumentText:
+    return DocumentText(tuple(dataclasses.replace(page, places=None) for page in words.pages))
 
 
 def _quality(words: DocumentText, low_confidence: float) -> tuple[Finding, ...]:

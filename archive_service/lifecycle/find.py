@@ -61,12 +61,16 @@ class FoundRecord:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of what was found. ``total`` counts what the index holds for the caller's offices."""
+    """One page of what was found. ``total`` counts what the index holds for the caller's offices.
+
+    Where not ``total_is_exact``, there are at least so many, and that is ten thousand or more.
+    """
 
     hits: tuple[FoundRecord, ...]
     total: int
     next_cursor: str | None
     facets: Mapping[Facet, Mapping[str, int]]
+    total_is_exact: bool = True
 
 
 def find(archive: Archive, caller: Caller, search: Search) -> Found:
@@ -88,7 +92,7 @@ def find(archive: Archive, caller: Caller, search: Search) -> Found:
     page = archive.index.search(query)
     hits = archive.register.read(lambda unit: _check(unit, caller, page, query))
     _log(archive, caller, search, page, hits)
-    return Found(hits, page.total, page.next_cursor, page.facets)
+    return Found(hits, page.total, page.next_cursor, page.facets, page.total_is_exact)
 
 
 def _filters(unit: RegisterUnit, caller: Caller, search: Search) -> SearchFilters:

@@ -5,24 +5,24 @@ All of it is of the newest checkpoint that is in the locked store; what is not i
 
 from __future__ import annotations
 
-from archive_service.errors import Conflict, InvalidInput, Message, NotFound
+from archive_service.errors import InvalidInput, Message, NotFound
 from archive_service.evidence.tiles import TileAddress, entry_bundle, parse_tile_address
 from archive_service.evidence.tree import TILE_HEIGHT, TILE_WIDTH, Tree
+from archive_service.lifecycle.inclusion import covering_checkpoint, inclusion_proof, note_of, published_checkpoint
 from archive_service.lifecycle.receipts import find_receipt, sign_receipt
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, LoggedEvent
 from archive_service.model.identifiers import RecordId
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.units import LogKey, RegisterUnit, SignedCheckpoint
+from archive_service.model.units import LogKey, RegisterUnit
 from archive_verify.errors import Malformed
 from archive_verify.merkle import HASH_BYTES
-from archive_verify.proof import LogProof
 
 
 def checkpoint(archive: Archive) -> str:
     """Return the newest published checkpoint with its cosignatures: for anybody. Raises NotFound before the first."""
-    return archive.register.read(lambda unit: _note(unit, _published(unit)))
+    return archive.register.read(lambda unit: note_of(unit, published_checkpoint(unit)))
 
 
 def receipt(archive: Archive, caller: Caller, record_id: RecordId) -> str:
@@ -62,9 +62,7 @@ def proof(archive: Archive, caller: Caller, record_id: RecordId, index: int | No
     def look(unit: RegisterUnit) -> bytes:
         require_visible(unit, caller, record_id)
         entry = _entry(unit, record_id, index)
-        newest = _covering(archive, unit, entry.index)
-        hashes = Tree(unit.tree, newest.size).inclusion_proof(entry.index)
-        return LogProof(entry.index, tuple(hashes), _note(unit, newest).encode()).data
+        return inclusion_proof(unit, entry.index, covering_checkpoint(archive, unit, entry.index))
 
     made = archive.register.read(look)
     _log(archive, caller, record_id, "proof")
@@ -79,7 +77,7 @@ def consistency(archive: Archive, caller: Caller, earlier: int, later: int) -> l
     require(caller, Action.FOLLOW_LOG)
 
     def look(unit: RegisterUnit) -> list[bytes]:
-        if not 0 < earlier <= later <= _published(unit).size:
+        if not 0 < earlier <= later <= published_checkpoint(unit).size:
             raise InvalidInput(
                 Message(
                     "from and to are sizes of the log: 1 ≤ from ≤ to ≤ the size of the newest checkpoint.",
@@ -122,40 +120,9 @@ def _entry(unit: RegisterUnit, record_id: RecordId, index: int | None) -> Logged
     return entries[0]
 
 
-def _covering(archive: Archive, unit: RegisterUnit, index: int) -> SignedCheckpoint:
-    for found in (unit.tree.newest(published=True, cosigned=True), unit.tree.newest(published=True)):
-        if found is not None and index < found.size:
-            return found
-    seconds = int(archive.rules.checkpoint_interval.total_seconds())
-    raise Conflict(
-        Message(
-            f"The entry is not in a checkpoint yet. Ask again in {seconds} seconds; the receipt says until when it "
-            "must be.",
-            f"Mục nhật ký chưa nằm trong điểm kiểm soát nào. Hãy hỏi lại sau {seconds} giây; thời hạn cam kết ghi "
-            "trong biên nhận.",
-        ),
-        code="not-yet-in-checkpoint",
-        retry_after_seconds=seconds,
-    )
-
-
-def _published(unit: RegisterUnit) -> SignedCheckpoint:
-    newest = unit.tree.newest(published=True)
-    if newest is None:
-        raise NotFound(
-            Message("No checkpoint has been published yet.", "Chưa có điểm kiểm soát nào được công bố."),
-            code="no-checkpoint",
-        )
-    return newest
-
-
-def _note(unit: RegisterUnit, newest: SignedCheckpoint) -> str:
-    return newest.note + "".join(unit.tree.cosignatures(newest.size))
-
-
 def _tile(unit: RegisterUnit, wanted: TileAddress) -> bytes:
     level = wanted.level or 0
-    there = (_published(unit).size >> (TILE_HEIGHT * level)) - wanted.number * TILE_WIDTH
+    there = (published_checkpoint(unit).size >> (TILE_HEIGHT * level)) - wanted.number * TILE_WIDTH
     if there < wanted.width:
         raise _no_tile()
     if wanted.level is None:

@@ -40,6 +40,7 @@ def _renew(archive: Archive, record: Record, wanted: dt.datetime) -> None:
 
     def keep(unit: RegisterUnit) -> None:
         unit.records.set_lock(record.id, original)
+        unit.renditions.set_lock(record.id, in_force)
         unit.log.append(
             Event(
                 EventType.LOCK_EXTENDED,

@@ -1,4 +1,4 @@
-"""Small objects in the store that outlive the register: marks of a record's state, and tombstones.
+"""Small objects in the store that outlive the register: marks of a state, reports of signatures, and tombstones.
 
 Not a step itself; the steps that decide write them, those that recover read them. A mark is put before the register
 hears of the decision, and create-only: of two that decide at once the store keeps the first, and a decision whose
@@ -7,6 +7,7 @@ register transaction was lost is found here and finished by the next (docs/decis
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 from collections import deque
@@ -22,12 +23,15 @@ from archive_service.model.objects import (
     not_readable,
     read_state_object,
     record_of,
+    signatures_key,
     state_object,
     state_prefix,
     tombstone_object,
 )
 from archive_service.model.ports import ObjectStore
 from archive_service.model.record import ContentDigest, ObjectVersion
+from archive_service.model.signature_json import KeptReport, read_signatures_object, signatures_object
+from archive_service.model.signatures import SignatureReport, SignatureVerdict
 
 # What a store answers when a key holds other bytes: for a mark, another decision came first.
 _TAKEN = "stored-differs"
@@ -64,6 +68,40 @@ def read_marks(store: ObjectStore, listed: Iterable[ObjectVersion]) -> tuple[Sta
     """
     marks = (read_state_object(one.key, read_small(store, one)) for one in listed)
     return tuple(sorted(marks, key=lambda mark: mark.number))
+
+
+def keep_signatures(
+    store: ObjectStore, record_id: RecordId, report: SignatureReport, lock_until: dt.datetime
+) -> KeptReport:
+    """Put the report of a record's signatures, and return the one that stands in the store.
+
+    A deposit that was cut off and is taken up again may judge by other anchors than the first time: the first report
+    stands, as everything else of that record does. Raises Unavailable, IntegrityFailure.
+    """
+    wanted = signatures_object(record_id, report)
+    try:
+        return KeptReport(report.verdict, store.put(wanted.key, wanted.body, wanted.digest, lock_until))
+    except IntegrityFailure as taken:
+        if taken.code != _TAKEN:
+            raise
+        first = read_signatures(store, store.list_under(wanted.key))
+        if first is None:
+            raise
+        return first
+
+
+def read_signatures(store: ObjectStore, listed: Iterable[ObjectVersion]) -> KeptReport | None:
+    """Return the report among the listed objects of one record, None where there is none.
+
+    Raises Unavailable, IntegrityFailure.
+    """
+    first = oldest(one for one in listed if one.key == signatures_key(record_of(one.key)))
+    if first is None:
+        return None
+    body = read_small(store, first)
+    verdict = SignatureVerdict(read_signatures_object(first.key, body)["verdict"])
+    digest = ContentDigest(len(body), hashlib.sha256(body).hexdigest(), hashlib.sha512(body).hexdigest())
+    return KeptReport(verdict, dataclasses.replace(first, stored=digest))
 
 
 def keep_tombstone(store: ObjectStore, tombstone: Tombstone, lock_until: dt.datetime) -> None:

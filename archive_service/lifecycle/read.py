@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from archive_service.errors import IntegrityFailure, Message, NotFound
 from archive_service.lifecycle.visible import may_see, require_served, require_visible
@@ -17,26 +18,40 @@ from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json, LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.identifiers import Identifier, RecordId
+from archive_service.model.objects import not_readable
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.record import DocumentText, MetadataVersion, Record
+from archive_service.model.record import ContentDigest, DocumentText, MetadataVersion, ObjectVersion, Record
+from archive_service.model.sealing import Rendition, RenditionKind
+from archive_service.model.signature_json import KeptReport, read_signatures_object
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units import RegisterUnit
+
+# Up to this size, in bytes, reading the whole for a part costs some milliseconds and this much memory; a result of a
+# few pages is smaller. Of larger files a part is given as the store has it: reading 500 MB for each part is no service.
+COMPARED_PART_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRecord:
-    """A record with what is around it. ``related`` are visible records that name this one, with the kind."""
+    """A record with what is around it. ``related`` are visible records that name this one, with the kind.
+
+    ``signatures`` is what its signatures were worth at deposit, None for a record that carries none.
+    """
 
     record: Record
     findings: tuple[RecordedFinding, ...]
     related: tuple[tuple[RecordId, str], ...]
+    signatures: SignatureVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A record's original bytes, ready to be opened."""
+    """The original bytes of a record, or those of a rendition, ready to be opened."""
 
     record: Record
+    stored: ObjectVersion
+    digest: ContentDigest
     archive: Archive
 
     @contextmanager
@@ -44,11 +59,18 @@ class Content:
         """Open the bytes from ``start`` for ``length`` bytes; streamed.
 
         The whole is compared with what was recorded as it passes: reading it raises IntegrityFailure instead of
-        giving the last block of other bytes. A part cannot be compared; whoever asks for parts compares the whole.
+        giving the last block of other bytes. For a part of a file of up to ``COMPARED_PART_BYTES`` the whole is read
+        and compared before the first byte is given; of a larger one whoever asks for parts compares the whole.
         """
-        original = self.record.original
-        with self.archive.store.read(original.key, original.version, start=start, length=length) as blocks:
-            yield blocks if start or length is not None else _proven(blocks, self.record)
+        stored, is_part = self.stored, bool(start) or length is not None
+        compared = self.digest.size_bytes <= COMPARED_PART_BYTES
+        if is_part and not compared:
+            with self.archive.store.read(stored.key, stored.version, start=start, length=length) as blocks:
+                yield blocks
+            return
+        with self.archive.store.read(stored.key, stored.version) as blocks:
+            proven = _proven(blocks, self)
+            yield iter((b"".join(proven)[start:][:length],)) if is_part else proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +83,7 @@ class SubjectPage:
     records: tuple[ShownRecord, ...]
 
 
-def _proven(blocks: Iterator[bytes], record: Record) -> Iterator[bytes]:
+def _proven(blocks: Iterator[bytes], content: Content) -> Iterator[bytes]:
     """Yield the blocks, the last one only when all of them together are the bytes recorded."""
     digest, held = hashlib.sha256(), b""
     for block in blocks:
@@ -69,7 +91,8 @@ def _proven(blocks: Iterator[bytes], record: Record) -> Iterator[bytes]:
         if held:
             yield held
         held = block
-    if digest.hexdigest() != record.content.sha256:
+    record = content.record
+    if digest.hexdigest() != content.digest.sha256:
         raise IntegrityFailure(
             Message(
                 f"The stored bytes of record {record.id} are not those recorded. Tell the operator at once.",
@@ -102,7 +125,49 @@ def open_content(archive: Archive, caller: Caller, record_id: RecordId) -> Conte
     require(caller, Action.READ_CONTENT)
     record = archive.register.read(lambda unit: _served(unit, caller, record_id))
     _log(archive, caller, EventType.CONTENT_READ, record_id)
-    return Content(record, archive)
+    return Content(record, record.original, record.content, archive)
+
+
+def list_renditions(archive: Archive, caller: Caller, record_id: RecordId) -> tuple[Rendition, ...]:
+    """Return the copies that are kept beside the record's original, by kind and number.
+
+    Raises NotAllowed, NotFound.
+    """
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> tuple[Rendition, ...]:
+        require_visible(unit, caller, record_id)
+        return tuple(unit.renditions.of_record(record_id))
+
+    renditions = archive.register.read(look)
+    _log(archive, caller, EventType.RECORD_READ, record_id)
+    return renditions
+
+
+def open_rendition(archive: Archive, caller: Caller, record_id: RecordId, kind: RenditionKind) -> Content:
+    """Return the newest rendition of a kind, not yet opened; the read is logged by now.
+
+    Raises NotAllowed, NotFound, also where there is none of that kind; Conflict ``not-served`` as for the original.
+    """
+    require(caller, Action.READ_CONTENT)
+
+    def look(unit: RegisterUnit) -> tuple[Record, Rendition]:
+        record = _served(unit, caller, record_id)
+        of_kind = unit.renditions.of_record(record_id, kind)
+        if not of_kind:
+            raise NotFound(
+                Message(
+                    f"The record has no {kind} copy. Its findings say why, or the work is still to be done.",
+                    "Tài liệu chưa có bản sao này. Lý do ghi trong các phát hiện, hoặc việc tạo bản chưa hoàn tất.",
+                ),
+                code="no-rendition",
+            )
+        return record, of_kind[-1]
+
+    record, rendition = archive.register.read(look)
+    values: dict[str, Json] = {"kind": str(kind), "number": rendition.number}
+    _log(archive, caller, EventType.RENDITION_READ, record_id, values)
+    return Content(record, rendition.object, rendition.content, archive)
 
 
 def read_text(archive: Archive, caller: Caller, record_id: RecordId) -> DocumentText:
@@ -119,6 +184,32 @@ def read_text(archive: Archive, caller: Caller, record_id: RecordId) -> Document
     text = archive.register.read(look)
     _log(archive, caller, EventType.TEXT_SERVED, record_id)
     return text
+
+
+def show_signatures(archive: Archive, caller: Caller, record_id: RecordId) -> dict[str, Any]:
+    """Return the report of the record's signatures as the store keeps it, compared with the digest recorded.
+
+    Raises NotAllowed; NotFound also for a record that carries no signature; IntegrityFailure, Unavailable.
+    """
+    require(caller, Action.READ_RECORD)
+
+    def look(unit: RegisterUnit) -> KeptReport:
+        require_visible(unit, caller, record_id)
+        kept = unit.signature_reports.get(record_id)
+        if kept is None:
+            raise NotFound(
+                Message("This record carries no signature.", "Tài liệu này không có chữ ký số."), code="not-signed"
+            )
+        return kept
+
+    stored = archive.register.read(look).stored
+    with archive.store.read(stored.key, stored.version) as blocks:
+        body = b"".join(blocks)
+    if hashlib.sha256(body).hexdigest() != stored.stored.sha256:
+        raise not_readable(stored.key)
+    report = read_signatures_object(stored.key, body)
+    _log(archive, caller, EventType.RECORD_READ, record_id)
+    return report
 
 
 def list_events(
@@ -211,10 +302,12 @@ def _partial_page(subject: Subject, visible: list[Record], shown: tuple[ShownRec
 def _around(unit: RegisterUnit, caller: Caller, record: Record) -> ShownRecord:
     related = unit.records.related_to(record.id)
     visible = unit.records.get_many([record_id for record_id, _ in related])
+    report = unit.signature_reports.get(record.id)
     return ShownRecord(
         record,
         tuple(unit.findings.of_record(record.id)),
         tuple((other, kind) for other, kind in related if other in visible and may_see(caller, visible[other])),
+        report.verdict if report is not None else None,
     )
 
 

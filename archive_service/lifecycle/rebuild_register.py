@@ -15,7 +15,7 @@ from itertools import groupby, islice
 
 from archive_service.errors import Conflict, IntegrityFailure, Message
 from archive_service.lifecycle.known import known_subjects, subject_for
-from archive_service.lifecycle.marks import Tombstones, digest_in_store, oldest, read_marks, read_small
+from archive_service.lifecycle.marks import Tombstones, digest_in_store, oldest, read_marks, read_signatures, read_small
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.identifiers import RecordId
@@ -28,6 +28,8 @@ from archive_service.model.objects import (
     original_key,
     read_metadata_object,
     record_of,
+    rendition_prefix,
+    signatures_key,
     state_prefix,
 )
 from archive_service.model.record import (
@@ -38,6 +40,7 @@ from archive_service.model.record import (
     RecordState,
     SearchState,
 )
+from archive_service.model.signature_json import KeptReport
 from archive_service.model.units import RegisterUnit
 
 # Who a rebuild is done by, in the log.
@@ -72,6 +75,7 @@ LOSSES: tuple[Loss, ...] = (
     Loss("merges of subjects, numbers added with their days", "subjects are those of the descriptions; merge again"),
     Loss("findings and their resolutions", "those of a quarantine come back unresolved; others when words are read"),
     Loss("words of records", "read again from the originals by the workers, then indexed"),
+    Loss("which renditions there are", "those under the seal key in use are found again after the words are read"),
     Loss("the moment of storing", "the moment of receipt stands in its place"),
     Loss("corrections decided and not yet in the store", "the version before is the current one; correct again"),
     Loss("whether a killed deposit was ever answered", "what is whole in the store comes back as a record"),
@@ -211,6 +215,7 @@ class _Whole:
     original: ObjectVersion
     versions: tuple[DescribedVersion, ...]
     marks: tuple[StateMark, ...]
+    report: KeptReport | None
 
     @property
     def state(self) -> RecordState:
@@ -233,12 +238,13 @@ def _read(archive: Archive, verify: bool, group: _Group) -> _Found:
         described = versions[-1]
         listed = (one for one in group.objects if one.key.startswith(state_prefix(group.record_id)))
         marks = read_marks(archive.store, listed)
+        report = read_signatures(archive.store, group.objects)
     except IntegrityFailure as unreadable:
         return _Found(None, (Problem("object-not-readable", group.record_id, unreadable.message.en),))
     problems = tuple(_doubts(archive, verify, group, original, described))
     locked_until = archive.store.lock_of(original.key, original.version)
     stored = ObjectVersion(original.key, original.version, described.content, locked_until)
-    return _Found(_Whole(group.record_id, stored, versions, marks), problems)
+    return _Found(_Whole(group.record_id, stored, versions, marks, report), problems)
 
 
 def _versions(archive: Archive, group: _Group) -> tuple[DescribedVersion, ...]:
@@ -264,8 +270,11 @@ def _doubts(
     archive: Archive, verify: bool, group: _Group, original: ObjectVersion, described: DescribedVersion
 ) -> Iterator[Problem]:
     keys = [one.key for one in group.objects]
-    known = {original.key, *(metadata_key(group.record_id, n + 1) for n in range(described.version.version))}
-    strange = [key for key in keys if key not in known and not key.startswith(state_prefix(group.record_id))]
+    described_by = (metadata_key(group.record_id, n + 1) for n in range(described.version.version))
+    known = {original.key, signatures_key(group.record_id), *described_by}
+    # Renditions are recorded again by the step that makes them, after it has looked at them.
+    expected = (state_prefix(group.record_id), rendition_prefix(group.record_id))
+    strange = [key for key in keys if key not in known and not key.startswith(expected)]
     if strange or len(keys) != len(set(keys)):
         yield Problem("more-than-expected", group.record_id, "objects or versions that this service did not write")
     same = original.stored.size_bytes == described.content.size_bytes
@@ -352,8 +361,10 @@ def _keep_one(archive: Archive, unit: RegisterUnit, found: _Whole) -> None:
     )
     unit.records.add(record, first.version)
     _add_versions(archive, unit, [described.version for described in found.versions[1:]])
+    if found.report is not None:
+        unit.signature_reports.add(record.id, found.report)
     for mark in found.marks:
-        unit.findings.add(record.id, mark.findings, archive.policy, mark.decided_at)
+        unit.findings.add(record.id, mark.findings, archive.policy.of(record.metadata), mark.decided_at)
     unit.jobs.add(JobKind.ENRICH if record.state is RecordState.STORED else JobKind.INDEX, record.id, now)
     _log(archive, unit, found)
 

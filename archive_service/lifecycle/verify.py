@@ -1,18 +1,25 @@
 """Checking a deposit: facts in, findings out. A new check is one function and one line in ``CHECKS``.
 
-Pure: what the sandboxed reader saw is given, nothing is read here. What a finding leads to is not decided here either
-(model/findings.py).
+Pure but for ``read_signatures``: what the sandboxed reader saw is given. What a finding leads to is not decided here
+(model/policy.py).
 """
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from archive_service.model.archive import Archive
 from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.fold import fold, normalise, words
 from archive_service.model.inspection import Inspection, NotInspected, PdfFacts
+from archive_service.model.policy import Unsigned
 from archive_service.model.record import RecordMetadata, Trust
+from archive_service.model.signatures import CheckedSignature, SignatureKind, SignatureReport, SignatureVerdict
 from archive_service.model.subject import Subject
 
 # A page smaller than a stamp or larger than A0, in points: a wrong export more likely than a document.
@@ -41,6 +48,49 @@ def verify_document(
         return (Finding(inspection.finding, inspection.detail),)
     evidence = Evidence(inspection, metadata, known, minimum_dpi)
     return tuple(finding for check in CHECKS for finding in check(evidence))
+
+
+def read_signatures(
+    archive: Archive, path: Path, inspection: Inspection, checked_at: dt.datetime
+) -> SignatureReport | None:
+    """Return what the signatures that the inspection saw are worth; None where it saw none: nothing is run then.
+
+    A signature that one look saw and the other does not tell of could not be read. Raises as ``PdfReader``.
+    """
+    if isinstance(inspection, NotInspected) or not inspection.signatures:
+        return None
+    report = archive.pdf.check_signatures(path, checked_at)
+    untold = tuple(CheckedSignature(one.field_name) for one in inspection.signatures[len(report.signatures) :])
+    return dataclasses.replace(report, signatures=report.signatures + untold)
+
+
+def verify_signatures(
+    report: SignatureReport | None, inspection: Inspection, unsigned: Unsigned
+) -> tuple[Finding, ...]:
+    """Return a finding for each kind of verdict but valid, and one for a signature that should be there and is not."""
+    if isinstance(inspection, NotInspected):
+        return ()
+    signatures = report.signatures if report is not None else ()
+    verdicts = Counter(signature.verdict for signature in signatures)
+    found = [
+        Finding(code, {"signatures": verdicts[verdict]})
+        for verdict, code in _SIGNATURE_CODES.items()
+        if verdicts[verdict]
+    ]
+    # A time-stamp says when, and nobody answers for anything by it.
+    signed = any(signature.kind is SignatureKind.SIGNATURE for signature in signatures)
+    if not signed and unsigned in (Unsigned.QUARANTINE, Unsigned.REFUSE):
+        found.append(Finding(FindingCode.SIGNATURE_MISSING))
+    return tuple(found)
+
+
+_SIGNATURE_CODES = {
+    SignatureVerdict.ALTERED: FindingCode.SIGNATURE_ALTERED,
+    SignatureVerdict.INVALID: FindingCode.SIGNATURE_INVALID,
+    SignatureVerdict.UNREADABLE: FindingCode.SIGNATURE_UNREADABLE,
+    SignatureVerdict.UNDECIDED: FindingCode.SIGNATURE_UNDECIDED,
+    SignatureVerdict.UNTRUSTED: FindingCode.SIGNATURE_UNTRUSTED,
+}
 
 
 def check_active_content(evidence: Evidence) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from archive_service.model.findings import FindingPolicy
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.ports import (
     Clock,
     LogSigning,
@@ -13,8 +13,10 @@ from archive_service.model.ports import (
     PdfReader,
     Randomness,
     Register,
+    Sealer,
     SearchIndex,
     Staging,
+    TimestampAuthority,
 )
 from archive_verify.notes import VerifierKey
 
@@ -32,11 +34,14 @@ class Rules:
     checkpoint_interval: dt.timedelta = dt.timedelta(seconds=60)
     maximum_merge_delay: dt.timedelta = dt.timedelta(days=1)
     checkpoint_lock_days: int = 3650
+    timestamp_interval: dt.timedelta = dt.timedelta(hours=1)
+    timestamp_renewal: dt.timedelta = dt.timedelta(days=90)
+    lock_mode: str = "governance"
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Everything that a step may use."""
+    """Everything that a step may use. Without a ``sealer`` no result is sealed."""
 
     register: Register
     store: ObjectStore
@@ -49,3 +54,6 @@ class Archive:
     policy: FindingPolicy = field(default_factory=FindingPolicy)
     rules: Rules = field(default_factory=Rules)
     witnesses: tuple[VerifierKey, ...] = ()
+    authorities: tuple[TimestampAuthority, ...] = ()
+    second_store: ObjectStore | None = None
+    sealer: Sealer | None = None

@@ -22,9 +22,12 @@ class EventType(StrEnum):
     RELEASED = "quarantine-released"
     REJECTED = "quarantine-rejected"
     FINDING_RESOLVED = "finding-resolved"
+    RENDITION_SEALED = "rendition-sealed"
+    RENDITION_FAILED = "rendition-failed"
     METADATA_CORRECTED = "metadata-corrected"
     RECORD_READ = "record-read"
     CONTENT_READ = "content-read"
+    RENDITION_READ = "rendition-read"
     TEXT_SERVED = "text-served"
     QUARANTINE_READ = "quarantine-read"
     FINDINGS_READ = "findings-read"
@@ -44,9 +47,30 @@ class EventType(StrEnum):
     RESTORED = "restored"
     DISPOSAL_REPLAYED = "disposal-replayed"
     UNFINISHED_REMOVED = "unfinished-removed"
+    OBJECT_REPAIRED = "object-repaired"
+    AUDITED = "audited"
+    EVIDENCE_EXPORTED = "evidence-exported"
     LOG_KEY_ROTATED = "log-key-rotated"
     LOG_BEGUN = "log-begun"
     LOG_CAUGHT_UP = "log-caught-up"
+
+
+# What happens to a record, as against who looked at it and how long it stays locked: what an evidence package tells.
+LIFE_EVENTS = frozenset(
+    {
+        EventType.DEPOSITED,
+        EventType.TEXT_READ,
+        EventType.TEXT_FAILED,
+        EventType.RELEASED,
+        EventType.REJECTED,
+        EventType.FINDING_RESOLVED,
+        EventType.RENDITION_SEALED,
+        EventType.RENDITION_FAILED,
+        EventType.METADATA_CORRECTED,
+        EventType.OBJECT_REPAIRED,
+        EventType.DISPOSAL_REPLAYED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +91,13 @@ class LoggedEvent:
     index: int
     entry: bytes
     event: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """An entry with the payload and salt that it commits to; both are None once they have been erased."""
+
+    index: int
+    entry: bytes
+    payload: bytes | None
+    salt: bytes | None

@@ -1,7 +1,6 @@
-"""What checks find in a document, and what each finding leads to.
+"""What checks find in a document, and what each finding leads to unless the operator says otherwise.
 
-The table ``DEFAULT_OUTCOMES`` is the archive's own policy; an operator's file may change any line of it
-(setting ``finding_policy_file``). A finding says what was seen; only the policy says what follows.
+A finding says what was seen; only the policy (model/policy.py) says what follows.
 """
 
 from __future__ import annotations
@@ -52,6 +51,12 @@ class FindingCode(StrEnum):
     REMOTE_ACTION = "remote-action"
     ODD_PAGE_SIZE = "odd-page-size"
     LOW_RESOLUTION = "low-resolution"
+    SIGNATURE_ALTERED = "signature-altered"
+    SIGNATURE_INVALID = "signature-invalid"
+    SIGNATURE_UNREADABLE = "signature-unreadable"
+    SIGNATURE_UNDECIDED = "signature-undecided"
+    SIGNATURE_UNTRUSTED = "signature-untrusted"
+    SIGNATURE_MISSING = "signature-missing"
     SUBJECT_CONFLICT = "subject-conflict"
     SUBJECT_NAME_DIFFERS = "subject-name-differs"
     NO_TEXT = "no-text"
@@ -60,6 +65,7 @@ class FindingCode(StrEnum):
     IDENTIFIER_DISAGREES = "identifier-disagrees"
     DOCUMENT_NUMBER_DISAGREES = "document-number-disagrees"
     ISSUE_DATE_DISAGREES = "issue-date-disagrees"
+    NOT_SEALED = "not-sealed"
 
 
 _QUARANTINED = Outcome.QUARANTINE
@@ -85,6 +91,14 @@ DEFAULT_OUTCOMES: Mapping[FindingCode, Outcome] = {
     FindingCode.EXTERNAL_STREAM: _QUARANTINED,
     FindingCode.RICH_MEDIA: _QUARANTINED,
     FindingCode.REMOTE_ACTION: _QUARANTINED,
+    # It bears witness against itself, or must be signed and is not: kept as evidence, not served.
+    FindingCode.SIGNATURE_ALTERED: _QUARANTINED,
+    FindingCode.SIGNATURE_INVALID: _QUARANTINED,
+    FindingCode.SIGNATURE_UNREADABLE: _QUARANTINED,
+    FindingCode.SIGNATURE_UNDECIDED: _QUARANTINED,
+    FindingCode.SIGNATURE_MISSING: _QUARANTINED,
+    # Unchanged, by a signer whom nobody configured here vouches for: said, never called valid.
+    FindingCode.SIGNATURE_UNTRUSTED: Outcome.ACCEPT,
     # Worth a person's look; the result is kept and served.
     FindingCode.JUNK_BEFORE_HEADER: Outcome.ACCEPT,
     FindingCode.BYTES_AFTER_END: Outcome.ACCEPT,
@@ -99,6 +113,7 @@ DEFAULT_OUTCOMES: Mapping[FindingCode, Outcome] = {
     FindingCode.IDENTIFIER_DISAGREES: Outcome.ACCEPT,
     FindingCode.DOCUMENT_NUMBER_DISAGREES: Outcome.ACCEPT,
     FindingCode.ISSUE_DATE_DISAGREES: Outcome.ACCEPT,
+    FindingCode.NOT_SEALED: Outcome.ACCEPT,
 }
 
 
@@ -118,25 +133,6 @@ class Finding:
     def reason(self) -> Reason:
         """The finding as an error carries it."""
         return Reason(str(self.code), self.message, dict(self.detail))
-
-
-@dataclass(frozen=True, slots=True)
-class FindingPolicy:
-    """Which finding leads to which outcome."""
-
-    outcomes: Mapping[FindingCode, Outcome] = field(default_factory=lambda: DEFAULT_OUTCOMES)
-
-    def outcome_of(self, finding: Finding) -> Outcome:
-        """Return what one finding leads to."""
-        return self.outcomes[finding.code]
-
-    def decide(self, findings: tuple[Finding, ...]) -> Outcome:
-        """Return the most severe outcome of all findings; none at all is accepted.
-
-        >>> FindingPolicy().decide((Finding(FindingCode.JAVASCRIPT), Finding(FindingCode.LOW_RESOLUTION)))
-        <Outcome.QUARANTINE: 'quarantine'>
-        """
-        return max((self.outcome_of(f) for f in findings), key=SEVERITY.__getitem__, default=Outcome.ACCEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +226,32 @@ SENTENCES: Mapping[FindingCode, Message] = {
     FindingCode.LOW_RESOLUTION: Message(
         "A scanned page has less than 200 dots per inch.", "Có trang quét với độ phân giải dưới 200 dpi."
     ),
+    FindingCode.SIGNATURE_ALTERED: Message(
+        "The document was changed after it was signed. Get the unchanged document from its issuer and deposit that.",
+        "Tài liệu đã bị thay đổi sau khi ký số. Hãy lấy bản nguyên vẹn từ cơ quan ban hành rồi nộp lại.",
+    ),
+    FindingCode.SIGNATURE_INVALID: Message(
+        "A signature of the document is not valid. The signatures' report says why; have the issuer sign it again.",
+        "Có chữ ký số trên tài liệu không hợp lệ. Báo cáo chữ ký nêu rõ lý do; hãy đề nghị cơ quan ban hành ký lại.",
+    ),
+    FindingCode.SIGNATURE_UNREADABLE: Message(
+        "A signature of the document could not be read, so it could not be told whether the document is as signed.",
+        "Không đọc được chữ ký số trên tài liệu nên chưa xác định được tài liệu có đúng như khi ký hay không.",
+    ),
+    FindingCode.SIGNATURE_UNDECIDED: Message(
+        "It could not be told whether a signature of the document is valid. The signatures' report says what is "
+        "missing.",
+        "Chưa xác định được chữ ký số trên tài liệu có hợp lệ hay không. Báo cáo chữ ký nêu rõ còn thiếu gì.",
+    ),
+    FindingCode.SIGNATURE_UNTRUSTED: Message(
+        "The document is signed and unchanged, by a signer whom no authority trusted by this archive vouches for.",
+        "Tài liệu có chữ ký số và chưa bị thay đổi, nhưng người ký chưa được tổ chức nào mà kho lưu trữ tin cậy xác "
+        "nhận.",
+    ),
+    FindingCode.SIGNATURE_MISSING: Message(
+        "A result of this kind must carry the agency's signature and carries none. Sign it and deposit it again.",
+        "Kết quả loại này phải có chữ ký số của cơ quan nhưng chưa có. Hãy ký số rồi nộp lại.",
+    ),
     FindingCode.SUBJECT_CONFLICT: Message(
         "The identifiers given belong to different subjects; check who the result is for.",
         "Các mã số đã khai thuộc về những chủ thể khác nhau; hãy kiểm tra kết quả này của ai.",
@@ -261,5 +283,10 @@ SENTENCES: Mapping[FindingCode, Message] = {
     FindingCode.ISSUE_DATE_DISAGREES: Message(
         "The document shows another date of issue than the metadata gives.",
         "Ngày ban hành trên văn bản khác với siêu dữ liệu.",
+    ),
+    FindingCode.NOT_SEALED: Message(
+        "No sealed PDF/A copy could be made of the document; the result is stored as received. The detail says why.",
+        "Không tạo được bản PDF/A có chữ ký số của cơ quan; kết quả vẫn được lưu như khi nhận. "
+        "Lý do ghi trong phần chi tiết.",
     ),
 }

@@ -64,7 +64,7 @@ def fold(text: str) -> str:
     >>> fold("Quyết định số 1234/QĐ-BHXH")
     'quyet dinh so 1234/qd-bhxh'
     """
-    return text.translate(_FOLDED)
+    return text.lower() if text.isascii() else text.translate(_FOLDED)
 
 
 def words(text: str) -> list[str]:
@@ -84,7 +84,7 @@ def one_spelling(text: str) -> str:
     >>> one_spelling("hoà thuý hoàn quý")
     'hòa thúy hoàn quý'
     """
-    return _NEWER_TONE.sub(lambda met: _OLDER_TONE[met[0]], text)
+    return text if text.isascii() else _NEWER_TONE.sub(lambda met: _OLDER_TONE[met[0]], text)
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ class JobKind(StrEnum):
 
     ENRICH = "enrich"
     INDEX = "index"
+    SEAL = "seal"
 
 
 class JobState(StrEnum):

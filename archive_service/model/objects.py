@@ -17,6 +17,7 @@ from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.identifiers import RecordId
 from archive_service.model.metadata_json import metadata_from_json, metadata_to_json
 from archive_service.model.record import ContentDigest, MetadataVersion, RecordState
+from archive_service.model.sealing import RenditionKind
 
 METADATA_FORMAT = 1
 STATE_FORMAT = 1
@@ -29,6 +30,8 @@ TOMBSTONES = "tombstones/"
 # Checkpoints and entries of logs. A log that was begun anew has a prefix of its own beside the one before.
 LOGS = "log/"
 _NUMBER_DIGITS = 15
+# Reports of audits.
+AUDITS = "audits/"
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
@@ -58,9 +61,24 @@ def metadata_key(record_id: RecordId, version: int) -> str:
     return f"{record_prefix(record_id)}metadata/{version}"
 
 
+def signatures_key(record_id: RecordId) -> str:
+    """Return the key of the report of the record's signatures, as they were at deposit."""
+    return f"{record_prefix(record_id)}signatures/1"
+
+
 def state_prefix(record_id: RecordId) -> str:
     """Return the prefix of the marks of a record's state."""
     return f"{record_prefix(record_id)}state/"
+
+
+def rendition_prefix(record_id: RecordId, kind: RenditionKind | None = None) -> str:
+    """Return the prefix of the renditions beside an original, or of those of one kind."""
+    return f"{record_prefix(record_id)}renditions/" + (f"{kind}/" if kind is not None else "")
+
+
+def rendition_key(record_id: RecordId, kind: RenditionKind, number: int) -> str:
+    """Return the key of one rendition."""
+    return f"{rendition_prefix(record_id, kind)}{number}"
 
 
 def tombstone_key(record_id: RecordId) -> str:
@@ -168,7 +186,7 @@ def metadata_object(version: MetadataVersion, content: ContentDigest, page_count
         "content": {"size_bytes": content.size_bytes, "sha256": content.sha256, "sha512": content.sha512},
         "page_count": page_count,
     }
-    return _small(metadata_key(version.record_id, version.version), values)
+    return json_object(metadata_key(version.record_id, version.version), values)
 
 
 def read_metadata_object(key: str, body: bytes, object_version: str) -> DescribedVersion:
@@ -207,7 +225,7 @@ def state_object(mark: StateMark) -> SmallObject:
         "decided_at": _written(mark.decided_at),
         "findings": [{"code": str(finding.code), "detail": dict(finding.detail)} for finding in mark.findings],
     }
-    return _small(f"{state_prefix(mark.record_id)}{mark.number}", values)
+    return json_object(f"{state_prefix(mark.record_id)}{mark.number}", values)
 
 
 def read_state_object(key: str, body: bytes) -> StateMark:
@@ -238,7 +256,7 @@ def tombstone_object(tombstone: Tombstone) -> SmallObject:
         "disposed_at": _written(tombstone.disposed_at),
         "reason": tombstone.reason,
     }
-    return _small(tombstone_key(tombstone.record_id), values)
+    return json_object(tombstone_key(tombstone.record_id), values)
 
 
 def not_readable(key: str) -> IntegrityFailure:
@@ -253,7 +271,18 @@ def not_readable(key: str) -> IntegrityFailure:
     )
 
 
-def _small(key: str, values: dict[str, Any]) -> SmallObject:
+def audit_paper_key(audit_id: str) -> str:
+    """Return the key of the printed and sealed report of an audit."""
+    return f"{AUDITS}{audit_id}/report.pdf"
+
+
+def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
+    """Return the report of an audit as it is put into the store."""
+    return small_object(f"{AUDITS}{audit_id}/report.json", body)
+
+
+def json_object(key: str, values: dict[str, Any]) -> SmallObject:
+    """Return an object of JSON values: the same values give the same bytes, whatever order they are given in."""
     return small_object(key, json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
 
 

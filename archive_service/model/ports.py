@@ -7,20 +7,27 @@ A port's docstring is its promise. Adapters translate their library's errors: on
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import Inspection, NoText
+from archive_service.model.paper import Paper
 from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
+from archive_service.model.sealing import NotSealed, Sealed, SealOrder
+from archive_service.model.signatures import SignatureReport
 from archive_service.model.units import RegisterUnit
 from archive_verify.checkpoint import Checkpoint
 from archive_verify.notes import Note, VerifierKey
+
+if TYPE_CHECKING:
+    # Its libraries are loaded only where time-stamps are made or checked.
+    from archive_verify.timestamp import Token
 
 T = TypeVar("T")
 
@@ -58,6 +65,24 @@ class LockTrial:
     explanation: str
 
 
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the store itself says keeps one version from being deleted; ``mode`` is None where a store has none."""
+
+    locked_until: dt.datetime | None
+    mode: str | None
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """An object that is to be put: its key, a file or the bytes themselves, and their digest."""
+
+    key: str
+    source: Path | bytes
+    digest: ContentDigest
+
+
 class ObjectStore(Protocol):
     """Keeps objects for ever: create-only, versioned, locked where the store can lock.
 
@@ -80,6 +105,14 @@ class ObjectStore(Protocol):
 
         Raises IntegrityFailure when what is stored, or the source, has another digest; Unavailable when it could
         not be told whether the object was stored: ask again with the same arguments.
+        """
+        ...
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Put each object as ``put`` does, and return their versions in the same order.
+
+        Returns only when all of them are kept; a store may make them durable together, which is quicker than one by
+        one. After an error some may have been put: the same call again takes those as they are.
         """
         ...
 
@@ -107,6 +140,10 @@ class ObjectStore(Protocol):
         """Return until when the store itself says the version is locked, None for not at all. Raises NotFound."""
         ...
 
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Return lock, its mode ("governance" or "compliance") and hold, as the store has them. Raises NotFound."""
+        ...
+
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the version's lock to ``until``; one that is already later stays. Returns the lock in force.
 
@@ -116,6 +153,16 @@ class ObjectStore(Protocol):
 
     def set_hold(self, key: str, version: str, held: bool) -> None:
         """Place or lift the legal hold of the version. Idempotent. Raises NotFound, Unavailable."""
+        ...
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Put the right bytes under a key that does not hold them, and return their version; for repair only.
+
+        What is damaged is not deleted: it stays as an earlier version, or is set aside. A version that holds the bytes
+        already is returned, and nothing is written. Raises as ``put``, but for bytes that differ.
+        """
         ...
 
     def delete(self, key: str, version: str) -> None:
@@ -162,6 +209,33 @@ class LogSigning(Protocol):
         ...
 
 
+class TimestampAuthority(Protocol):
+    """Somebody who signs that a digest existed at a time (RFC 3161). May be asked from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Its name in settings, tables and files: letters, digits, hyphens."""
+        ...
+
+    @property
+    def is_test(self) -> bool:
+        """Whether its tokens are worth nothing as evidence, because whoever runs the archive holds its key."""
+        ...
+
+    @property
+    def roots(self) -> Sequence[bytes]:
+        """The certificates (DER) that its tokens must lead to."""
+        ...
+
+    def stamp(self, imprint: bytes, algorithm: str) -> Token:
+        """Return a new token over the digest, checked against nonce, digest, present time and roots.
+
+        Raises Unavailable when it does not answer as it should, IntegrityFailure ``timestamp-refused`` for a reply
+        that must not be kept, Misconfigured when it has no root. Asking again is harmless.
+        """
+        ...
+
+
 class Reception(Protocol):
     """A file on its way in: counted and hashed as its blocks pass."""
 
@@ -202,12 +276,50 @@ class PdfReader(Protocol):
         """Return what the file is, or why that could not be read. Idempotent."""
         ...
 
+    def check_signatures(self, path: Path, at: dt.datetime) -> SignatureReport:
+        """Return what every signature of the file is worth, certificates judged as at that instant. Idempotent.
+
+        A check that fails or takes too long is a report without signatures, which is never taken for a pass.
+        Raises Misconfigured when the trusted certificates cannot be read.
+        """
+        ...
+
     def read_text(self, path: Path) -> DocumentText | NoText:
         """Return the words of every page: the text layer where it is good, recognised ones where not. Idempotent."""
         ...
 
     def check_ready(self) -> None:
         """Return when PDFs can be read and words recognised; raise Unavailable or Misconfigured otherwise."""
+        ...
+
+
+class Sealer(Protocol):
+    """Makes of a result a sealed rendition: converted first, sealed last. The original is only ever read.
+
+    Calls may come from several threads. What reads the file is separate and limited, as with ``PdfReader``.
+    """
+
+    def seal(self, order: SealOrder, original: Path, out: Reception) -> Sealed | NotSealed:
+        """Write the sealed rendition to ``out``, or say why there is none; what was written is of no use then.
+
+        A signed original is never touched. Not idempotent: every seal has its own time and time-stamp.
+        Raises Unavailable when key or time-stamp authority do not answer, Misconfigured when there is no usable key.
+        """
+        ...
+
+    def seal_paper(self, paper: Paper, out: Reception) -> None:
+        """Write a paper of the archive's own, printed as a PDF and sealed, to ``out``. Raises as ``seal``."""
+        ...
+
+    def is_own(self, path: Path, pages: int) -> bool:
+        """Whether the file is a rendition of that many pages, sealed with the key in use and unchanged since.
+
+        Raises as ``seal``.
+        """
+        ...
+
+    def check_ready(self) -> None:
+        """Return when there is a key; raise Unavailable or Misconfigured otherwise."""
         ...
 
 

@@ -152,13 +152,15 @@ class Hit:
 class SearchPage:
     """A page of hits, best first.
 
-    ``next_cursor`` is None on the last page; facets map a value to its count over all hits.
+    ``next_cursor`` is None on the last page; facets map a value to its count over all hits. Where not
+    ``total_is_exact``, there are at least ``total`` hits, and that is ten thousand or more.
     """
 
     hits: tuple[Hit, ...]
     total: int
     next_cursor: str | None = None
     facets: Mapping[Facet, Mapping[str, int]] = field(default_factory=dict)
+    total_is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,12 +209,16 @@ class MetadataVersion:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """The words of one page. ``confidence`` is 0–100 for recognised text and None for a text layer."""
+    """The words of one page. ``confidence`` is 0–100 for recognised text and None for a text layer.
+
+    ``places`` say where each recognised word stands (``pdf.places``), while somebody still needs to know.
+    """
 
     number: int
     text: str
     source: TextSource
     confidence: float | None = None
+    places: bytes | None = None
 
 
 class TextSource(StrEnum):

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.model.events import Event, LoggedEvent
-from archive_service.model.findings import Finding, FindingPolicy, RecordedFinding
+from archive_service.model.audits import Audits
+from archive_service.model.events import Event, LoggedEvent, SealedEntry
+from archive_service.model.findings import Finding, RecordedFinding
 from archive_service.model.identifiers import (
     Identifier,
     OfficeCode,
@@ -22,6 +23,7 @@ from archive_service.model.identifiers import (
 )
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.permissions import Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
     DocumentText,
     MetadataVersion,
@@ -31,7 +33,10 @@ from archive_service.model.record import (
     SearchState,
 )
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
+from archive_service.model.sealing import Rendition, RenditionKind
+from archive_service.model.signature_json import KeptReport
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectClaim, SubjectMerge
+from archive_service.model.timestamps import Timestamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,10 @@ class Records(Protocol):
         """Record the lock in force on the original."""
         ...
 
+    def set_object_version(self, record_id: RecordId, metadata_version: int | None, put: ObjectVersion) -> None:
+        """Name another version of an object, of the same bytes: the original, or a version of the metadata."""
+        ...
+
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
         """Return stored and quarantined records whose lock ends before the instant, soonest first.
 
@@ -209,11 +218,22 @@ class Texts(Protocol):
     """The words of records: derived, erasable, made anew from the original at any time."""
 
     def put(self, record_id: RecordId, text: DocumentText, now: dt.datetime) -> None:
-        """Keep the words, replacing those of an earlier run: the record changed at ``now``."""
+        """Keep the words, replacing those of an earlier run: the record changed at ``now``.
+
+        Places of words, where the text has any, are kept beside it until they are forgotten.
+        """
+        ...
+
+    def with_places(self, record_id: RecordId) -> DocumentText | None:
+        """Return the words with their places, as far as these are kept; None before the first run."""
+        ...
+
+    def forget_places(self, record_id: RecordId) -> None:
+        """Forget where the words stand: nobody needs to know any more. Idempotent."""
         ...
 
     def erase(self, record_id: RecordId) -> None:
-        """Forget the words. Idempotent."""
+        """Forget the words and their places. Idempotent."""
         ...
 
     def get(self, record_id: RecordId) -> DocumentText | None:
@@ -222,6 +242,42 @@ class Texts(Protocol):
 
     def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, DocumentText]:
         """Return the words of those records that have any."""
+        ...
+
+
+class SignatureReports(Protocol):
+    """Which reports of signatures there are: the reports themselves lie in the store."""
+
+    def add(self, record_id: RecordId, report: KeptReport) -> None:
+        """Write the report of a record; one that is written already stays."""
+        ...
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the report of that key from now on; nothing happens for another key."""
+        ...
+
+    def get(self, record_id: RecordId) -> KeptReport | None:
+        """Return the report, None for a record without signatures. Its lock is not told."""
+        ...
+
+
+class Renditions(Protocol):
+    """Copies beside the originals."""
+
+    def add(self, rendition: Rendition) -> None:
+        """Write a rendition of a number that is new for its record and kind."""
+        ...
+
+    def of_record(self, record_id: RecordId, kind: RenditionKind | None = None) -> list[Rendition]:
+        """Return the renditions of a record, of one kind or all, by kind and number."""
+        ...
+
+    def set_object_version(self, record_id: RecordId, stored: ObjectVersion) -> None:
+        """Name the version that holds the rendition of that key from now on; nothing happens for another key."""
+        ...
+
+    def set_lock(self, record_id: RecordId, locked_until: dt.datetime) -> None:
+        """Record the lock in force on everything under the record."""
         ...
 
 
@@ -348,6 +404,10 @@ class Log(Protocol):
         """Return entries from index ``start`` on, in order."""
         ...
 
+    def sealed(self, start: int, limit: int) -> list[SealedEntry]:
+        """Return entries from index ``start`` on, in order, each with what it commits to."""
+        ...
+
     def entry_bytes(self, start: int, limit: int) -> list[bytes]:
         """Return the exact bytes of entries from index ``start`` on, in order, without their payloads."""
         ...
@@ -412,6 +472,10 @@ class LogTree(Protocol):
         """Return the checkpoint of exactly that size."""
         ...
 
+    def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return size and root of checkpoints larger than ``after``, smallest first."""
+        ...
+
     def unpublished(self, limit: int) -> list[SignedCheckpoint]:
         """Return checkpoints that are not in the store yet, smallest first."""
         ...
@@ -451,7 +515,8 @@ class Jobs(Protocol):
     def claim(self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime) -> list[Job]:
         """Take due work for this worker until the lease ends; work whose lease has run out is taken again.
 
-        No two workers get the same piece.
+        No two workers get the same piece. INDEX: oldest due first. Other kinds: depositors take turns, the one with the
+        least running work first; of one depositor's, oldest due first.
         """
         ...
 
@@ -546,6 +611,16 @@ class RegisterUnit(Protocol):
         ...
 
     @property
+    def signature_reports(self) -> SignatureReports:
+        """Reports of signatures."""
+        ...
+
+    @property
+    def renditions(self) -> Renditions:
+        """Copies beside the originals."""
+        ...
+
+    @property
     def findings(self) -> Findings:
         """What checks found."""
         ...
@@ -571,6 +646,11 @@ class RegisterUnit(Protocol):
         ...
 
     @property
+    def timestamps(self) -> Timestamps:
+        """Stamped batches of the log."""
+        ...
+
+    @property
     def jobs(self) -> Jobs:
         """Follow-up work."""
         ...
@@ -578,6 +658,11 @@ class RegisterUnit(Protocol):
     @property
     def api_keys(self) -> ApiKeys:
         """Keys of callers."""
+        ...
+
+    @property
+    def audits(self) -> Audits:
+        """Runs of the audit."""
         ...
 
     @property

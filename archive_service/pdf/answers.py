@@ -6,13 +6,19 @@ checked for kind and range, and text is cut to a length. An answer that does not
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Inspection, NotInspected, PageFact, PdfFacts, SignatureFact
 from archive_service.model.record import DocumentText, PageText, TextSource
+from archive_service.model.sealing import NotSealed, SealProblem
 from archive_service.pdf.frames import Message
+from archive_service.pdf.places import PLACE_BYTES
+from archive_service.pdf.sandbox import Ending, Run
 
 _MAX_NAME = 200
 _MAX_ITEMS = 1_000_000
@@ -44,6 +50,10 @@ _NOT_READ = frozenset(
 
 class MissingModel(Exception):
     """The process needed a language model that is not installed."""
+
+
+class MissingFont(Exception):
+    """The process needed the font of the seal's mark, and it is not there."""
 
 
 class BadAnswer(Exception):
@@ -134,7 +144,59 @@ def _page_text(message: Message, number_wanted: int) -> PageText:
     if not isinstance(text, str) or not isinstance(source, str) or source not in set(TextSource):
         raise BadAnswer
     sure = None if confidence is None else min(100.0, number(confidence))
-    return PageText(number_wanted, text, TextSource(source), sure)
+    return PageText(number_wanted, text, TextSource(source), sure, _places(message.get("places")))
+
+
+def _places(value: object) -> bytes | None:
+    """Return the packed places of a page's words, None where it told none."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadAnswer
+    try:
+        packed = base64.b64decode(value, validate=True)
+    except binascii.Error as wrong:
+        raise BadAnswer from wrong
+    if len(packed) % PLACE_BYTES:
+        raise BadAnswer
+    return packed
+
+
+@dataclass(frozen=True, slots=True)
+class MadePdfa:
+    """A PDF/A was made: of how many pages, and how many of them had to be drawn as images."""
+
+    pages: int
+    drawn_pages: int
+
+
+_NOT_MADE = {
+    "signed": SealProblem.SIGNED,
+    "does-not-conform": SealProblem.DOES_NOT_CONFORM,
+}
+
+
+def made_from(run: Run) -> MadePdfa | NotSealed:
+    """Return what came of making a PDF/A. A process that did not end well, or answers oddly, has made nothing.
+
+    Running out of CPU time or memory would happen again; running out of wall time, and dying, need not.
+    Raises MissingFont.
+    """
+    if run.ending in (Ending.OUT_OF_CPU, Ending.OUT_OF_MEMORY, Ending.OUT_OF_TIME):
+        return NotSealed(SealProblem.TIMED_OUT, retryable=run.ending is Ending.OUT_OF_TIME)
+    try:
+        if run.ending is not Ending.COMPLETE or len(run.messages) != 1:
+            raise BadAnswer
+        (message,) = run.messages
+        if message.get("kind") == "not-made":
+            return NotSealed(_NOT_MADE.get(name(message.get("reason")), SealProblem.UNREADABLE), retryable=False)
+        if message.get("kind") == "missing-font":
+            raise MissingFont
+        if message.get("kind") != "made":
+            raise BadAnswer
+        return MadePdfa(count(message.get("pages")), count(message.get("drawn_pages")))
+    except BadAnswer:
+        return NotSealed(SealProblem.CRASHED, retryable=True)
 
 
 def items(value: object) -> Iterable[object]:

@@ -1,21 +1,26 @@
-"""The wire form between a sandboxed process and its parent: JSON objects, each behind its length.
+"""The wire form between a sandboxed process and its parent: JSON objects, and portions of a file that it makes.
 
-It must never trust what it decodes: the length of one message and of the whole answer are limited, and
-whatever is not a JSON object is refused. JSON is RFC 8259; the length is four bytes, most significant first.
+It must never trust what it decodes: the length of one message and of all messages are limited, and whatever is not a
+JSON object (RFC 8259) is refused. Each is behind its length, four bytes, most significant first; the highest bit of a
+length says that a portion of a file follows. How long that file may become is up to whoever takes it.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 Message = dict[str, object]
+TakePortion = Callable[[bytes], object]
 
 _LENGTH = struct.Struct(">I")
 # The facts of 5,000 pages take half a megabyte, a very full page of text ten kilobytes.
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+# What a file is cut into on its way.
+PORTION_BYTES = 1024 * 1024
+_IS_PORTION = 1 << 31
 
 
 class BadFrame(Exception):
@@ -32,6 +37,15 @@ def encode(message: Mapping[str, object]) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
+def encode_portion(portion: bytes) -> bytes:
+    r"""Return a portion of a file, of at most PORTION_BYTES, as it goes over the wire.
+
+    >>> encode_portion(b"%PDF")
+    b'\x80\x00\x00\x04%PDF'
+    """
+    return _LENGTH.pack(_IS_PORTION | len(portion)) + portion
+
+
 class Decoder:
     """Cuts a stream of bytes, fed in any portions, into messages.
 
@@ -41,26 +55,37 @@ class Decoder:
     ([], [{'a': 1}])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, take: TakePortion | None = None) -> None:
+        """``take`` is given every portion of a file, in order; without it a portion is refused."""
+        self._take = take
         self._pending = bytearray()
         self._total_bytes = 0
 
-    def feed(self, portion: bytes) -> Iterator[Message]:
-        """Yield the messages that are complete with this portion. Raises BadFrame."""
-        self._total_bytes += len(portion)
-        if self._total_bytes > MAX_ANSWER_BYTES:
-            raise BadFrame("the answer is too long")
-        self._pending += portion
+    def feed(self, received: bytes) -> Iterator[Message]:
+        """Yield the messages that are complete with what was received. Raises BadFrame, and what ``take`` raises."""
+        self._pending += received
         while len(self._pending) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._pending)
-            if length > MAX_MESSAGE_BYTES:
-                raise BadFrame("a message is too long")
+            (head,) = _LENGTH.unpack_from(self._pending)
+            length, is_portion = head & ~_IS_PORTION, bool(head & _IS_PORTION)
+            self._require_length(length, is_portion)
             end = _LENGTH.size + length
             if len(self._pending) < end:
                 return
             body = bytes(self._pending[_LENGTH.size : end])
             del self._pending[:end]
-            yield _parse(body)
+            if not is_portion:
+                self._total_bytes += end
+                yield _parse(body)
+            elif self._take is not None:
+                self._take(body)
+
+    def _require_length(self, length: int, is_portion: bool) -> None:
+        if is_portion and (self._take is None or length > PORTION_BYTES):
+            raise BadFrame("a portion of a file that nobody asked for, or too long a one")
+        if not is_portion and length > MAX_MESSAGE_BYTES:
+            raise BadFrame("a message is too long")
+        if not is_portion and self._total_bytes + length > MAX_ANSWER_BYTES:
+            raise BadFrame("the answer is too long")
 
 
 def _parse(body: bytes) -> Message:

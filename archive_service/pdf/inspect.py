@@ -43,7 +43,7 @@ _PDFA_CONFORMANCE = re.compile(r"pdfaid:conformance\s*(?:=\s*[\"']|>)\s*([A-Za-z
 
 
 # What the libraries raise for a part that is not what it should be; MemoryError is not among them.
-_BROKEN_PART = (
+BROKEN_PART = (
     pikepdf.PdfError,
     ArithmeticError,
     AttributeError,
@@ -131,7 +131,7 @@ def open_whole(document: int, envelope: Envelope) -> pikepdf.Pdf:
         pdf = pikepdf.open(source, suppress_warnings=False)
     except pikepdf.PasswordError as locked:
         raise NotReadable(FindingCode.ENCRYPTED) from locked
-    except _BROKEN_PART as broken:
+    except BROKEN_PART as broken:
         if limit_hits.any:
             raise NotReadable(FindingCode.INFLATES_TOO_FAR) from broken
         if "encrypt" in str(broken).lower():
@@ -181,7 +181,7 @@ def _walk(pdf: pikepdf.Pdf, document: int, max_decoded_bytes: int) -> _Seen:
                 _look_at(item, document, seen)
         except InflatesTooFar as bomb:
             raise NotReadable(FindingCode.INFLATES_TOO_FAR, most_bytes=max_decoded_bytes) from bomb
-        except (BadStream, UnknownFilter, *_BROKEN_PART):
+        except (BadStream, UnknownFilter, *BROKEN_PART):
             seen.unreadable += 1
     return seen
 
@@ -220,7 +220,7 @@ def _active_in_revision(document: int, end: int) -> set[FindingCode]:
                 dictionary = item.stream_dict if isinstance(item, pikepdf.Stream) else item
                 if isinstance(dictionary, (pikepdf.Dictionary, pikepdf.Array)):
                     found |= active_content(dictionary.unparse(resolved=True), dictionary)
-    except (pikepdf.PasswordError, *_BROKEN_PART):
+    except (pikepdf.PasswordError, *BROKEN_PART):
         return found
     return found
 
@@ -240,7 +240,7 @@ def _page_facts(document: int, pages: list[pikepdf.Page]) -> tuple[list[dict[str
                     raise ValueError("the second library cannot open the file")
                 with loaded_page(drawing, number) as opened:
                     seen = drawn_on(opened, unit)
-            except _BROKEN_PART:
+            except BROKEN_PART:
                 unreadable += 1
             dpi = None if seen.lowest_dpi is None else round(seen.lowest_dpi)
             facts.append({"width": width, "height": height, "text": seen.has_text, "dpi": dpi})
@@ -262,7 +262,7 @@ def _pdfa_claim(pdf: pikepdf.Pdf) -> str | None:
             text = metadata.read_raw_bytes() if isinstance(metadata, pikepdf.Stream) else b""
         else:
             text = metadata.read_bytes()
-    except (InflatesTooFar, BadStream, UnknownFilter, *_BROKEN_PART):
+    except (InflatesTooFar, BadStream, UnknownFilter, *BROKEN_PART):
         return None
     readable = text[:_METADATA_BYTES].replace(b"\0", b"").decode("utf-8", "replace")
     part = _PDFA_PART.search(readable)

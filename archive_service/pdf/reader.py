@@ -6,18 +6,34 @@ process that dies, or hits a limit, is an answer like any other.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from archive_service.errors import Message, Misconfigured
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Inspection, NoText, NotInspected, PdfFacts, TextOutcome
 from archive_service.model.record import DocumentText, TextSource
-from archive_service.pdf.answers import BadAnswer, MissingModel, inspection_from, text_from
+from archive_service.model.sealing import NotSealed
+from archive_service.model.signatures import SignatureReport
+from archive_service.pdf.answers import (
+    BadAnswer,
+    MadePdfa,
+    MissingFont,
+    MissingModel,
+    inspection_from,
+    made_from,
+    name,
+    text_from,
+)
 from archive_service.pdf.confinement import ProcessLimits
 from archive_service.pdf.sandbox import Ending, Job, Run, Sandbox, SandboxSetup, unavailable_reader
+from archive_service.pdf.signature_answers import report_from
+from archive_service.pdf.signature_sandbox import SignatureSandbox
 from archive_service.pdf.trial import trial_pdf
 
 
@@ -26,7 +42,8 @@ class Limits:
     """What reading one PDF may take, and how its pages are recognised.
 
     ``memory_bytes`` is the address space of one process; seconds are of CPU and of wall time;
-    ``ocr_languages`` are Tesseract's, joined by +; ``processes`` is how many run at one time.
+    ``ocr_languages`` are Tesseract's, joined by +; ``processes`` is how many run at one time. ``seal_font`` is the
+    TrueType file of a seal's visible mark.
     """
 
     max_pages: int = 5_000
@@ -39,16 +56,29 @@ class Limits:
     ocr_languages: str = "vie"
     ocr_dpi: int = 200
     processes: int = 2
+    seal_font: str = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFolders:
+    """Folders of certificates that are trusted, each for one use, and of revocation lists. None trusts nobody.
+
+    Files are PEM or DER. A change of a file takes effect with the next signed document.
+    """
+
+    agency_dir: str | None = None
+    tsa_dir: str | None = None
+    crl_dir: str | None = None
 
 
 class SandboxedPdfReader:
-    """Reads PDFs in confined processes. Thread-safe; ``close`` ends its server."""
+    """Reads PDFs in confined processes. Thread-safe; ``close`` ends its servers."""
 
-    def __init__(self, limits: Limits, setup: SandboxSetup | None = None) -> None:
+    def __init__(self, limits: Limits, setup: SandboxSetup | None = None, trust: TrustFolders | None = None) -> None:
         self._limits = limits
-        self._sandbox = Sandbox(
-            setup or SandboxSetup(preload={"languages": limits.ocr_languages}, processes=limits.processes)
-        )
+        self._signatures = SignatureSandbox(limits.processes, asdict(trust or TrustFolders()))
+        preload = {"languages": limits.ocr_languages, "seal_font": limits.seal_font}
+        self._sandbox = Sandbox(setup or SandboxSetup(preload=preload, processes=limits.processes))
 
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is, or why that could not be read.
@@ -93,6 +123,41 @@ class SandboxedPdfReader:
             raise _language_missing(limits.ocr_languages) from missing
         return text or NoText(TextOutcome.UNREADABLE, retryable=False)
 
+    def check_signatures(self, path: Path, at: dt.datetime) -> SignatureReport:
+        """Return what every signature of the file is worth at that instant; a check that fails is no pass.
+
+        The server that validates is another one, and starts with the first signed document.
+        Raises Misconfigured ``trust-not-readable`` when a file of the trust folders is not what it should be, and as
+        ``inspect``.
+        """
+        limits = self._limits
+        allowed = ProcessLimits(limits.memory_bytes, limits.check_cpu_seconds, limits.check_wall_seconds)
+        job = Job("signatures", {"at": at.isoformat()}, allowed)
+        with _opened(path) as document:
+            run = self._signatures.run(document, job)
+        if run.ending is not Ending.COMPLETE or len(run.messages) != 1:
+            return SignatureReport(at)
+        if run.messages[0].get("kind") == "bad-trust":
+            raise _trust_not_readable(run.messages[0])
+        try:
+            return report_from(run.messages[0], at)
+        except BadAnswer:
+            return SignatureReport(at)
+
+    def make_pdfa(self, path: Path, aside: bytes, take: Callable[[bytes], object]) -> MadePdfa | NotSealed:
+        """Give ``take`` the bytes of a PDF/A made of the file, as ``pdf.pdfa`` tells it in ``aside``; or say why not.
+
+        What was taken before a NotSealed is of no use. Raises what ``take`` raises, Misconfigured when there is no
+        font for the mark, and as ``inspect``.
+        """
+        limits = self._limits
+        allowed = ProcessLimits(limits.memory_bytes, limits.text_cpu_seconds, limits.text_wall_seconds)
+        run = self._run(path, Job("pdfa", {"max_pages": limits.max_pages}, allowed, aside, take))
+        try:
+            return made_from(run)
+        except MissingFont as missing:
+            raise font_missing(limits.seal_font) from missing
+
     def check_ready(self) -> None:
         """Return when a small PDF is inspected and its words, which are an image, are recognised.
 
@@ -113,18 +178,25 @@ class SandboxedPdfReader:
         return self._sandbox.server_pid()
 
     def close(self) -> None:
-        """End the sandbox's server. Idempotent."""
+        """End the sandbox's servers. Idempotent."""
         self._sandbox.close()
+        self._signatures.close()
 
     def _run(self, path: Path, job: Job) -> Run:
-        try:
-            document = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as missing:
-            raise unavailable_reader() from missing
-        try:
+        with _opened(path) as document:
             return self._sandbox.run(document, job)
-        finally:
-            os.close(document)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        document = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as missing:
+        raise unavailable_reader() from missing
+    try:
+        yield document
+    finally:
+        os.close(document)
 
 
 def _language_missing(languages: str) -> Misconfigured:
@@ -134,4 +206,28 @@ def _language_missing(languages: str) -> Misconfigured:
             f"Tesseract chưa có dữ liệu ngôn ngữ {languages}. Hãy cài đặt, hoặc sửa ARCHIVE_OCR_LANGUAGES.",
         ),
         code="ocr-language-missing",
+    )
+
+
+def _trust_not_readable(message: Mapping[str, object]) -> Misconfigured:
+    file = name(message.get("file"))
+    return Misconfigured(
+        Message(
+            f"A file of ARCHIVE_AGENCY_TRUST_DIR, ARCHIVE_TSA_TRUST_DIR or ARCHIVE_CRL_DIR cannot be used: {file}. "
+            "Mend or remove it; signed documents wait until then.",
+            "Một tệp trong ARCHIVE_AGENCY_TRUST_DIR, ARCHIVE_TSA_TRUST_DIR hoặc ARCHIVE_CRL_DIR không dùng được: "
+            f"{file}. Hãy sửa hoặc gỡ tệp đó; tài liệu có chữ ký số phải chờ đến khi xong.",
+        ),
+        code="trust-not-readable",
+    )
+
+
+def font_missing(font: str) -> Misconfigured:
+    """Return the error for a font file that is not there, or is none."""
+    return Misconfigured(
+        Message(
+            f"The font of the seal's mark is not there: {font}. Install it, or change ARCHIVE_SEAL_FONT_FILE.",
+            f"Không có phông chữ của dấu hiệu chữ ký số: {font}. Hãy cài đặt, hoặc sửa ARCHIVE_SEAL_FONT_FILE.",
+        ),
+        code="seal-font-missing",
     )

@@ -25,7 +25,7 @@ import archive_service
 from archive_service.errors import Message as Sentence
 from archive_service.errors import Misconfigured, Unavailable, unavailable
 from archive_service.pdf.confinement import Confinement, ProcessLimits
-from archive_service.pdf.frames import BadFrame, Decoder, Message
+from archive_service.pdf.frames import BadFrame, Decoder, Message, TakePortion
 from archive_service.pdf.sandbox_server import EXIT_OUT_OF_MEMORY, EXIT_UNCONFINED
 
 COMPONENT = "pdf-reader"
@@ -64,11 +64,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A task for the sandbox, its options (JSON values only) and what it may use."""
+    """A task for the sandbox, its options (JSON values only) and what it may use.
+
+    ``aside`` are bytes of any length that the task finds among its options; ``take`` is given the file that it makes,
+    portion by portion, and what it raises ends the task and comes out of ``run``.
+    """
 
     task: str
     options: Mapping[str, object]
     limits: ProcessLimits
+    aside: bytes = b""
+    take: TakePortion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +173,22 @@ def _try_run(server: _Server, document: int, job: Job) -> Run:
     ours, ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     answer, answer_in = os.pipe2(os.O_CLOEXEC)
     with ours, open(answer, "rb", buffering=0) as reading:
+        aside = os.memfd_create("aside", os.MFD_CLOEXEC)
         try:
-            _send(server, job, (document, answer_in, ear.fileno()))
+            _write_all(aside, job.aside)
+            _send(server, job, (document, answer_in, ear.fileno(), aside))
         finally:
             os.close(answer_in)
+            os.close(aside)
             ear.close()
-        return _collect(reading.fileno(), ours, job.limits)
+        return _collect(reading.fileno(), ours, job)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
 
 
 def _start(setup: SandboxSetup) -> _Server:
@@ -218,7 +234,7 @@ def unavailable_reader() -> Unavailable:
     return unavailable(COMPONENT, retry_after_seconds=30)
 
 
-def _send(server: _Server, job: Job, descriptors: tuple[int, int, int]) -> None:
+def _send(server: _Server, job: Job, descriptors: tuple[int, int, int, int]) -> None:
     request = {"task": job.task, "options": dict(job.options), "limits": asdict(job.limits)}
     try:
         with server.sending:
@@ -227,13 +243,13 @@ def _send(server: _Server, job: Job, descriptors: tuple[int, int, int]) -> None:
         raise _ServerGone from gone
 
 
-def _collect(answer: int, ear: socket.socket, limits: ProcessLimits) -> Run:
+def _collect(answer: int, ear: socket.socket, job: Job) -> Run:
     """Read the answer until the child has closed it, then the server's report of how the child ended."""
-    deadline = time.monotonic() + limits.wall_seconds + _GRACE_SECONDS
+    deadline = time.monotonic() + job.limits.wall_seconds + _GRACE_SECONDS
     messages: list[Message] = []
     ended_by_us = None
     try:
-        for portion in _portions(answer, ear, deadline):
+        for portion in _portions(answer, Decoder(job.take), deadline):
             messages.extend(portion)
     except BadFrame:
         ended_by_us = Ending.DIED
@@ -244,13 +260,12 @@ def _collect(answer: int, ear: socket.socket, limits: ProcessLimits) -> Run:
         with contextlib.suppress(OSError):
             ear.send(b"end")
     report = _report(ear)
-    ending = ended_by_us or _ending_of(report, limits)
+    ending = ended_by_us or _ending_of(report, job.limits)
     used = int(report["peak_kib"]) * 1024
     return Run(tuple(messages), ending, float(report["cpu"]), used)
 
 
-def _portions(answer: int, ear: socket.socket, deadline: float) -> Iterator[list[Message]]:
-    decoder = Decoder()
+def _portions(answer: int, decoder: Decoder, deadline: float) -> Iterator[list[Message]]:
     poll = select.poll()
     poll.register(answer, select.POLLIN)
     while True:

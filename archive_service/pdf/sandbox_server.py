@@ -30,7 +30,7 @@ from archive_service.pdf.confinement import (
     die_with_parent,
     limit,
 )
-from archive_service.pdf.frames import encode
+from archive_service.pdf.frames import PORTION_BYTES, encode, encode_portion
 from archive_service.pdf.landlock import build_ruleset, library_places
 
 EXIT_UNCONFINED = 97
@@ -41,7 +41,8 @@ EXIT_TASK_FAILED = 99
 _PARENT_CHECK_SECONDS = 5.0
 _REQUEST_BYTES = 65536
 
-Emit = Callable[[Mapping[str, object]], None]
+# What a task answers with: messages, and the bytes of a file that it makes, in order.
+Emit = Callable[[Mapping[str, object] | bytes], None]
 Task = Callable[[int, Mapping[str, Any], Emit], None]
 
 
@@ -63,7 +64,7 @@ class _Setup:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One file to read: descriptors of the document, the answer and the parent's ear for it."""
+    """One file to read: descriptors of the document, the answer, the parent's ear for it, and what was said aside."""
 
     task: str
     options: Mapping[str, object]
@@ -71,6 +72,7 @@ class _Request:
     document: int
     answer: int
     ear: int
+    aside: int
 
 
 class _Server:
@@ -103,20 +105,20 @@ class _Server:
 
     def _take_request(self) -> bool:
         """Fork for the next request; False when the parent has gone."""
-        data, descriptors, _, _ = socket.recv_fds(self._parent, _REQUEST_BYTES, 3)
+        data, descriptors, _, _ = socket.recv_fds(self._parent, _REQUEST_BYTES, 4)
         if not data:
             return False
         message = json.loads(data)
-        document, answer, ear = descriptors
+        document, answer, ear, aside = descriptors
         request = _Request(
-            message["task"], message["options"], ProcessLimits(**message["limits"]), document, answer, ear
+            message["task"], message["options"], ProcessLimits(**message["limits"]), document, answer, ear, aside
         )
         server = os.getpid()
         child = os.fork()
         if child == 0:
             _live_as_child(request, self._setup, server)
-        os.close(document)
-        os.close(answer)
+        for theirs in (document, answer, aside):
+            os.close(theirs)
         listener = socket.socket(fileno=ear)
         self._children[child] = listener
         self._selector.register(listener, selectors.EVENT_READ, child)
@@ -158,17 +160,21 @@ def _live_as_child(request: _Request, setup: _Setup, server: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ruleset = setup.walls.ruleset
-        _keep_only(request.document, request.answer, *([] if ruleset is None else [ruleset]))
+        _keep_only(request.document, request.answer, request.aside, *([] if ruleset is None else [ruleset]))
         limit(request.limits)
         confine(setup.walls)
         if ruleset is not None:
             os.close(ruleset)
         task = setup.tasks[request.task]
 
-        def emit(message: Mapping[str, object]) -> None:
-            _write_all(request.answer, encode(message))
+        def emit(answer: Mapping[str, object] | bytes) -> None:
+            if isinstance(answer, bytes):
+                for start in range(0, len(answer), PORTION_BYTES):
+                    _write_all(request.answer, encode_portion(answer[start : start + PORTION_BYTES]))
+            else:
+                _write_all(request.answer, encode(answer))
 
-        task(request.document, request.options, emit)
+        task(request.document, {**request.options, "aside": _all_of(request.aside)}, emit)
         code = 0
     except Unconfined:
         code = EXIT_UNCONFINED
@@ -190,6 +196,11 @@ def _keep_only(*descriptors: int) -> None:
         os.closerange(first, kept)
         first = kept + 1
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+def _all_of(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

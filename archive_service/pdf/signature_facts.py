@@ -26,15 +26,30 @@ class Signed:
 
 def signature_of(field: pikepdf.Object, document: int) -> Signed | None:
     """Return the signature that the dictionary, taken as a form field, carries; None when it carries none."""
-    value = field.get("/V")
-    if not isinstance(value, pikepdf.Dictionary) or "/ByteRange" not in value or "/Contents" not in value:
+    value = signature_value(field)
+    if value is None:
         return None
     sub_filter = value.get("/SubFilter")
     kind = str(sub_filter).lstrip("/") if isinstance(sub_filter, pikepdf.Name) else ""
-    return Signed(_full_name(field)[:_MAX_NAME], kind[:_MAX_NAME], _covers_all(value, document))
+    return Signed(full_name(field)[:_MAX_NAME], kind[:_MAX_NAME], _covers_all(value, document))
 
 
-def _full_name(field: pikepdf.Object) -> str:
+def signature_value(field: pikepdf.Object) -> pikepdf.Dictionary | None:
+    """Return the signature dictionary that is the field's value; None when the value is no signature.
+
+    One from which the byte range or the contents were taken is still one: some readers show it as valid.
+    """
+    value = field.get("/V")
+    if not isinstance(value, pikepdf.Dictionary):
+        return None
+    named = value.get("/Type") in (pikepdf.Name.Sig, pikepdf.Name.DocTimeStamp)
+    if field.get("/FT") == pikepdf.Name.Sig or named or "/ByteRange" in value:
+        return value
+    return None
+
+
+def full_name(field: pikepdf.Object) -> str:
+    """Return the fully qualified name of a form field."""
     parts: list[str] = []
     at: pikepdf.Object | None = field
     for _ in range(_MAX_PARENTS):
@@ -51,7 +66,7 @@ def _covers_all(signature: pikepdf.Object, document: int) -> bool:
     """Whether the range is everything except the signature's own hexadecimal digits."""
     try:
         first, length, second, rest = (int(number) for number in signature["/ByteRange"].as_list())
-    except (TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return False
     size = os.fstat(document).st_size
     if first != 0 or length <= 0 or second <= length or second + rest != size:

@@ -6,6 +6,7 @@ taken; otherwise the page is drawn and recognised.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +17,9 @@ from PIL import Image
 
 from archive_service.pdf.drawing import drawable
 from archive_service.pdf.layer import Layer, clean, judge, says_more
-from archive_service.pdf.ocr import MAX_PIXELS, Recogniser
+from archive_service.pdf.ocr import MAX_PIXELS, Recognised, Recogniser
 from archive_service.pdf.pages import Drawn, drawn_on
+from archive_service.pdf.places import pack, placed
 from archive_service.pdf.sandbox_server import Emit
 
 PAGE = "page"
@@ -79,10 +81,18 @@ def _page(
         found = recogniser.recognise(image, true_dpi)
         if worth is Layer.DOUBTFUL and not says_more(found.text, layer):
             return _message(layer, "layer")
-        words = clean(found.text)
-        return _message(words, "ocr", found.confidence) if words.strip() else _message("", "none")
+        return _recognised(found, image.size)
     finally:
         page.close()
+
+
+def _recognised(found: Recognised, size: tuple[int, int]) -> dict[str, object]:
+    words = clean(found.text)
+    # A page that was not read to its end is no page without words: its confidence of nothing becomes a finding.
+    if not words.strip() and not found.cut_off:
+        return _message("", "none")
+    places = base64.b64encode(pack(placed(line, size) for line in found.lines)).decode()
+    return {**_message(words, "ocr", found.confidence), "places": places}
 
 
 def _message(text: str, source: str, confidence: float | None = None) -> dict[str, object]:

@@ -27,13 +27,14 @@ class Cursor:
 
     ``position``: how many hits lie before the next page. ``sort_value`` is a score or a day, None for a
     record without a date. ``forgiving``: the pages are those of the search that forgives one wrong letter a
-    word.
+    word. ``tiered``: they are those of a search that found too much to score (``embedded_paging``).
     """
 
     sort_value: float | None
     record_id: str
     position: int
     forgiving: bool = False
+    tiered: bool = False
 
 
 def encode(cursor: Cursor, query: SearchQuery, engine: str) -> str:
@@ -44,6 +45,7 @@ def encode(cursor: Cursor, query: SearchQuery, engine: str) -> str:
         cursor.record_id,
         cursor.position,
         cursor.forgiving,
+        cursor.tiered,
     ]
     return base64.urlsafe_b64encode(json.dumps(body, separators=(",", ":")).encode()).decode().rstrip("=")
 
@@ -58,8 +60,10 @@ def decode(query: SearchQuery, engine: str) -> Cursor | None:
     try:
         padded = query.cursor + "=" * (-len(query.cursor) % 4)
         body = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
-        made_for, sort_value, record_id, position, forgiving = body
-        cursor = Cursor(_number(sort_value), parse_record_id(_text(record_id)), _count(position), bool(forgiving))
+        made_for, sort_value, record_id, position, forgiving, tiered = body
+        cursor = Cursor(
+            _number(sort_value), parse_record_id(_text(record_id)), _count(position), bool(forgiving), bool(tiered)
+        )
     except (ValueError, TypeError, RecursionError, InvalidInput) as unreadable:
         raise _refused() from unreadable
     if made_for != fingerprint(query, engine):

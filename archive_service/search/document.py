@@ -10,6 +10,8 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from archive_service.model.fold import fold, normalise, words
 from archive_service.model.query import IndexDocument, code_of
@@ -32,9 +34,13 @@ MAXIMUM_CODE = 64
 
 # A number is a code of its own from so many digits on; shorter ones are found as words.
 _SHORTEST_NUMBER = 4
-# What stands between two blanks and has a digit; tried only where a run begins, so that it is linear.
-_RUN_WITH_DIGIT = re.compile(r"(?<!\S)[^\s\d]*+\d\S*")
+_DIGIT = re.compile(r"\d")
 _LONG_NUMBER = re.compile(rf"\d{{{_SHORTEST_NUMBER},}}")
+
+# Runs of letters between two blanks that are remembered with what is indexed of them: offices write few
+# syllables, and each document writes the same ones again. Longer ones hardly come again.
+_RUNS_REMEMBERED = 1 << 15
+LONGEST_REMEMBERED = 128
 
 # Days are those of the country's clock (UTC+07:00 without summer time), because people name days by it.
 _LOCAL = dt.timezone(dt.timedelta(hours=7))
@@ -70,29 +76,27 @@ class IndexFields:
 
 def index_fields(document: IndexDocument) -> IndexFields:
     """Return what is indexed of ``document``."""
-    texts = (
-        document.subject_name,
-        document.result_type_name,
-        document.summary,
-        document.document_code,
-        document.dossier_code,
-        " ".join(document.identifiers),
-        document.issuing_body,
-        document.signer,
-        document.text,
+    name, summary, text = (_read(said) for said in (document.subject_name, document.summary, document.text))
+    parts = (
+        name,
+        _read(document.result_type_name),
+        summary,
+        _read(document.document_code),
+        _read(document.dossier_code),
+        _read(" ".join(document.identifiers)),
+        _read(document.issuing_body),
+        _read(document.signer),
+        text,
     )
-    parts = (" ".join(index_words(text)) for text in texts if text)
-    exact = f" {SEPARATOR} ".join(part for part in parts if part)
-    name = " ".join(index_words(document.subject_name))
     keys = tuple(dict.fromkeys(_codes((*document.identifiers, document.dossier_code, document.document_code))))
-    found = dict.fromkeys((*keys, *_text_codes(normalise(document.summary or ""), normalise(document.text))))
+    found = dict.fromkeys((*keys, *summary.codes, *text.codes))
     issued_on = document.issued_on
     return IndexFields(
         record_id=document.record_id,
-        exact=exact,
-        folded=fold(exact),
-        name=name,
-        name_folded=fold(name),
+        exact=_separated(part.exact for part in parts),
+        folded=_separated(part.folded for part in parts),
+        name=name.exact,
+        name_folded=name.folded,
         keys=keys,
         codes=tuple(found)[: len(keys) + MAXIMUM_TEXT_CODES],
         office=document.office,
@@ -106,15 +110,6 @@ def index_fields(document: IndexDocument) -> IndexFields:
         stored_day=local_day(document.stored_at),
         year=issued_on.year if issued_on else None,
     )
-
-
-def index_words(text: str) -> list[str]:
-    """Return the words of ``text`` as they are indexed: normalised, lower case, cut to ``MAXIMUM_WORD``.
-
-    >>> index_words("Số: 1234/QĐ-BHXH")
-    ['số', '1234', 'qđ', 'bhxh']
-    """
-    return cut_words(words(normalise(text)))
 
 
 def cut_words(found: Iterable[str]) -> list[str]:
@@ -138,12 +133,66 @@ def _codes(texts: Iterable[str | None]) -> Iterator[str]:
             yield code
 
 
-def _text_codes(*texts: str) -> Iterator[str]:
-    """Yield the runs with a digit in running text, and each longer number in them."""
-    for text in texts:
-        for run in _RUN_WITH_DIGIT.findall(text):
-            numbers = _LONG_NUMBER.findall(run)
-            code = code_of(run)[:MAXIMUM_CODE]
-            if code and (numbers or not code.isdigit()):
-                yield code
-            yield from (number[:MAXIMUM_CODE] for number in numbers)
+class _Words(NamedTuple):
+    """What is indexed of a text: its words joined by one blank, and its codes.
+
+    ``codes`` are the runs between two blanks that have a digit, unless it is a short number, and each longer number
+    in them.
+    """
+
+    exact: str
+    folded: str
+    codes: tuple[str, ...]
+
+
+_NO_WORDS = _Words("", "", ())
+
+
+def _read(text: str | None) -> _Words:
+    """Return what is indexed of ``text``. Neither a word nor a code reaches across a blank."""
+    runs = normalise(text).split() if text else ()
+    if not runs:
+        return _NO_WORDS
+    exact, folded, codes = zip(*map(_REMEMBERED.__getitem__, runs), strict=True)
+    return _Words(" ".join(filter(None, exact)), " ".join(filter(None, folded)), tuple(chain.from_iterable(codes)))
+
+
+def _read_run(run: str) -> _Words:
+    if run.isascii() and run.isdigit():
+        # Most runs that were never met before are numbers, and a number is one word and one code at most.
+        word = run[:MAXIMUM_WORD]
+        return _Words(word, word, (run[:MAXIMUM_CODE],) if len(run) >= _SHORTEST_NUMBER else ())
+    exact = " ".join(cut_words(words(run)))
+    return _Words(exact, fold(exact), tuple(_run_codes(run)) if _DIGIT.search(run) else ())
+
+
+class RememberedRuns(dict[str, _Words]):
+    """Run → what is indexed of it, filled as runs are met, and emptied when ``limit`` are kept."""
+
+    def __init__(self, limit: int = _RUNS_REMEMBERED) -> None:
+        """Remember nothing yet."""
+        super().__init__()
+        self._limit = limit
+
+    def __missing__(self, run: str) -> _Words:
+        if len(run) > LONGEST_REMEMBERED:
+            return _read_run(run)
+        if len(self) >= self._limit:
+            self.clear()
+        read = self[run] = _read_run(run)
+        return read
+
+
+_REMEMBERED = RememberedRuns()
+
+
+def _run_codes(run: str) -> Iterator[str]:
+    numbers = _LONG_NUMBER.findall(run)
+    code = code_of(run)[:MAXIMUM_CODE]
+    if code and (numbers or not code.isdigit()):
+        yield code
+    yield from (number[:MAXIMUM_CODE] for number in numbers)
+
+
+def _separated(texts: Iterable[str]) -> str:
+    return f" {SEPARATOR} ".join(filter(None, texts))

@@ -39,12 +39,17 @@ class FoundHit:
 
 @dataclass(frozen=True, slots=True)
 class FoundPage:
-    """What an engine answers: no more hits than asked for, whether more follow, and how many there are."""
+    """What an engine answers: no more hits than asked for, whether more follow, and how many there are.
+
+    ``total_is_exact``: see ``SearchPage``; ``tiered``: see ``Cursor``.
+    """
 
     hits: tuple[FoundHit, ...]
     more: bool
     total: int
     facets: Mapping[Facet, Mapping[str, int]] = field(default_factory=dict)
+    total_is_exact: bool = True
+    tiered: bool = False
 
 
 class Engine(Protocol):
@@ -83,13 +88,14 @@ def run(query: SearchQuery, engine: Engine) -> SearchPage:
     if found.more and found.hits:
         last = found.hits[-1]
         position = (after.position if after else 0) + len(found.hits)
-        ended = Cursor(last.sort_value, last.record_id, position, is_forgiving)
+        ended = Cursor(last.sort_value, last.record_id, position, is_forgiving, found.tiered)
         next_cursor = cursors.encode(ended, query, engine.engine_name)
     return SearchPage(
         hits=tuple(Hit(RecordId(hit.record_id), hit.score) for hit in found.hits),
         total=found.total,
         next_cursor=next_cursor,
         facets=found.facets,
+        total_is_exact=found.total_is_exact,
     )
 
 

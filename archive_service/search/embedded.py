@@ -22,7 +22,7 @@ from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.search import driver
 from archive_service.search.document import SCHEMA_VERSION, IndexFields, index_fields
 from archive_service.search.driver import FoundPage, PageRequest
-from archive_service.search.embedded_paging import PageReader
+from archive_service.search.embedded_paging import Limits, PageReader
 from archive_service.search.embedded_query import QueryWriter
 from archive_service.search.embedded_schema import schema, to_tantivy
 from archive_service.search.generations import Generations, Identity
@@ -55,8 +55,9 @@ class EmbeddedIndex:
 
     engine_name = "embedded"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
         """``folder`` is made with an empty index in it when it is first used; nothing happens before."""
+        self._limits = limits or Limits()
         self._generations = Generations(folder, _MADE_FOR)
         self._schema = schema()
         self._queries = QueryWriter(self._schema)
@@ -115,7 +116,7 @@ class EmbeddedIndex:
             self._close_writer()
 
     def _reader(self) -> PageReader:
-        return PageReader(self._searcher(), self._queries)
+        return PageReader(self._searcher(), self._queries, self._limits)
 
     def _searcher(self) -> tantivy.Searcher:
         with self._viewing:

@@ -30,7 +30,7 @@ _LOW_HALF = (1 << 64) - 1
 # enough to be put in id order while paging. The step is four units of single precision at 2, to which the
 # engine adds it.
 SHARES = 64
-_SHARE_STEP = 2.0**-20
+SHARE_STEP = 2.0**-20
 
 
 def schema() -> tantivy.Schema:
@@ -66,7 +66,7 @@ def to_tantivy(fields: IndexFields, of_schema: tantivy.Schema) -> tantivy.Docume
         "newest": SortKey.newest(fields.issued_day, fields.record_id).column,
         "oldest": SortKey.oldest(fields.issued_day, fields.record_id).column,
         "stored_day": fields.stored_day,
-        "share": (zlib.crc32(fields.record_id.encode()) % SHARES) * _SHARE_STEP,
+        "share": (zlib.crc32(fields.record_id.encode()) % SHARES) * SHARE_STEP,
     }
     for name in ("dossier", "issued_day", "year"):
         if getattr(fields, name) is not None:

@@ -50,6 +50,18 @@ class ClausePlan:
     forgiving: bool = False
 
     @property
+    def single_words(self) -> tuple[ClausePlan, ...]:
+        """The clause itself, or where it is a phrase and no code, a clause for each word of it."""
+        if self.codes or len(self.folded) == 1:
+            return (self,)
+        return tuple(ClausePlan((exact,), (folded,)) for exact, folded in zip(self.exact, self.folded, strict=True))
+
+    @property
+    def judged_words(self) -> tuple[str, ...]:
+        """The words that count as exact: for a forgiven word, that it was not wrong after all."""
+        return self.folded if self.forgiving else self.exact
+
+    @property
     def prefixes(self) -> tuple[str, ...]:
         """The codes that are long enough to be found by their beginning."""
         return tuple(code for code in self.codes if len(code) >= SHORTEST_PREFIX)
@@ -114,6 +126,21 @@ class Plan:
     def name_clauses(self) -> tuple[ClausePlan, ...]:
         """The clauses that may be a person's or employer's name."""
         return tuple(clause for clause in self.wanted if not clause.codes and not clause.forgiving)
+
+    @property
+    def marked_clauses(self) -> tuple[ClausePlan, ...]:
+        """The clauses that can stand somewhere in exactly their marks."""
+        return tuple(clause for clause in self.wanted if clause.bears_marks)
+
+    @property
+    def has_phrase(self) -> bool:
+        """Whether words in a row are asked for, and not a code of the same words."""
+        return any(len(clause.folded) > 1 and not clause.codes for clause in self.wanted)
+
+    @property
+    def without_phrases(self) -> Plan:
+        """The plan that asks for the same words, in a row or not: all that this one finds, and more."""
+        return replace(self, wanted=tuple(clause for wanted in self.wanted for clause in wanted.single_words))
 
     @property
     def adjacent_words(self) -> tuple[str, ...]:

@@ -16,16 +16,17 @@ from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, bindparam, update
+from sqlalchemy import inspect as inspect_database
 
 from archive_service.errors import Message, Misconfigured
-from archive_service.model.objects import TOMBSTONES, original_key, record_of
+from archive_service.model.objects import TOMBSTONES, original_key, record_of, rendition_prefix, signatures_key
 from archive_service.model.ports import ObjectStore, Reception, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.backup_place import BackupPlace, ListedObject, Manifest, listed_object, no_backup
 from archive_service.storage.backup_rows import ROWS_AT_ONCE, load_rows, one_load, require_no_rows
 from archive_service.storage.digests import digest_of_blocks
 from archive_service.storage.register.schema import schema_of, schemas, upgrade_schema
-from archive_service.storage.register.tables import metadata_versions, records
+from archive_service.storage.register.tables import metadata_versions, records, renditions, signature_reports
 
 _COPIERS = 8
 _AT_ONCE = 256
@@ -212,6 +213,17 @@ def _tell_versions(connection: Connection, notes: Path) -> None:
         )
         .values(object_version=bindparam("is_version"))
     )
+    reported = (
+        update(signature_reports)
+        .where(signature_reports.c.object_key == bindparam("is_key"), signature_reports.c.record_id == bindparam("of"))
+        .values(object_version=bindparam("is_version"))
+    )
+    rendered = (
+        update(renditions)
+        .where(renditions.c.object_key == bindparam("at_key"), renditions.c.record_id == bindparam("of"))
+        .values(object_version=bindparam("is_version"), locked_until=bindparam("until"))
+    )
+    has_renditions = inspect_database(connection).has_table(renditions.name)  # a backup of the first schema has none
     with notes.open("rb") as lines:
         while batch := [json.loads(line) for line in islice(lines, ROWS_AT_ONCE)]:
             originals = [
@@ -224,7 +236,26 @@ def _tell_versions(connection: Connection, notes: Path) -> None:
                 for key, version, _ in batch
                 if "/metadata/" in key
             ]
+            reports = [
+                {"of": record_of(key), "is_key": key, "is_version": version}
+                for key, version, _ in batch
+                if key == signatures_key(record_of(key))
+            ]
+            # A backup of an earlier version has no such rows, and no table for them.
+            if reports:
+                connection.execute(reported, reports)
+            copies = [
+                {"at_key": key, "of": record_of(key), "is_version": version, "until": _instant(until)}
+                for key, version, until in batch
+                if key.startswith(rendition_prefix(record_of(key)))
+            ]
             if originals:
                 connection.execute(own, originals)
+            if copies and has_renditions:
+                connection.execute(rendered, copies)
             if descriptions:
                 connection.execute(described, descriptions)
+
+
+def _instant(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None

@@ -13,20 +13,30 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
-import fcntl
 import json
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from archive_service.errors import Message, Misconfigured, NotFound, unavailable
-from archive_service.model.ports import Clock, LockTrial, ProofResult
+from archive_service.model.ports import Clock, LockTrial, NewObject, ProofResult, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
-from archive_service.storage.digests import blocks_of, blocks_of_file, digest_of_blocks
+from archive_service.storage.digests import Digester, blocks_of, blocks_of_file
+from archive_service.storage.local_files import (
+    force_folder,
+    force_together,
+    is_on_disk,
+    locked,
+    make_folders,
+    make_last_folder,
+    open_finished,
+    open_folder,
+    write_new,
+)
 from archive_service.storage.local_folders import MARK, folders_of, key_of, may_follow, may_hold, order_of
 from archive_service.storage.store_answers import (
     in_whole_seconds,
@@ -40,6 +50,8 @@ from archive_service.storage.store_answers import (
 # Objects are create-only and a key is never used again, so one constant names the only version there is.
 VERSION = "1"
 _INCOMING = f"{MARK}incoming"
+# Files that were found damaged and have been replaced: no key leads here.
+_DAMAGED = f"{MARK}damaged"
 _LOCK_SUFFIX = f"{MARK}lock"
 # No put takes an hour; what is older was left behind by a killed process.
 _LEFTOVER_SECONDS = 3600
@@ -54,6 +66,24 @@ class _Guard:
     locked_until: dt.datetime | None = None
     held: bool = False
 
+    def as_bytes(self) -> bytes:
+        """Return the guard as it lies in its file."""
+        until = self.locked_until.isoformat() if self.locked_until else None
+        return json.dumps({"locked_until": until, "held": self.held}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """An object on its way: where it will lie, and the open files that will be it and its guard."""
+
+    key: str
+    path: Path
+    digest: ContentDigest
+    file: Path
+    descriptor: int
+    guard: Path
+    guard_descriptor: int
+
 
 class LocalStore:
     """An ObjectStore in one folder. Safe to use from several threads and processes of the same machine."""
@@ -62,13 +92,15 @@ class LocalStore:
         """Use ``root``, making it when it is not there, and remove what killed processes left behind in it.
 
         A source that lies in the folder ``handed_over`` is not copied but becomes the object, where both are on one
-        file system: whoever puts such a file never writes to it again. Raises Unavailable when that is impossible.
+        file system: whoever puts such a file has made its digest of the bytes it wrote, and never writes to it again.
+        Raises Unavailable when that is impossible.
         """
         self._root = root
         self._clock = clock
         self._handed_over = handed_over
+        self._links: bool | None = None
         with _store_errors():
-            _make_folders(root / _INCOMING)
+            make_folders(root / _INCOMING)
             self._sweep()
 
     @property
@@ -78,17 +110,15 @@ class LocalStore:
 
     def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Store the bytes under ``key``: see ObjectStore.put."""
-        path = self._path(key)
-        lock_until = in_whole_seconds(lock_until)
-        with _store_errors():
-            incoming = self._write_incoming(key, source, digest)
-            try:
-                for _ in range(_PUT_ROUNDS):
-                    with suppress(FileNotFoundError):
-                        return self._give_name(key, incoming, digest, lock_until)
-            finally:
-                incoming.unlink(missing_ok=True)
-        raise unavailable("store") from FileNotFoundError(path.name)
+        (stored,) = self.put_all((NewObject(key, source, digest),), lock_until)
+        return stored
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Store the objects, waiting for the disk once for all their bytes and once for their names.
+
+        See ObjectStore.put_all.
+        """
+        return self._put_all(objects, lock_until)
 
     @contextmanager
     def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
@@ -116,6 +146,13 @@ class LocalStore:
         with _store_errors(), _exclusive(path, key) as folder:
             return self._guard_of(folder, path, key).locked_until
 
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Return what the guard says; a folder has no modes: see ObjectStore.protection_of."""
+        path = self._existing(key, version)
+        with _store_errors(), _exclusive(path, key) as folder:
+            guard = self._guard_of(folder, path, key)
+        return Protection(guard.locked_until, None, guard.held)
+
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the object's lock: see ObjectStore.extend_lock."""
         path = self._existing(key, version)
@@ -131,6 +168,16 @@ class LocalStore:
             guard = self._guard_of(folder, path, key)
             if guard.held != held:
                 self._write_guard(folder, path, replace(guard, held=held))
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Set the damaged file aside, then give its name to the right one: see ObjectStore.replace_damaged.
+
+        Killed between the two, the object is missing, and the same repair puts it.
+        """
+        (stored,) = self._put_all((NewObject(key, source, digest),), lock_until, over_others=True)
+        return stored
 
     def delete(self, key: str, version: str) -> None:
         """Delete the object for good, and the folders it leaves empty: see ObjectStore.delete."""
@@ -158,7 +205,7 @@ class LocalStore:
             probe = self._root / _INCOMING / uuid.uuid4().hex
             linked = probe.with_name(probe.name + MARK)
             try:
-                _write_new(probe, b"probe")
+                os.close(write_new(probe, (b"probe",)))
                 os.link(probe, linked)
             except OSError as failure:
                 if failure.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.EACCES, errno.EROFS):
@@ -179,61 +226,123 @@ class LocalStore:
             ),
         )
 
-    def _write_incoming(self, key: str, source: Path | bytes, digest: ContentDigest) -> Path:
-        """Write the source under a temporary name; return that when its bytes on disk are those announced."""
-        incoming = self._root / _INCOMING / uuid.uuid4().hex
-        try:
-            if not self._take_over(source, incoming):
-                _write_new(incoming, source)
-            if _digest_on_disk(incoming) != digest:
-                raise source_differs(key)
-        except BaseException:
-            incoming.unlink(missing_ok=True)
-            raise
-        return incoming
+    def _put_all(
+        self, objects: Sequence[NewObject], lock_until: dt.datetime, *, over_others: bool = False
+    ) -> tuple[ObjectVersion, ...]:
+        lock_until = in_whole_seconds(lock_until)
+        with _store_errors(), self._incoming(objects, lock_until) as coming:
+            if over_others:
+                for one in coming:
+                    self._set_aside(one)
+            for _ in range(_PUT_ROUNDS):
+                with suppress(FileNotFoundError):
+                    return self._give_names(coming, lock_until)
+        raise unavailable("store") from FileNotFoundError(objects[0].key)
 
-    def _take_over(self, source: Path | bytes, incoming: Path) -> bool:
-        """Give a handed-over file its temporary name, read-only and forced to disk; False where it must be copied."""
-        if isinstance(source, bytes) or source.parent != self._handed_over:
-            return False
-        try:
-            os.link(source, incoming, follow_symlinks=False)
-        except OSError as failure:
-            if failure.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK):
-                return False
-            raise
-        descriptor = os.open(incoming, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fchmod(descriptor, 0o440)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        return True
-
-    def _give_name(self, key: str, incoming: Path, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
-        """Link the written file to its final name, or compare what has that name already.
-
-        Raises FileNotFoundError when a delete removed the folder in between.
-        """
-        path = self._path(key)
-        is_new = _make_last_folder(path.parent)
-        with _locked(_open_folder(path.parent)) as folder:
-            guard = self._read_guard(folder, path, key)
+    def _set_aside(self, coming: _Coming) -> None:
+        """Take the name from a file that has other bytes than those coming; it stays, outside all keys."""
+        path = coming.path
+        with suppress(NotFound), _exclusive(path, coming.key) as folder:
+            self._guard_of(folder, path, coming.key)
+            existing = os.open(path.name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
             try:
-                os.stat(path.name, dir_fd=folder)
-            except FileNotFoundError:
-                # The guard comes first, so that there is no instant at which the object stands unlocked. Both names
-                # are forced to disk together: before that, nobody has been told of the object.
-                locked_until = self._lengthen(folder, path, guard, lock_until, force=False)
-                os.link(incoming, path.name, dst_dir_fd=folder)
+                is_damaged = not is_on_disk(existing, coming.digest)
+            finally:
+                os.close(existing)
+            if is_damaged:
+                make_folders(self._root / _DAMAGED)
+                os.rename(path.name, self._root / _DAMAGED / f"{uuid.uuid4().hex}-{path.name}", src_dir_fd=folder)
                 os.fsync(folder)
+
+    @contextmanager
+    def _incoming(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> Iterator[list[_Coming]]:
+        """Give the objects and their guards as files on disk, whose bytes are those announced; clean up at the end."""
+        with ExitStack() as stack:
+            coming = [self._bring(new, lock_until, stack) for new in objects]
+            force_together([descriptor for one in coming for descriptor in (one.descriptor, one.guard_descriptor)])
+            for one in coming:
+                if not is_on_disk(one.descriptor, one.digest):
+                    raise source_differs(one.key)
+            yield coming
+
+    def _bring(self, new: NewObject, lock_until: dt.datetime, stack: ExitStack) -> _Coming:
+        """Return the object and its guard as files beside where they will lie: written, not yet forced to disk."""
+        path = self._path(new.key)
+        if isinstance(new.source, Path) and self._takes_over(new.source):
+            file, descriptor = new.source, open_finished(new.source)
+            stack.callback(os.close, descriptor)
+        else:
+            file, descriptor = self._new_file(_announced(new), stack)
+        guard, guard_descriptor = self._new_file((_Guard(lock_until).as_bytes(),), stack)
+        return _Coming(new.key, path, new.digest, file, descriptor, guard, guard_descriptor)
+
+    def _new_file(self, blocks: Iterable[bytes], stack: ExitStack) -> tuple[Path, int]:
+        """Write a file under a temporary name, which is gone again when the stack is closed."""
+        incoming = self._root / _INCOMING / uuid.uuid4().hex
+        stack.callback(incoming.unlink, missing_ok=True)
+        descriptor = write_new(incoming, blocks)
+        stack.callback(os.close, descriptor)
+        return incoming, descriptor
+
+    def _takes_over(self, source: Path) -> bool:
+        """Whether the file was handed over and can become the object; tried once, for all of one folder are alike."""
+        if source.parent != self._handed_over:
+            return False
+        if self._links is None:
+            trial = self._root / _INCOMING / uuid.uuid4().hex
+            try:
+                os.link(source, trial, follow_symlinks=False)
+                trial.unlink()
+                self._links = True
+            except OSError as failure:
+                if failure.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+                    raise
+                self._links = False
+        return self._links
+
+    def _give_names(self, coming: Sequence[_Coming], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Link the written files to their final names, and force the names to disk.
+
+        Raises FileNotFoundError when a delete removed a folder in between.
+        """
+        folders: dict[Path, int] = {}
+        parents: dict[Path, None] = {}
+        with ExitStack() as held:
+            # In one order, so that two puts never wait for each other.
+            for folder in sorted({one.path.parent for one in coming}):
+                if make_last_folder(folder):
+                    parents[folder.parent] = None
+                folders[folder] = held.enter_context(locked(open_folder(folder)))
+            stored = tuple(self._give_name(one, folders[one.path.parent], lock_until) for one in coming)
+            for folder in reversed(folders):
+                os.fsync(folders[folder])
+            for parent in parents:
+                if parent not in folders:
+                    force_folder(parent)
+        return stored
+
+    def _give_name(self, one: _Coming, folder: int, lock_until: dt.datetime) -> ObjectVersion:
+        """Link the written file to its name, or compare what has that name already; the caller forces the folder."""
+        guard = self._read_guard(folder, one.path, one.key)
+        try:
+            existing = os.open(one.path.name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        except FileNotFoundError:
+            # The guard comes first, so that there is no instant at which the object stands unlocked. Both names
+            # are forced to disk together: before that, nobody has been told of the object.
+            if guard == _Guard():
+                os.replace(one.guard, one.path.name + _LOCK_SUFFIX, dst_dir_fd=folder)
+                locked_until = lock_until
             else:
-                if _digest_on_disk(path) != digest:
-                    raise stored_differs(key)
-                locked_until = self._lengthen(folder, path, guard, lock_until)
-        if is_new:
-            _force_folder(path.parent.parent)
-        return ObjectVersion(key, VERSION, digest, locked_until)
+                locked_until = self._lengthen(folder, one.path, guard, lock_until)
+            os.link(one.file, one.path.name, dst_dir_fd=folder, follow_symlinks=False)
+        else:
+            try:
+                if not is_on_disk(existing, one.digest):
+                    raise stored_differs(one.key)
+            finally:
+                os.close(existing)
+            locked_until = self._lengthen(folder, one.path, guard, lock_until)
+        return ObjectVersion(one.key, VERSION, one.digest, locked_until)
 
     def _guard_of(self, folder: int, path: Path, key: str) -> _Guard:
         """Return the guard of an object that is there. Raises NotFound when it is not."""
@@ -257,28 +366,19 @@ class LocalStore:
                 # Guessing would either lose a lock or make one up: a person has to look.
                 raise stored_differs(key) from damaged
 
-    def _lengthen(
-        self, folder: int, path: Path, guard: _Guard, until: dt.datetime, *, force: bool = True
-    ) -> dt.datetime:
+    def _lengthen(self, folder: int, path: Path, guard: _Guard, until: dt.datetime) -> dt.datetime:
         """Write the later of the two dates, and return it."""
         if guard.locked_until is not None and guard.locked_until >= until:
             return guard.locked_until
-        self._write_guard(folder, path, replace(guard, locked_until=until), force=force)
+        self._write_guard(folder, path, replace(guard, locked_until=until))
         return until
 
-    def _write_guard(self, folder: int, path: Path, guard: _Guard, *, force: bool = True) -> None:
-        """Replace the guard atomically and durably; where not ``force``, its caller forces the folder to disk.
-
-        The caller holds the folder's lock.
-        """
-        until = guard.locked_until.isoformat() if guard.locked_until else None
-        incoming = self._root / _INCOMING / uuid.uuid4().hex
-        try:
-            _write_new(incoming, json.dumps({"locked_until": until, "held": guard.held}).encode())
+    def _write_guard(self, folder: int, path: Path, guard: _Guard) -> None:
+        """Replace the guard atomically and durably. The caller holds the folder's lock."""
+        with ExitStack() as stack:
+            incoming, descriptor = self._new_file((guard.as_bytes(),), stack)
+            os.fsync(descriptor)
             os.replace(incoming, path.name + _LOCK_SUFFIX, dst_dir_fd=folder)
-        finally:
-            incoming.unlink(missing_ok=True)
-        if force:
             os.fsync(folder)
 
     def _path(self, key: str) -> Path:
@@ -297,7 +397,7 @@ class LocalStore:
             return
         for name, is_folder in sorted(names, key=lambda entry: order_of(entry[0], is_folder=entry[1])):
             place = (*folders, name)
-            if is_folder and name != _INCOMING and may_hold(place, prefix) and may_follow(place, after):
+            if is_folder and name not in (_INCOMING, _DAMAGED) and may_hold(place, prefix) and may_follow(place, after):
                 yield from self._walk(place, prefix, after)
             elif (
                 not is_folder
@@ -339,89 +439,31 @@ def _store_errors() -> Iterator[None]:
         raise unavailable("store") from failure
 
 
+def _announced(new: NewObject) -> Iterator[bytes]:
+    """Yield the source's blocks. Raises IntegrityFailure at their end when they are not those announced."""
+    digester = Digester()
+    for block in blocks_of(new.source):
+        digester.update(block)
+        yield block
+    if digester.digest() != new.digest:
+        raise source_differs(new.key)
+
+
 def _reading(file: BinaryIO, start: int, length: int | None) -> Iterator[bytes]:
     with _store_errors():
         file.seek(start)
         yield from blocks_of_file(file, length)
 
 
-def _open_folder(folder: Path) -> int:
-    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-@contextmanager
-def _locked(folder: int) -> Iterator[int]:
-    """Hold an open folder against other threads and processes; close it at the end.
-
-    The kernel releases the lock when its holder dies.
-    """
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield folder
-    finally:
-        os.close(folder)
-
-
 @contextmanager
 def _exclusive(path: Path, key: str) -> Iterator[int]:
     """Hold the folder of an object that should be there. Raises NotFound when not even its folder is."""
     try:
-        opened = _open_folder(path.parent)
+        opened = open_folder(path.parent)
     except (FileNotFoundError, NotADirectoryError) as absent:
         raise object_not_found(key) from absent
-    with _locked(opened) as folder:
+    with locked(opened) as folder:
         yield folder
-
-
-def _make_folders(folder: Path) -> None:
-    """Make a folder and those above it, each durably: what is in a folder is lost with it in a power cut."""
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o750)
-    _force_folder(folder.parent)
-
-
-def _make_last_folder(folder: Path) -> bool:
-    """Make a folder of one object's own; those above it durably. True: its parent is still to be forced to disk."""
-    try:
-        folder.mkdir(mode=0o750)
-    except FileExistsError:
-        return False
-    except FileNotFoundError:
-        _make_folders(folder.parent)
-        return _make_last_folder(folder)
-    return True
-
-
-def _force_folder(folder: Path) -> None:
-    """Force the names in a folder to disk."""
-    opened = _open_folder(folder)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def _write_new(path: Path, source: Path | bytes) -> None:
-    """Write a new file, readable only, and force it to disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        for block in blocks_of(source):
-            view = memoryview(block)
-            while view:
-                view = view[file.write(view) :]
-        os.fchmod(descriptor, 0o440)
-        os.fsync(descriptor)
-
-
-def _digest_on_disk(path: Path) -> ContentDigest:
-    """Return the digest of a file, asking the kernel to read it from the disk and not from its cache."""
-    with path.open("rb", buffering=0) as file:
-        # Only advice, and only for pages that were forced to disk; comparing is right either way.
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        return digest_of_blocks(blocks_of_file(file))
 
 
 def _after(locked_until: dt.datetime | None, now: dt.datetime) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from minio import Minio
 from minio.error import S3Error
 from minio.retention import Retention
 
-from archive_service.errors import NotFound, Unavailable, unavailable
-from archive_service.model.ports import Clock, LockTrial
+from archive_service.errors import IntegrityFailure, NotFound, Unavailable, unavailable
+from archive_service.model.ports import Clock, LockTrial, NewObject, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage import lock_canary
 from archive_service.storage.digests import BLOCK_BYTES, digest_of, digest_of_blocks
@@ -115,6 +115,10 @@ class MinioStore:
                 failure = unknown
         raise failure or unavailable("store")
 
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Store the objects, one request after another: see ObjectStore.put_all."""
+        return tuple(self.put(new.key, new.source, new.digest, lock_until) for new in objects)
+
     @contextmanager
     def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         """Open one version for reading: see ObjectStore.read."""
@@ -146,6 +150,15 @@ class MinioStore:
         retention = self._retention(key, version)
         return retention.retain_until_date if retention else None
 
+    def protection_of(self, key: str, version: str) -> Protection:
+        """Ask the store what keeps the version: see ObjectStore.protection_of."""
+        retention = self._retention(key, version)
+        with s3_errors(key):
+            held = self._client.is_object_legal_hold_enabled(self._bucket, key, version)
+        if retention is None:
+            return Protection(None, None, held)
+        return Protection(retention.retain_until_date, retention.mode.lower(), held)
+
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """Lengthen the version's lock: see ObjectStore.extend_lock."""
         until = in_whole_seconds(until)
@@ -173,6 +186,18 @@ class MinioStore:
             else:
                 self._client.disable_object_legal_hold(self._bucket, key, version)
 
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """Put a further version over those that are damaged: see ObjectStore.replace_damaged."""
+        require_key(key)
+        self._require_bucket()
+        until = in_whole_seconds(lock_until)
+        try:
+            return self._what_is_there(key, digest, until)
+        except (IntegrityFailure, Unavailable):
+            return self._put_once(key, source, digest, until, over_others=True)
+
     def delete(self, key: str, version: str) -> None:
         """Delete one version for good: see ObjectStore.delete."""
         with s3_errors(key):
@@ -195,7 +220,7 @@ class MinioStore:
         self._require_bucket()
         with s3_errors(_READY_KEY):
             try:
-                self._requests.put_new(_READY_KEY, b"ready", digest_of(b"ready"), {})
+                self._requests.put(_READY_KEY, b"ready", digest_of(b"ready"), {})
             except S3Error as refusal:
                 if refusal.code != EXISTS:
                     raise
@@ -218,7 +243,9 @@ class MinioStore:
                     raise object_locked(key) from refusal
                 raise
 
-    def _put_once(self, key: str, source: Path | bytes, digest: ContentDigest, until: dt.datetime) -> ObjectVersion:
+    def _put_once(
+        self, key: str, source: Path | bytes, digest: ContentDigest, until: dt.datetime, *, over_others: bool = False
+    ) -> ObjectVersion:
         headers = {
             "Content-Type": "application/octet-stream",
             "x-amz-object-lock-mode": self._mode,
@@ -226,7 +253,7 @@ class MinioStore:
         }
         with s3_errors(key):
             try:
-                version = self._requests.put_new(key, source, digest, headers)
+                version = self._requests.put(key, source, digest, headers, only_new=not over_others)
             except SourceDiffers as differs:
                 raise source_differs(key) from differs
             except S3Error as refusal:

@@ -62,15 +62,25 @@ class S3Requests:
         self._address = address
         self._http = http
 
-    def put_new(self, key: str, source: Path | bytes, digest: ContentDigest, headers: Mapping[str, str]) -> str | None:
-        """Store the source under a key that must not exist yet, in one request, and return the version.
+    def put(
+        self,
+        key: str,
+        source: Path | bytes,
+        digest: ContentDigest,
+        headers: Mapping[str, str],
+        *,
+        only_new: bool = True,
+    ) -> str | None:
+        """Store the source in one request and return the version; with ``only_new`` the key must not exist yet.
 
         The last block is held back until all of them are known to be the announced bytes, so that a source
         that differs becomes no object. Not retried. At most 5 GiB.
 
         Raises S3Error with code PreconditionFailed when the key exists, SourceDiffers.
         """
-        sent = {"If-None-Match": "*", "Content-Length": str(digest.size_bytes), **headers}
+        sent = {"Content-Length": str(digest.size_bytes), **headers}
+        if only_new:
+            sent["If-None-Match"] = "*"
         answer = self._send(_Request("PUT", key, {}, sent, digest.sha256), _checked(source, digest))
         return answer.headers.get("x-amz-version-id")
 

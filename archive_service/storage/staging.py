@@ -12,21 +12,20 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from archive_service.errors import Message, TooLarge, unavailable
 from archive_service.model.record import ContentDigest
-from archive_service.storage.digests import BLOCK_BYTES, Digester
+from archive_service.storage.digests import Digester
 
 SUFFIX = ".upload"
 
 
 class Reception:
-    """One upload on its way to disk."""
+    """One upload on its way to disk: each block is written and hashed before the next is taken."""
 
-    def __init__(self, path: Path, file: BinaryIO, limit_bytes: int) -> None:
+    def __init__(self, path: Path, descriptor: int, limit_bytes: int) -> None:
         self._path = path
-        self._file = file
+        self._descriptor = descriptor
         self._limit_bytes = limit_bytes
         self._digester = Digester()
         self._kept = False
@@ -43,14 +42,12 @@ class Reception:
 
     @property
     def path(self) -> Path:
-        """The file, with all that was written so far in it. Raises Unavailable when the disk is full."""
-        self._flush()
+        """The file, with all that was written so far in it."""
         return self._path
 
     @property
     def digest(self) -> ContentDigest:
-        """The digest of what was written so far. Raises Unavailable when the disk is full."""
-        self._flush()
+        """The digest of what was written so far."""
         return self._digester.digest()
 
     def write(self, block: bytes | memoryview) -> None:
@@ -60,25 +57,18 @@ class Reception:
         """
         if self._digester.size_bytes + len(block) > self._limit_bytes:
             raise too_large(self._limit_bytes)
+        left = memoryview(block)
         try:
-            self._file.write(block)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
         except OSError as failure:
             raise unavailable("staging") from failure
         self._digester.update(block)
 
     def keep(self) -> Path:
         """Let the file outlive its context, and return it; whoever keeps it removes it."""
-        self._flush()
         self._kept = True
         return self._path
-
-    def _flush(self) -> None:
-        if self._file.closed:
-            return
-        try:
-            self._file.flush()
-        except OSError as failure:
-            raise unavailable("staging") from failure
 
 
 class Staging:
@@ -103,14 +93,11 @@ class Staging:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as failure:
             raise unavailable("staging") from failure
-        file = os.fdopen(descriptor, "wb", buffering=BLOCK_BYTES)
-        reception = Reception(path, file, limit_bytes)
+        reception = Reception(path, descriptor, limit_bytes)
         try:
             yield reception
         finally:
-            # The bytes that a full disk did not take are of no use to anyone: the upload has failed already.
-            with suppress(OSError):
-                file.close()
+            os.close(descriptor)
             if not reception.kept:
                 path.unlink(missing_ok=True)
 

@@ -17,15 +17,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from test_servers.fetch import GoPrograms, cache_folder
 from test_servers.machine import Commands, Unobtainable
+from test_servers.programs import PROGRAMS, Program
 from test_servers.servers import SERVERS, Place, Running, Server, start, stop
 
 DESCRIPTION = """\
@@ -36,7 +38,8 @@ Real servers to test against (MinIO, versitygw, Elasticsearch, PostgreSQL), on f
   scripts/test-servers stop                stop that set
   scripts/test-servers fetch               only download and build
 
-COMMAND finds each server in ARCHIVE_TEST_<NAME>_URL, or why there is none in ARCHIVE_TEST_<NAME>_MISSING.
+COMMAND finds each server in ARCHIVE_TEST_<NAME>_URL, the programs veraPDF and SoftHSM in ARCHIVE_TEST_<NAME>, or why
+there is none in ARCHIVE_TEST_<NAME>_MISSING.
 Downloads stay in $ARCHIVE_TEST_CACHE (by default archive-service/test-servers in the user's cache).
 """
 
@@ -139,16 +142,20 @@ def stop_lasting(cache: Path) -> int:
 def fetch(cache: Path) -> int:
     """Download and build what the cache lacks; return 1 if something cannot be had."""
     with _prepared(cache, cache) as place, ThreadPoolExecutor(len(SERVERS)) as pool:
-        return 0 if all(pool.map(lambda server: _try_to_fetch(server, place), SERVERS)) else 1
+        wanted: list[tuple[str, Callable[[], object]]] = [
+            *((server.name, partial(server.fetch, place)) for server in SERVERS),
+            *((program.name, partial(program.fetch, cache, place.commands)) for program in PROGRAMS),
+        ]
+        return 0 if all(pool.map(lambda one: _try_to_fetch(*one), wanted)) else 1
 
 
-def _try_to_fetch(server: Server, place: Place) -> bool:
+def _try_to_fetch(name: str, get: Callable[[], object]) -> bool:
     try:
-        server.fetch(place)
+        get()
     except Unobtainable as reason:
-        _say(f"{server.name}: cannot be had: {reason}")
+        _say(f"{name}: cannot be had: {reason}")
         return False
-    _say(f"{server.name}: there")
+    _say(f"{name}: there")
     return True
 
 
@@ -167,8 +174,16 @@ def _start_all(cache: Path, running: StartedSet) -> None:
         running.variables[f"{server.variable}_URL"] = started.url
         _say(f"{server.name}: ready after {time.monotonic() - begun:.1f} s")
 
+    def look_for(program: Program) -> None:
+        try:
+            running.variables[program.variable] = program.fetch(cache, place.commands)
+        except Unobtainable as reason:
+            _say(f"{program.name}: left out: {reason}")
+            running.variables[f"{program.variable}_MISSING"] = str(reason)
+
     with _prepared(cache, Path(running.data)) as place, ThreadPoolExecutor(len(SERVERS)) as pool:
         futures = [pool.submit(attempt, server) for server in SERVERS]
+        futures += [pool.submit(look_for, program) for program in PROGRAMS]
         try:
             for future in futures:
                 future.result()
@@ -230,7 +245,8 @@ def _lasting(state_file: Path) -> StartedSet | None:
 
 
 def _all_variables() -> list[str]:
-    return [f"{server.variable}_{kind}" for server in SERVERS for kind in ("URL", "MISSING")]
+    of_servers = [f"{server.variable}_{kind}" for server in SERVERS for kind in ("URL", "MISSING")]
+    return of_servers + [f"{program.variable}{kind}" for program in PROGRAMS for kind in ("", "_MISSING")]
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -20,6 +20,7 @@ from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.keys import OPERATOR, KeyRequest, create_key
 from archive_service.lifecycle.reference import load_reference
+from archive_service.lifecycle.seal import seal
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.jobs import JobKind
@@ -35,6 +36,7 @@ from archive_service.storage.staging import Staging
 from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.pdf_reader import FakePdfReader
+from tests.fakes.sealer import FakeSealer
 from tests.fakes.witness import WITNESS_KEY
 
 T = TypeVar("T")
@@ -248,7 +250,7 @@ class Service:
 
     def work_off(self) -> None:
         """Do all follow-up work that is due, as a worker does."""
-        for kind in (JobKind.ENRICH, JobKind.INDEX):
+        for kind in (JobKind.ENRICH, JobKind.SEAL, JobKind.INDEX):
             now = self.clock.now()
             jobs = self.archive.register.write(
                 lambda unit, kind=kind, now=now: unit.jobs.claim([kind], 100, now, now + dt.timedelta(minutes=1))  # type: ignore[misc]
@@ -258,6 +260,9 @@ class Service:
             elif kind is JobKind.ENRICH:
                 for job in jobs:
                     enrich(self.archive, job.record_id)
+            elif kind is JobKind.SEAL:
+                for job in jobs:
+                    seal(self.archive, job.record_id)
             self.archive.register.write(lambda unit, jobs=jobs: [unit.jobs.done(job) for job in jobs])  # type: ignore[misc]
 
     def count_records(self) -> int:
@@ -285,6 +290,7 @@ def open_service(folder: Path, register_url: str | None = None, rules: Rules | N
             signer=signer(),
             rules=rules or Rules(max_file_bytes=1_000_000),
             witnesses=(WITNESS_KEY,),
+            sealer=FakeSealer(),
         )
         load_reference(archive, read_reference(REFERENCE), OPERATOR)
         app = create_app(archive, max_metadata_bytes=16_384)

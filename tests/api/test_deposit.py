@@ -29,7 +29,8 @@ def test_deposit_answers_with_the_record_its_place_and_its_etag(depositor: ApiCa
         "sha256": hashlib.sha256(a_pdf("x")).hexdigest(),
         "sha512": hashlib.sha512(a_pdf("x")).hexdigest(),
     }
-    assert set(body["links"]) == {"self", "content", "text", "events"}
+    assert set(body["links"]) == {"self", "content", "text", "events", "signatures", "renditions"}
+    assert body["signatures"] is None
 
 
 def test_metadata_comes_back_as_it_was_said(depositor: ApiCaller) -> None:

@@ -94,7 +94,7 @@ def test_description_is_openapi_and_lists_every_route(service: Service) -> None:
         (method.lower(), str(rule).replace("<int(max=9223372036854775807):", "<").replace("<", "{").replace(">", "}"))
         for rule in service.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint.partition(".")[0] in {"records", "search", "review", "verifications"}
+        if rule.endpoint.partition(".")[0] in {"records", "renditions", "search", "review", "verifications", "evidence"}
     }
     listed = {(method, path) for path, row in described["paths"].items() for method in row if method != "parameters"}
     assert listed == served

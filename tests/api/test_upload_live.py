@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -33,8 +35,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 @pytest.fixture(scope="module")
 def key(service: RunningService) -> str:
     """Make a key that may do what these tests do."""
+    return made_key(service, "live")
+
+
+def made_key(service: RunningService, name: str) -> str:
+    """Make a key of that name."""
     roles = ("--role", "depositor", "--role", "archivist")
-    made = service.run("api-key", "create", "--name", "live", "--office", "BHXH", *roles, "--json")
+    made = service.run("api-key", "create", "--name", name, "--office", "BHXH", *roles, "--json")
     token: str = made.json["key"]
     return token
 
@@ -160,6 +167,42 @@ def test_body_longer_than_announced_is_refused(service: RunningService, key: str
         status, answer = answer_of(connection)
     assert status == 400
     assert json.loads(answer)["code"] == "incomplete-body"
+
+
+def test_uploads_that_never_end_keep_neither_readers_nor_other_depositors_out(tmp_path: Path) -> None:
+    settings = {"ARCHIVE_DATA_DIR": str(tmp_path / "data"), "ARCHIVE_WEB_THREADS": "4"}
+    with running_service(settings, tmp_path) as small, ExitStack() as open_connections:
+        assert small.run("load-reference", str(PROJECT / "examples" / "reference")).code == 0
+        slow, other = (made_key(small, name) for name in ("slow", "other"))
+        body, content_type = multipart([Part("file", RESULT.pdf, "application/pdf", "a.pdf")])
+        dripping = [open_connections.enter_context(connect(small)) for _ in range(4)]
+        for connection in dripping:
+            connection.sendall(head(slow, f"Content-Type: {content_type}", f"Content-Length: {len(body)}"))
+            connection.sendall(body[:2000])
+        # Half of the threads are held; who comes after them is told to come back.
+        refused = [connection for connection in dripping if has_answer(connection)]
+        assert len(refused) == 2
+        for connection in refused:
+            status, answer = answer_of(connection)
+            assert (status, json.loads(answer)["component"]) == (503, "uploads")
+        headers = {"Authorization": f"Bearer {other}", "Idempotency-Key": "other"}
+        parts = deposit_parts(RESULT.pdf, RESULT.metadata)
+        kept = httpx.post(f"{small.url}/api/v1/records", files=parts, headers=headers, timeout=60)
+        assert kept.status_code == 201, kept.text
+        record = kept.json()["id"]
+        assert httpx.get(f"{small.url}/api/v1/records/{record}", headers=headers, timeout=60).status_code == 200
+        # A place is free again as soon as its client has gone.
+        for connection in dripping:
+            connection.close()
+        again = {"Authorization": f"Bearer {slow}", "Idempotency-Key": "slow"}
+        wait_for("the staged files are gone", lambda: not staged(small))
+        parts = deposit_parts(ANOTHER.pdf, ANOTHER.metadata)
+        assert httpx.post(f"{small.url}/api/v1/records", files=parts, headers=again, timeout=60).status_code == 201
+
+
+def has_answer(connection: socket.socket) -> bool:
+    """Whether an answer comes while the service has time enough to give one."""
+    return bool(select.select([connection], [], [], 3)[0])
 
 
 def test_log_of_a_live_service_carries_no_names_numbers_or_words(service: RunningService, key: str) -> None:

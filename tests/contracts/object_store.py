@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from archive_service.errors import Conflict, IntegrityFailure, InvalidInput, NotFound
-from archive_service.model.ports import ObjectStore
+from archive_service.model.ports import NewObject, ObjectStore
 from archive_service.storage.digests import digest_of
 
 MIB = 1024 * 1024
@@ -124,6 +124,45 @@ class ObjectStoreContract:
         assert store.lock_of(first.key, first.version) == first.locked_until
         assert len(list(store.list_under(prefix))) == 1
 
+    def test_what_protects_an_object_is_told(self, store: ObjectStore, prefix: str) -> None:
+        until = in_seconds(60)
+        put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), until)
+        told = store.protection_of(put.key, put.version)
+        assert (told.locked_until, told.held) == (until, False)
+        assert told.mode == ("governance" if store.enforces_locks else None)
+        store.set_hold(put.key, put.version, True)
+        assert store.protection_of(put.key, put.version).held
+        store.set_hold(put.key, put.version, False)
+        with pytest.raises(NotFound):
+            store.protection_of(f"{prefix}/nothing", put.version)
+
+    def test_a_repair_puts_the_right_bytes_over_others(self, store: ObjectStore, prefix: str) -> None:
+        until = in_seconds(60)
+        key = f"{prefix}/original"
+        damaged = store.put(key, OTHER_BYTES, digest_of(OTHER_BYTES), in_seconds(5))
+        mended = store.replace_damaged(key, BYTES, digest_of(BYTES), until)
+        assert read_all(store, key, mended.version) == BYTES
+        assert mended.locked_until == store.lock_of(key, mended.version) == until
+        if damaged.version != mended.version:
+            assert read_all(store, key, damaged.version) == OTHER_BYTES, "what was damaged is kept to look into"
+        assert {one.version for one in store.list_under(prefix)} == {damaged.version, mended.version}
+
+    def test_a_repair_of_what_is_missing_puts_it(self, store: ObjectStore, prefix: str) -> None:
+        mended = store.replace_damaged(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(5))
+        assert read_all(store, mended.key, mended.version) == BYTES
+
+    def test_a_repair_of_what_is_good_writes_nothing(self, store: ObjectStore, prefix: str) -> None:
+        put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(5))
+        again = store.replace_damaged(put.key, BYTES, digest_of(BYTES), in_seconds(60))
+        assert again.version == put.version
+        assert len(list(store.list_under(prefix))) == 1
+
+    def test_a_repair_with_other_bytes_than_announced_is_refused(self, store: ObjectStore, prefix: str) -> None:
+        put = store.put(f"{prefix}/original", BYTES, digest_of(BYTES), in_seconds(5))
+        with pytest.raises(IntegrityFailure):
+            store.replace_damaged(put.key, BYTES, digest_of(OTHER_BYTES), in_seconds(5))
+        assert read_all(store, put.key, put.version) == BYTES
+
     @pytest.mark.parametrize("wrong", ["sha256", "sha512", "size_bytes"])
     def test_a_source_with_another_digest_is_refused_and_nothing_is_visible(
         self, store: ObjectStore, prefix: str, wrong: str
@@ -134,6 +173,51 @@ class ObjectStoreContract:
         with pytest.raises(IntegrityFailure):
             store.put(f"{prefix}/original", BYTES, announced, in_seconds(60))
         assert list(store.list_under(prefix)) == []
+
+    def test_what_is_put_together_is_answered_in_its_order(
+        self, store: ObjectStore, prefix: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "source"
+        file.write_bytes(BYTES)
+        until = in_seconds(60)
+        objects = (
+            NewObject(f"{prefix}/original", file, digest_of(BYTES)),
+            NewObject(f"{prefix}/metadata/1", OTHER_BYTES, digest_of(OTHER_BYTES)),
+        )
+        stored = store.put_all(objects, until)
+        assert [(one.key, one.stored, one.locked_until) for one in stored] == [
+            (new.key, new.digest, until) for new in objects
+        ]
+        assert [read_all(store, one.key, one.version) for one in stored] == [BYTES, OTHER_BYTES]
+        assert [store.lock_of(one.key, one.version) for one in stored] == [until, until]
+
+    def test_putting_together_again_takes_what_is_there_and_adds_what_is_not(
+        self, store: ObjectStore, prefix: str
+    ) -> None:
+        original = NewObject(f"{prefix}/original", BYTES, digest_of(BYTES))
+        metadata = NewObject(f"{prefix}/metadata/1", OTHER_BYTES, digest_of(OTHER_BYTES))
+        first = store.put(original.key, original.source, original.digest, in_seconds(30))
+        late = in_seconds(90)
+        both = store.put_all((original, metadata), late)
+        assert [one.version for one in both[:1]] == [first.version]
+        assert store.put_all((original, metadata), in_seconds(30)) == both
+        assert {store.lock_of(one.key, one.version) for one in both} == {late}
+
+    def test_of_objects_put_together_a_wrong_one_is_refused(self, store: ObjectStore, prefix: str) -> None:
+        right = NewObject(f"{prefix}/original", BYTES, digest_of(BYTES))
+        wrong = NewObject(f"{prefix}/metadata/1", BYTES, digest_of(OTHER_BYTES))
+        with pytest.raises(IntegrityFailure):
+            store.put_all((right, wrong), in_seconds(60))
+        assert wrong.key not in {version.key for version in store.list_under(prefix)}
+
+    def test_racing_writers_of_several_objects_leave_one_version_of_each(self, store: ObjectStore, prefix: str) -> None:
+        objects = tuple(NewObject(f"{prefix}/{name}", BYTES, digest_of(BYTES)) for name in ("original", "metadata/1"))
+        until = in_seconds(60)
+        with ThreadPoolExecutor(8) as pool:
+            orders = [objects, objects[::-1]] * 4
+            tries = [pool.submit(store.put_all, order, until) for order in orders]
+            assert {frozenset(one.result()) for one in tries} == {frozenset(store.put_all(objects, until))}
+        assert len(list(store.list_under(prefix))) == 2
 
     def test_racing_writers_leave_one_version(self, store: ObjectStore, prefix: str, tmp_path: Path) -> None:
         file = tmp_path / "source"

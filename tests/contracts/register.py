@@ -13,16 +13,19 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
-from archive_service.errors import Conflict, Message, NotFound
+from archive_service.errors import Conflict, Message, NotFound, Unavailable
 from archive_service.evidence.entry import commitment_holds
 from archive_service.model.events import Event, EventType
-from archive_service.model.findings import Finding, FindingCode, FindingPolicy, Outcome
+from archive_service.model.findings import Finding, FindingCode, Outcome
 from archive_service.model.identifiers import OfficeCode, ResultTypeCode
 from archive_service.model.jobs import Job, JobKind, JobState
+from archive_service.model.objects import rendition_key
 from archive_service.model.permissions import Role
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
     DocumentText,
     MetadataVersion,
+    ObjectVersion,
     PageText,
     Record,
     RecordState,
@@ -32,6 +35,9 @@ from archive_service.model.record import (
     TextSource,
 )
 from archive_service.model.reference import Office, ReferenceData
+from archive_service.model.sealing import Rendition, RenditionKind
+from archive_service.model.signature_json import KeptReport
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier
 from archive_service.model.units import ApiKey, RecordSelection, RegisterUnit, Reservation
 from archive_service.storage.register.register import SqlRegister
@@ -104,6 +110,14 @@ def ask(register: SqlRegister, number: int = 1, due_at: dt.datetime = NOW) -> No
 
 def read_event(number: int = 1) -> Event:
     return Event(EventType.RECORD_READ, "key:archivist", NOW, record_id(number), {"name": "Nguyễn Thị Hồng"})
+
+
+def rendition(of: int, number: int) -> Rendition:
+    """Return a sealed copy of that number."""
+    content = digest(pdf(f"copy {of} {number}"))
+    key = rendition_key(record_id(of), RenditionKind.SEALED, number)
+    stored = ObjectVersion(key, f"v{number}", content, NOW + dt.timedelta(days=14))
+    return Rendition(record_id(of), RenditionKind.SEALED, number, content, stored, NOW)
 
 
 def require_refused(register: SqlRegister, statement: str) -> None:
@@ -334,6 +348,51 @@ class RecordsContract:
         selection = RecordSelection(None, changed_since=NOW + MINUTE)
         assert ids(register.read(lambda unit: unit.records.select(selection))) == [record_id(1)]
 
+    def test_places_of_words_are_kept_beside_them_until_they_are_forgotten(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        pages = (PageText(1, "Quyết", TextSource.OCR, 90.0, bytes(range(10))), PageText(2, "", TextSource.NONE))
+        bare = DocumentText((PageText(1, "Quyết", TextSource.OCR, 90.0), PageText(2, "", TextSource.NONE)))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) is None
+        register.write(lambda unit: unit.texts.put(record_id(1), DocumentText(pages), NOW))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) == DocumentText(pages)
+        assert register.read(lambda unit: unit.texts.get(record_id(1))) == bare
+        register.write(lambda unit: unit.texts.forget_places(record_id(1)))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) == bare
+
+    def test_words_read_anew_leave_no_places_of_earlier_ones(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        placed = DocumentText((PageText(1, "Quyết", TextSource.OCR, 90.0, bytes(10)),))
+        bare = DocumentText((PageText(1, "Quyết định", TextSource.LAYER),))
+        register.write(lambda unit: unit.texts.put(record_id(1), placed, NOW))
+        register.write(lambda unit: unit.texts.put(record_id(1), bare, NOW))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) == bare
+
+
+class RenditionsContract:
+    """Copies beside the originals."""
+
+    def test_renditions_come_back_by_number_with_the_lock_in_force(self, register: SqlRegister) -> None:
+        keep(register, record(1), record(2))
+        of_one = [rendition(1, number) for number in (10, 2, 1)]
+
+        def write(unit: RegisterUnit) -> None:
+            for one in (*of_one, rendition(2, 1)):
+                unit.renditions.add(one)
+
+        register.write(write)
+        assert register.read(lambda unit: unit.renditions.of_record(record_id(1))) == of_one[::-1]
+        later = NOW + dt.timedelta(days=30)
+        register.write(lambda unit: unit.renditions.set_lock(record_id(1), later))
+        kinds = register.read(lambda unit: unit.renditions.of_record(record_id(1), RenditionKind.SEALED))
+        assert {one.object.locked_until for one in kinds} == {later}
+        assert register.read(lambda unit: unit.renditions.of_record(record_id(2))) == [rendition(2, 1)]
+
+    def test_a_number_is_given_once(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        register.write(lambda unit: unit.renditions.add(rendition(1, 1)))
+        with pytest.raises(Unavailable):
+            register.write(lambda unit: unit.renditions.add(rendition(1, 1)))
+
 
 class FindingsContract:
     """What checks found."""
@@ -382,6 +441,20 @@ class FindingsContract:
         assert resolved is not None
         assert resolved.record_id == record_id(1)
         assert register.write(lambda unit: unit.findings.get(10**6)) is None
+
+
+class SignatureReportsContract:
+    """Which reports of signatures there are."""
+
+    def test_a_report_comes_back_as_written_and_the_first_one_stays(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        key = f"records/{record_id(1)}/signatures/1"
+        first = KeptReport(SignatureVerdict.UNTRUSTED, ObjectVersion(key, "v1", digest(b"one"), None))
+        later = KeptReport(SignatureVerdict.VALID, ObjectVersion(key, "v2", digest(b"two"), None))
+        for report in (first, later):
+            register.write(lambda unit, report=report: unit.signature_reports.add(record_id(1), report))  # type: ignore[misc]
+        assert register.read(lambda unit: unit.signature_reports.get(record_id(1))) == first
+        assert register.read(lambda unit: unit.signature_reports.get(record_id(2))) is None
 
 
 class SubjectsContract:
@@ -557,6 +630,45 @@ class JobsContract:
             (JobKind.ENRICH, JobState.WAITING): 1,
         }
 
+    def test_depositors_take_turns_however_much_one_of_them_has_waiting(self, register: SqlRegister) -> None:
+        keep(register, *(record(number, depositor="key:flood") for number in range(1, 9)))
+        keep(register, record(20, depositor="key:one"), record(21, depositor="key:two"))
+        for number in range(1, 9):
+            ask(register, number, NOW - MINUTE)
+        ask(register, 20, NOW - 0.2 * MINUTE)
+        ask(register, 21, NOW - 0.1 * MINUTE)
+        taken = [claim_one(register)[0] for _ in range(5)]
+        assert [job.record_id for job in taken] == [record_id(number) for number in (1, 20, 21, 2, 3)]
+        register.write(lambda unit: unit.jobs.done(taken[1]))
+        ask(register, 20, NOW)
+        assert claim_one(register)[0].record_id == record_id(20)
+
+    def test_depositors_take_turns_within_what_is_taken_at_once(self, register: SqlRegister) -> None:
+        keep(register, *(record(number, depositor="key:flood") for number in range(1, 9)))
+        keep(register, record(20, depositor="key:one"))
+        for number in (*range(1, 9), 20):
+            ask(register, number, NOW)
+        taken = register.write(lambda u: u.jobs.claim([JobKind.ENRICH], 4, NOW, NOW + MINUTE))
+        assert [job.record_id for job in taken] == [record_id(number) for number in (1, 20, 2, 3)]
+
+    def test_work_of_a_silent_worker_is_no_share_of_its_depositor(self, register: SqlRegister) -> None:
+        keep(register, record(1, depositor="key:one"), record(2, depositor="key:two"))
+        keep(register, record(3, depositor="key:two"))
+        for number in (1, 2, 3):
+            ask(register, number, NOW)
+        [lost] = claim_one(register)
+        [_] = claim_one(register, NOW, 9 * MINUTE)
+        [again] = claim_one(register, NOW + 2 * MINUTE)
+        assert (lost.record_id, again.record_id, again.attempts) == (record_id(1), record_id(1), 2)
+
+    def test_work_done_in_bulk_is_taken_oldest_first_whoever_deposited_it(self, register: SqlRegister) -> None:
+        keep(register, *(record(number, depositor="key:flood") for number in range(1, 4)))
+        keep(register, record(20, depositor="key:one"))
+        for number in (1, 2, 20, 3):
+            register.write(lambda u, number=number: u.jobs.add(JobKind.INDEX, record_id(number), NOW))  # type: ignore[misc]
+        taken = register.write(lambda u: u.jobs.claim([JobKind.INDEX], 9, NOW, NOW + MINUTE))
+        assert [job.record_id for job in taken] == [record_id(number) for number in (1, 2, 20, 3)]
+
     def test_work_asked_for_twice_is_one_piece_and_finished_work_is_gone(self, register: SqlRegister) -> None:
         ask(register)
         ask(register)
@@ -669,7 +781,9 @@ class RegisterContract(
     TransactionContract,
     ReservationsContract,
     RecordsContract,
+    RenditionsContract,
     FindingsContract,
+    SignatureReportsContract,
     SubjectsContract,
     ReferenceContract,
     LogContract,

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from archive_service.errors import Conflict, Message
 from archive_service.model.events import Event, EventType
-from archive_service.model.findings import Finding, FindingCode, FindingPolicy
+from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.units import RegisterUnit
 from archive_service.storage.register.register import SqlRegister
 from tests.contracts.register import MINUTE, keep, reservation

@@ -101,7 +101,7 @@ class WordRules:
         text = "Quyết định hưởng chế độ"
         index.put([plain_document(1, text=text), plain_document(2, text=unicodedata.normalize("NFD", text))])
         for query in (text, unicodedata.normalize("NFD", text)):
-            assert numbers(index.search(ask(query))) == ids(1, 2)
+            assert set(numbers(index.search(ask(query)))) == set(ids(1, 2))
 
     def test_stroked_d_is_d(self, index: SearchIndex) -> None:
         index.put([plain_document(1, text="Quyết định"), plain_document(2, text="quyet dinh")])
@@ -127,8 +127,8 @@ class WordRules:
                 plain_document(3, text="bảo hiểm tế y"),
             ]
         )
-        assert numbers(index.search(ask("bảo hiểm -xã"))) == ids(1, 3)
-        assert numbers(index.search(ask('bảo hiểm -"y tế"'))) == ids(2, 3)
+        assert set(numbers(index.search(ask("bảo hiểm -xã")))) == set(ids(1, 3))
+        assert set(numbers(index.search(ask('bảo hiểm -"y tế"')))) == set(ids(2, 3))
         assert numbers(index.search(ask("bảo hiểm -te"))) == ids(2)
         assert numbers(index.search(ask('-"y tế"', sort=Sort.NEWEST))) == ids(3, 2)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archive_service.errors import unavailable
-from archive_service.model.ports import Clock, LockTrial, ProofResult
+from archive_service.model.ports import Clock, LockTrial, NewObject, ProofResult, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.digests import BLOCK_BYTES, digest_of
 from archive_service.storage.store_answers import (
@@ -42,6 +42,8 @@ class MemoryStore:
         self._next_version = 1
         self.down = False
         """While True, every call answers Unavailable."""
+        self.mode: str | None = "governance"
+        """The lock mode that it says every object has."""
 
     @property
     def enforces_locks(self) -> bool:
@@ -76,6 +78,10 @@ class MemoryStore:
             self._kept[key] = kept
             return ObjectVersion(key, kept.version, digest, kept.locked_until)
 
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """See ObjectStore.put_all."""
+        return tuple(self.put(new.key, new.source, new.digest, lock_until) for new in objects)
+
     @contextmanager
     def read(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         """See ObjectStore.read."""
@@ -96,6 +102,12 @@ class MemoryStore:
         with self._up():
             return self._existing(key, version).locked_until
 
+    def protection_of(self, key: str, version: str) -> Protection:
+        """See ObjectStore.protection_of."""
+        with self._up():
+            kept = self._existing(key, version)
+            return Protection(kept.locked_until, self.mode, kept.held)
+
     def extend_lock(self, key: str, version: str, until: dt.datetime) -> dt.datetime:
         """See ObjectStore.extend_lock."""
         with self._up():
@@ -112,6 +124,19 @@ class MemoryStore:
     def is_held(self, key: str) -> bool:
         """Whether the object is under a hold, for assertions."""
         return self._kept[key].held
+
+    def replace_damaged(
+        self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime
+    ) -> ObjectVersion:
+        """See ObjectStore.replace_damaged: there is one version, and what was damaged is kept nowhere."""
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        if digest_of(content) != digest:
+            raise source_differs(key)
+        with self._up():
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept[key] = replace(kept, content=content)
+            return self.put(key, content, digest, lock_until)
 
     def delete(self, key: str, version: str) -> None:
         """See ObjectStore.delete."""

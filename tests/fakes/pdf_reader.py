@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from archive_service.model.inspection import (
     TextOutcome,
 )
 from archive_service.model.record import DocumentText, PageText, TextSource
+from archive_service.model.signatures import SignatureReport
 
 ONE_PAGE = PdfFacts(
     pdf_version="1.7",
@@ -33,7 +35,7 @@ SOME_WORDS = DocumentText((PageText(1, "Quyết định về việc hưởng lư
 
 
 class FakePdfReader:
-    """Answers with ``facts`` and ``text``, or with what ``inspections`` and ``texts`` say for a file's bytes.
+    """Answers with ``facts`` and ``text``, or with what ``inspections``, ``texts`` and ``reports`` say for bytes.
 
     Like a real reader it takes an empty file for EMPTY and one without a header for NOT_A_PDF.
     """
@@ -45,11 +47,13 @@ class FakePdfReader:
         *,
         inspections: Mapping[bytes, Inspection] | None = None,
         texts: Mapping[bytes, DocumentText | NoText] | None = None,
+        reports: Mapping[bytes, SignatureReport] | None = None,
     ) -> None:
         self.facts = facts
         self.text = text
         self.inspections = dict(inspections or {})
         self.texts = dict(texts or {})
+        self.reports = dict(reports or {})
 
     def inspect(self, path: Path) -> Inspection:
         content = path.read_bytes()
@@ -60,6 +64,9 @@ class FakePdfReader:
         if b"%PDF-" not in content[:1024]:
             return NotInspected(FindingCode.NOT_A_PDF)
         return self.facts
+
+    def check_signatures(self, path: Path, at: dt.datetime) -> SignatureReport:
+        return self.reports.get(path.read_bytes(), SignatureReport(at))
 
     def read_text(self, path: Path) -> DocumentText | NoText:
         content = path.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,16 +26,22 @@ from test_servers import servers as machine_servers
 from test_servers.fetch import GoPrograms, cache_folder
 from test_servers.machine import Commands
 from tests import servers
-from tests.faults.kills import kill_deposits, kill_folder_deposits, kill_rebuilds, kill_workers
+from tests.faults.kills import ROWS, kill_deposits, kill_folder_deposits, kill_indexers, kill_readers, kill_rebuilds
 from tests.faults.place import QUICK, Place, results
+from tests.faults.points import DEPOSIT_CALLS, ENRICH_CALLS, INDEX_CALLS, REINDEX_CALLS, points_of
 from tests.running import RunningService, kill, wait_for
 
-STORIES: dict[str, Callable[[Place, int], list[str]]] = {
-    "deposit": kill_deposits,
-    "enrich and index": kill_workers,
-    "rebuild of the index": kill_rebuilds,
-    "folder deposit": kill_folder_deposits,
+# What is killed, and at how many points each time.
+STORIES: dict[str, tuple[Callable[[Place, int, int], list[str]], int]] = {
+    "deposit": (kill_deposits, len(points_of(DEPOSIT_CALLS))),
+    "enrichment": (kill_readers, len(points_of(ENRICH_CALLS))),
+    "indexing": (kill_indexers, len(points_of(INDEX_CALLS))),
+    "folder deposit": (kill_folder_deposits, 3 * ROWS - 1),
+    "rebuild of the index": (kill_rebuilds, len(points_of(REINDEX_CALLS))),
 }
+
+# How often each step is killed before everything is compared, and the next ones begin in a place of their own.
+TIMES_IN_ONE_PLACE = 10
 
 # A cold Elasticsearch takes most of it.
 READY_SECONDS = 180.0
@@ -48,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one drill; return 1 when anything was lost, doubled or left over."""
     parser = argparse.ArgumentParser(prog="scripts/fault-drill", description=__doc__)
     parser.add_argument("drill", choices=("steps", "random"), nargs="?", default="steps")
-    parser.add_argument("--times", type=int, default=1, help="steps: how often each step is killed")
+    parser.add_argument("--times", type=int, default=100, help="steps: how often each step is killed")
     parser.add_argument("--kills", type=int, default=100, help="random: how many kills")
     parser.add_argument("--seed", type=int, default=1, help="random: which kills, in which order")
     options = parser.parse_args(arguments)
@@ -61,16 +68,26 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def drill_steps(folder: Path, times: int) -> int:
-    """Kill at every step of every story, each time in a new place."""
+    """Kill at every step of every story so many times; return 1 when anything was wrong."""
+    killed: Counter[str] = Counter()
     problems: Counter[str] = Counter()
-    for number in range(times):
-        for name, story in STORIES.items():
-            place = Place({**QUICK, "ARCHIVE_DATA_DIR": str(folder / f"{number}-{name}" / "data")}, folder)
+    for done in range(0, times, TIMES_IN_ONE_PLACE):
+        for name, (story, points) in STORIES.items():
+            place = Place({**QUICK, "ARCHIVE_DATA_DIR": str(folder / f"{done}-{name}" / "data")}, folder)
             place.prepare()
+            portion = min(TIMES_IN_ONE_PLACE, times - done)
             began = time.monotonic()
-            found = story(place, number)
+            try:
+                found = story(place, done, portion)
+            except AssertionError as failed:  # told as it is, and the next story goes on
+                found = [str(failed)]
+            shutil.rmtree(folder / f"{done}-{name}")
+            killed[name] += portion * points
             problems[name] += len(found)
-            say(f"{number + 1:>4}  {name:<22} {time.monotonic() - began:6.1f} s  {len(found)} problems")
+            say(
+                f"{name:<22} each step x {done + portion:<4} {killed[name]:>6} kills  {problems[name]:>3} problems "
+                f"{time.monotonic() - began:7.1f} s"
+            )
             for problem in found:
                 say(f"      {problem}")
     return 1 if problems.total() else 0

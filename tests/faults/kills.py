@@ -3,37 +3,73 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
-import pytest
 
+from archive_service.model.identifiers import RecordId
+from archive_service.model.jobs import JobKind
 from archive_service.model.record import SearchState
 from examples.results import ExampleResult, write_results
-from tests.faults.place import Place, results
-from tests.faults.points import DEPOSIT_CALLS, REINDEX_CALLS, WORK_CALLS, points_of
+from tests.faults import warm
+from tests.faults.place import COMMAND_SECONDS, Place, results, trapped
+from tests.faults.points import DEPOSIT_CALLS, ENRICH_CALLS, INDEX_CALLS, REINDEX_CALLS, points_of
 from tests.faults.proxy import Fault, FaultProxy, proxy_to
-from tests.running import command, environment
 
 ROWS = 3
 
+# How often each step is killed with every change; `scripts/fault-drill` kills it a hundred times.
+TIMES = 3
 
-def kill_deposits(place: Place, seed: int, parts: tuple[str, ...] = ("",)) -> list[str]:
-    """Kill the service at every call of a deposit, of those parts of the archive, and send each request again."""
+# How many deposits wait at each call when the service is killed.
+AT_ONE_KILL = 10
+
+
+def kill_deposits(place: Place, seed: int, times: int, parts: tuple[str, ...] = ("",)) -> list[str]:
+    """Kill the service while deposits wait at every call, of those parts of the archive; send each request again.
+
+    At each call so many wait at the same time as ``times`` says, but no more than ``AT_ONE_KILL``.
+    """
     points = [point for point in points_of(DEPOSIT_CALLS) if point.startswith(parts)]
-    deposits = list(islice(results(seed), len(points)))
-    for point, result in zip(points, deposits, strict=True):
-        with place.running("--no-worker", ARCHIVE_KILL_AT=point) as service, place.client(service) as http:
-            with pytest.raises(httpx.TransportError):
-                place.deposit(http, result)
-            assert result.name not in place.answered, point
-    _deposit_all_again(place, deposits)
+    source = results(seed)
+    cut_off: list[ExampleResult] = []
+    for done in range(0, times, AT_ONE_KILL):
+        # One point after another: as soon as one request has passed the first call, the caller is remembered.
+        armed = [point for point in points for _ in range(min(AT_ONE_KILL, times - done))]
+        deposits = list(islice(source, len(armed)))
+        _kill_deposits_at(place, list(zip(armed, deposits, strict=True)))
+        cut_off += deposits
+    _deposit_all_again(place, cut_off)
     return place.problems()
+
+
+def _kill_deposits_at(place: Place, deposits: Sequence[tuple[str, ExampleResult]]) -> None:
+    traps = place.traps()
+    with (
+        place.running("--no-worker", **trapped(traps, len(deposits))) as service,
+        place.client(service) as http,
+        ThreadPoolExecutor(len(deposits)) as clients,
+    ):
+        sent = []
+        for point, result in deposits:
+            traps.arm(point)
+            sent.append(clients.submit(_is_without_answer, place, http, result))
+            traps.wait_until_held()
+        service.kill()
+        assert all(one.result() for one in sent), "a deposit was answered that waits for its end"
+
+
+def _is_without_answer(place: Place, http: httpx.Client, result: ExampleResult) -> bool:
+    try:
+        place.deposit(http, result)
+    except httpx.TransportError:
+        return True
+    return False
 
 
 def _deposit_all_again(place: Place, deposits: Sequence[ExampleResult]) -> None:
@@ -45,29 +81,70 @@ def _deposit_all_again(place: Place, deposits: Sequence[ExampleResult]) -> None:
         place.wait_until_searchable()
 
 
-def kill_workers(place: Place, seed: int) -> list[str]:
-    """Kill a worker at every call of its work; each time a record waits for it, which stays kept and served."""
-    points = points_of(WORK_CALLS)
+def kill_readers(place: Place, seed: int, times: int) -> list[str]:
+    """Kill a worker while it waits at every call of reading a record's words; the records stay kept and served."""
+    source = results(seed)
     with place.running("--no-worker") as service, place.client(service) as http:
-        for point, result in zip(points, islice(results(seed), len(points)), strict=True):
-            place.deposit_surely(http, result)
+        for done in range(0, times, AT_ONE_KILL):
+            points = points_of(ENRICH_CALLS) * min(AT_ONE_KILL, times - done)
+            deposits = list(islice(source, len(points)))
+            for result in deposits:
+                place.deposit_surely(http, result)
+            _kill_reader_at(place, points)
+            for result in deposits:
+                _assert_served(http, place.answered[result.name])
+    return _problems_after_rest(place)
+
+
+def _kill_reader_at(place: Place, points: Sequence[str]) -> None:
+    """There is a record for every thread, so that each finds work at once and its calls come in order."""
+    traps = place.traps()
+    for point in points:
+        traps.arm(point, thread="text")
+    worker = place.start_trapped(traps, len(points), "worker")
+    try:
+        traps.wait_until_held()
+    finally:
+        worker.kill()
+        worker.join()
+
+
+def kill_indexers(place: Place, seed: int, times: int) -> list[str]:
+    """Kill a worker at every call of putting a record into the index; the record stays kept, served and found once."""
+    points = points_of(INDEX_CALLS)
+    with place.running() as service, place.client(service) as http:
+        answers = [place.deposit_surely(http, result) for result in islice(results(seed), len(points))]
+        records = [RecordId(answer.json()["id"]) for answer in answers]
+        place.wait_until_searchable()
+    with place.running("--no-worker") as service, place.client(service) as http, place.archive() as archive:
+        # A record for each point: what a killed worker had claimed is not given to another for some seconds.
+        for point, record in list(zip(points, records, strict=True)) * times:
+            archive.register.write(lambda unit: unit.jobs.add(JobKind.INDEX, record, archive.clock.now()))  # noqa: B023
             place.run_until_killed(point, "worker")
-            shown = http.get(f"/records/{place.answered[result.name]}").json()
-            assert shown["state"] == "stored"
-            assert shown["search_state"] != str(SearchState.PARKED)
-            assert http.get(f"/records/{shown['id']}/content").status_code == 200
+            _assert_served(http, record)
+    return _problems_after_rest(place)
+
+
+def _assert_served(http: httpx.Client, record_id: str) -> None:
+    shown = http.get(f"/records/{record_id}").json()
+    assert shown["state"] == "stored"
+    assert shown["search_state"] != str(SearchState.PARKED)
+    assert http.get(f"/records/{record_id}/content").status_code == 200
+
+
+def _problems_after_rest(place: Place) -> list[str]:
     with place.running():
         place.wait_until_searchable()
     return place.problems()
 
 
-def kill_rebuilds(place: Place, seed: int) -> list[str]:
+def kill_rebuilds(place: Place, seed: int, times: int) -> list[str]:
     """Kill a rebuild of the index at every call, beside a service that goes on finding; then let one end."""
     with place.running() as service, place.client(service) as http:
         for result in islice(results(seed), 3):
             place.deposit_surely(http, result)
         place.wait_until_searchable()
-        for number, point in enumerate(points_of(REINDEX_CALLS)):
+        for number, point in enumerate(points_of(REINDEX_CALLS) * times):
             # Each begins a rebuild of its own: one that goes on with another makes fewer calls.
             place.run_until_killed(point, "reindex", "--name", f"killed-{seed}-{number}")
             found = http.get("/search", params={"q": "bảo hiểm"})
@@ -84,26 +161,26 @@ class Clerk:
 
     def __init__(self, folder: Path, place: Place, proxy: FaultProxy) -> None:
         self._folder, self._place, self._proxy = folder, place, proxy
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: BaseProcess | None = None
 
     def kill(self) -> None:
         """Kill the running command; called from the proxy, in the middle of a row."""
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.kill()
+        self._process.join()
 
-    def run(self) -> int:
+    def run(self) -> int | None:
         """Run the command to its end, whichever that is."""
         manifest = str(self._folder / "manifest.csv")
         settings = {"ARCHIVE_URL": f"http://{self._proxy.host}", "ARCHIVE_API_KEY": self._place.key}
-        with (self._place.folder / "client.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command("deposit-folder", str(self._folder), "--manifest", manifest, "--parallel", "1"),
-                env=environment(settings),
-                stdout=log,
-                stderr=log,
-            )
-            return self._process.wait(60)
+        arguments = ("deposit-folder", str(self._folder), "--manifest", manifest, "--parallel", "1")
+        self._process = warm.start(arguments, settings, self._place.folder / "client.log")
+        self._process.join(COMMAND_SECONDS)
+        return self._process.exitcode
+
+    def remember(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Note what was answered for: from now on it must never be lost."""
+        self._place.answered.update({row["key"]: row["record_id"] for row in rows})
 
     def rows(self) -> list[dict[str, str]]:
         """Return the result file's last word on each row."""
@@ -111,24 +188,29 @@ class Clerk:
             return list(csv.DictReader(file))
 
 
-def kill_folder_deposits(place: Place, seed: int) -> list[str]:
+def kill_folder_deposits(place: Place, seed: int, times: int) -> list[str]:
     """Kill ``deposit-folder`` at every step of every row, and run it again each time."""
-    folder = place.folder / f"folder-{seed}"
-    write_results(folder, islice(results(seed), ROWS))
     with place.running() as service, proxy_to(f"127.0.0.1:{service.port}") as proxy:
-        clerk = Clerk(folder, place, proxy)
-        for row in range(ROWS):
-            # The row is on its way; it is kept and its answer never arrives; its answer is there, and not the next.
-            steps = [(Fault(on_arrival=clerk.kill), 0), (Fault(on_answer=clerk.kill), 0)]
-            steps += [(Fault(on_arrival=clerk.kill), 1)] if row + 1 < ROWS else []
-            for fault, passed_over in steps:
-                proxy.heal()
-                proxy.plan("POST", "/records", fault, passed_over=passed_over)
-                assert clerk.run() == -signal.SIGKILL
-        proxy.heal()
-        assert clerk.run() == 0
-        rows = clerk.rows()
-        assert [row["outcome"] for row in rows] == ["deposited"] * ROWS
-        place.answered.update({row["key"]: row["record_id"] for row in rows})
+        source = results(seed)
+        for number in range(times):
+            folder = place.folder / f"folder-{seed}-{number}"
+            write_results(folder, islice(source, ROWS))
+            _kill_at_every_row(Clerk(folder, place, proxy), proxy)
         place.wait_until_searchable()
     return place.problems()
+
+
+def _kill_at_every_row(clerk: Clerk, proxy: FaultProxy) -> None:
+    for row in range(ROWS):
+        # The row is on its way; it is kept and its answer never arrives; its answer is there, and not the next.
+        steps = [(Fault(on_arrival=clerk.kill), 0), (Fault(on_answer=clerk.kill), 0)]
+        steps += [(Fault(on_arrival=clerk.kill), 1)] if row + 1 < ROWS else []
+        for fault, passed_over in steps:
+            proxy.heal()
+            proxy.plan("POST", "/records", fault, passed_over=passed_over)
+            assert clerk.run() == -signal.SIGKILL
+    proxy.heal()
+    assert clerk.run() == 0
+    rows = clerk.rows()
+    assert [row["outcome"] for row in rows] == ["deposited"] * ROWS
+    clerk.remember(rows)

@@ -6,11 +6,12 @@ import dataclasses
 import datetime as dt
 import itertools
 import signal
-import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,8 @@ from archive_service.settings import Settings
 from archive_service.storage.digests import digest_of_blocks
 from archive_service.storage.reference_files import read_reference
 from examples.results import ExampleResult, Form, make_results
-from tests.running import PROJECT, RunningService, command, deposit_parts, environment, wait_for
+from tests.faults import warm
+from tests.running import PROJECT, RunningService, deposit_parts, wait_for
 
 # A dead worker's work is taken up again soon, and one thing is done at a time, so that calls come in order.
 QUICK = {"ARCHIVE_JOB_LEASE_SECONDS": "6", "ARCHIVE_WORKER_PROCESSES": "1", "ARCHIVE_CHECKER_PROCESSES": "2"}
@@ -37,8 +39,25 @@ QUICK = {"ARCHIVE_JOB_LEASE_SECONDS": "6", "ARCHIVE_WORKER_PROCESSES": "1", "ARC
 SEARCHABLE_SECONDS = 110.0
 
 
-# A cold start on busy cores, and the wait for work that a killed worker had claimed.
-COMMAND_SECONDS = 60
+# A start on busy cores, where others have more right to them, and the wait for work that a killed worker had claimed.
+COMMAND_SECONDS = 150
+
+
+@dataclass(slots=True)
+class Traps:
+    """The points at which threads of a process wait for its end."""
+
+    folder: Path
+    armed: int = 0
+
+    def arm(self, point: str, thread: str = "") -> None:
+        """Let the next thread of a name that begins so, and that makes a call, wait at the point."""
+        self.armed += 1
+        (self.folder / f"{self.armed}-{thread}@{point}.armed").touch()
+
+    def wait_until_held(self) -> None:
+        """Wait until a thread waits at every point."""
+        wait_for("every thread waits", lambda: len(list(self.folder.glob("*.held"))) == self.armed)
 
 
 @dataclass
@@ -90,20 +109,31 @@ class Place:
 
     def run_until_killed(self, point: str, *arguments: str) -> None:
         """Run a command that must die at the point."""
-        with (self.folder / "commands.log").open("ab") as log:
-            done = subprocess.run(
-                command(*arguments),
-                env=environment({**self.settings, "ARCHIVE_KILL_AT": point}),
-                stdout=log,
-                stderr=log,
-                timeout=COMMAND_SECONDS,
-                check=False,
-            )
-        assert done.returncode == -signal.SIGKILL, f"{point} was never reached: {done.returncode}"
+        settings = {**self.settings, "ARCHIVE_KILL_AT": point}
+        process = warm.start(arguments, settings, self.folder / "commands.log")
+        process.join(COMMAND_SECONDS)
+        ended = process.exitcode
+        if ended is None:
+            process.kill()
+        assert ended == -signal.SIGKILL, f"{point} was never reached: {ended}"
+
+    def traps(self) -> Traps:
+        """Return traps in a folder of their own."""
+        return Traps(Path(tempfile.mkdtemp(prefix="traps-", dir=self.folder)))
+
+    def start_trapped(self, traps: Traps, threads: int, *arguments: str) -> BaseProcess:
+        """Start a command with so many threads that may be made to wait."""
+        settings = {"ARCHIVE_WORKER_PROCESSES": str(threads), **trapped(traps, threads)}
+        return warm.start(arguments, {**self.settings, **settings}, self.folder / "commands.log")
 
     def client(self, service: RunningService) -> httpx.Client:
         """Return a client of that service, with the key."""
-        return httpx.Client(base_url=f"{service.url}/api/v1", headers=self.headers, timeout=120)
+        return httpx.Client(
+            base_url=f"{service.url}/api/v1",
+            headers=self.headers,
+            timeout=120,
+            limits=httpx.Limits(max_connections=None),
+        )
 
     def deposit(self, http: httpx.Client, result: ExampleResult, key: str | None = None) -> httpx.Response:
         """Deposit once, and remember the record of an answer: from now on it must never be lost."""
@@ -141,6 +171,11 @@ class Place:
     def _settings(self) -> Settings:
         named = {name.removeprefix("ARCHIVE_").lower(): value for name, value in self.settings.items()}
         return Settings.model_validate(named)
+
+
+def trapped(traps: Traps, threads: int) -> dict[str, str]:
+    """Return the settings of a process with traps; each thread may use the register at the same time."""
+    return {"ARCHIVE_KILL_AT": str(traps.folder), "ARCHIVE_WEB_THREADS": str(threads + 4)}
 
 
 def results(seed: int) -> Iterator[ExampleResult]:

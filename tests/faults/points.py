@@ -10,19 +10,21 @@ DEPOSIT_CALLS: Mapping[str, int] = {
     "staging.receive": 1,
     "register.write": 2,
     "pdf.inspect": 1,
-    "store.put": 2,
+    "store.put_all": 1,
 }
 
-# The calls by which a worker reads a record's words and indexes it: claim, keep, done; claim, mark, done. It also looks
-# for work, which is another read each time.
-WORK_CALLS: Mapping[str, int] = {
+# The calls by which a worker reads a record's words: claim, keep, done. It also looks for work, which is another read
+# each time.
+ENRICH_CALLS: Mapping[str, int] = {
     "register.read": 2,
-    "register.write": 6,
+    "register.write": 3,
     "staging.receive": 1,
     "store.read": 1,
     "pdf.read_text": 1,
-    "index.put": 1,
 }
+
+# The calls by which it puts a record into the index: claim, mark, done.
+INDEX_CALLS: Mapping[str, int] = {"register.read": 2, "register.write": 3, "index.put": 1}
 
 # The calls of a rebuild of the index.
 REINDEX_CALLS: Mapping[str, int] = {

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+
 import pytest
 
-from archive_service.lifecycle.diagnose import Diagnosis, check_components, compare_counts, prove_lock
+from archive_service.lifecycle.diagnose import (
+    Diagnosis,
+    check_components,
+    check_timestamps,
+    compare_counts,
+    prove_lock,
+)
+from archive_service.lifecycle.stamp import ask_authorities, make_batches
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import metadata_key, original_key
 from archive_service.model.ports import ProofResult
+from archive_service.trust.local_authority import LocalAuthority
 from tests.archives import TestArchive
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.randomness import CountedRandomness
 
 P, F, I = ProofResult.PASSED, ProofResult.FAILED, ProofResult.INDETERMINATE  # noqa: E741
 
@@ -74,3 +86,25 @@ def test_the_lock_is_proven_by_the_store_or_could_not_be(ours: TestArchive) -> N
     ours.faults.down.add("store")
     assert [one.result for one in prove_lock(ours.archive)] == [I]
     assert MemoryStore(ours.clock, enforces_locks=False).prove_lock(ours.clock.now())[0].result is I
+
+
+def test_time_stamps_that_do_not_come_or_cannot_be_renewed_are_failures(ours: TestArchive) -> None:
+    assert [one.result for one in check_timestamps(ours.archive)] == [I], "no authority"
+    local = LocalAuthority(ours.folder / "tsa", ours.clock, CountedRandomness())
+    trusted = dataclasses.replace(local, is_test=False)
+    test, archive = (dataclasses.replace(ours.archive, authorities=(one,)) for one in (local, trusted))
+    assert results(check_timestamps(test)) == {"time-stamps of local": I}
+    assert results(check_timestamps(archive)) == {"time-stamps of local": P}
+    ours.stored(1)
+    make_batches(archive)
+    assert results(check_timestamps(archive)) == {"time-stamps of local": P}
+    ours.clock.forward(dt.timedelta(hours=3))
+    [late] = check_timestamps(archive)
+    assert (late.result, late.explanation.startswith("1 are owed since")) == (F, True)
+    ask_authorities(archive)
+    assert results(check_timestamps(archive)) == {"time-stamps of local": P}
+    ours.clock.forward(dt.timedelta(days=1_080))
+    [ends] = check_timestamps(archive)
+    assert (ends.result, "no later one" in ends.explanation) == (F, True)
+    ours.faults.down.add("register")
+    assert [one.result for one in check_timestamps(archive)] == [I]

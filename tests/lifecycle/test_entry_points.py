@@ -16,6 +16,7 @@ import archive_service.lifecycle
 from archive_service.errors import NotAllowed
 from archive_service.lifecycle import correct, deposit, find, follow_log, prove, read, review, subjects, witness
 from archive_service.model.permissions import Action, Caller
+from archive_service.model.sealing import RenditionKind
 from archive_service.model.subject import DatedIdentifier
 from tests.archives import TestArchive
 from tests.results import citizen, insurance, metadata, record_id
@@ -46,8 +47,14 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "read.show_record": (Action.READ_RECORD, lambda ours, c: read.show_record(ours.archive, c, ONE)),
     "read.open_content": (Action.READ_CONTENT, lambda ours, c: read.open_content(ours.archive, c, ONE)),
     "read.read_text": (Action.READ_CONTENT, lambda ours, c: read.read_text(ours.archive, c, ONE)),
+    "read.show_signatures": (Action.READ_RECORD, lambda ours, c: read.show_signatures(ours.archive, c, ONE)),
     "read.list_events": (Action.READ_EVENTS, lambda ours, c: read.list_events(ours.archive, c, ONE, -1, 10)),
     "read.list_versions": (Action.READ_RECORD, lambda ours, c: read.list_versions(ours.archive, c, ONE)),
+    "read.list_renditions": (Action.READ_RECORD, lambda ours, c: read.list_renditions(ours.archive, c, ONE)),
+    "read.open_rendition": (
+        Action.READ_CONTENT,
+        lambda ours, c: read.open_rendition(ours.archive, c, ONE, RenditionKind.SEALED),
+    ),
     "read.show_subject": (Action.SEARCH, lambda ours, c: read.show_subject(ours.archive, c, NUMBER)),
     "review.list_quarantine": (
         Action.READ_QUARANTINE,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from archive_service.errors import ArchiveError, Conflict, NotFound, Unavailable
+from archive_service.errors import ArchiveError, Conflict, IntegrityFailure, NotFound, Unavailable
 from archive_service.lifecycle import read
 from archive_service.lifecycle.subjects import merge_subjects
 from archive_service.model.events import EventType
@@ -84,6 +84,25 @@ def test_the_content_is_the_original_bytes_whole_or_in_part(ours: TestArchive) -
         assert b"".join(blocks) == pdf("toàn văn")
     with content.open(start=5, length=3) as blocks:
         assert b"".join(blocks) == pdf("toàn văn")[5:8]
+
+
+def test_not_even_a_part_is_given_of_a_small_file_that_was_changed(ours: TestArchive) -> None:
+    record = ours.stored()
+    content = ours.content_of(record.original.key)
+    ours.store.tamper(record.original.key, content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(IntegrityFailure), read.open_content(ours.archive, ours.archivist, record.id).open(0, 4):
+        pass
+
+
+def test_a_part_of_a_large_file_is_given_as_the_store_has_it(
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = ours.stored()
+    content = ours.content_of(record.original.key)
+    monkeypatch.setattr(read, "COMPARED_PART_BYTES", len(content) - 1)
+    ours.store.tamper(record.original.key, content[:-1] + bytes([content[-1] ^ 1]))
+    with read.open_content(ours.archive, ours.archivist, record.id).open(0, 4) as blocks:
+        assert b"".join(blocks) == content[:4]
 
 
 def test_a_store_that_is_down_is_unavailable_when_the_bytes_are_opened(ours: TestArchive) -> None:

@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 
 from archive_service.lifecycle.verify import same_name, verify_document
-from archive_service.model.findings import Finding, FindingCode, FindingPolicy, Outcome
+from archive_service.model.findings import Finding, FindingCode, Outcome
 from archive_service.model.identifiers import SubjectId
 from archive_service.model.inspection import NotInspected, PageFact, PdfFacts
+from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import Trust
 from archive_service.model.subject import Subject, SubjectKind
 from tests.fakes.pdf_reader import ONE_PAGE

@@ -10,9 +10,9 @@ from archive_service.model.findings import (
     SEVERITY,
     Finding,
     FindingCode,
-    FindingPolicy,
     Outcome,
 )
+from archive_service.model.policy import FindingPolicy
 
 
 @pytest.mark.parametrize("code", FindingCode)

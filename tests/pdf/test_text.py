@@ -8,9 +8,10 @@ import threading
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import pikepdf
 import pytest
@@ -22,6 +23,8 @@ from reportlab.pdfgen.canvas import Canvas
 from archive_service.errors import Misconfigured
 from archive_service.model.inspection import NoText, PdfFacts, TextOutcome
 from archive_service.model.record import DocumentText, PageText, TextSource
+from archive_service.pdf import ocr
+from archive_service.pdf import text as pdf_text
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
 from tests.pdf import documents as make
 
@@ -271,3 +274,30 @@ def test_a_server_killed_under_a_scan_recovers(tmp_path: Path) -> None:
         time.sleep(0.2)
     finally:
         own.close()
+
+
+def noise() -> bytes:
+    """A page of specks: nothing to read, and a great deal to look at."""
+    specks = Image.effect_noise((800, 1100), 200).convert("L").point(lambda value: 0 if value < 110 else 255)
+    out = BytesIO()
+    specks.convert("RGB").save(out, "PDF", resolution=100)
+    return out.getvalue()
+
+
+def test_page_that_takes_too_long_is_left_with_no_confidence_in_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ocr, "PAGE_SECONDS", 0.05)
+    path = tmp_path / "noise.pdf"
+    path.write_bytes(noise())
+    told: list[dict[str, object]] = []
+    with path.open("rb") as document:
+        pdf_text.read_text(
+            document.fileno(),
+            {"max_pages": 1, "ocr_dpi": 100},
+            lambda message: told.append(dict(cast(Mapping[str, object], message))),
+            recogniser=ocr.Recogniser("vie"),
+            vietnamese=True,
+        )
+    assert (told[0]["source"], told[0]["confidence"], told[0]["text"]) == ("ocr", 0.0, "")
+    assert told[1] == {"kind": "end", "pages": 1}

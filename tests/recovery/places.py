@@ -24,9 +24,11 @@ from archive_service.lifecycle.subjects import merge_subjects
 from archive_service.model.archive import Archive
 from archive_service.model.findings import FindingCode
 from archive_service.model.identifiers import RecordId
+from archive_service.model.inspection import SignatureFact
 from archive_service.model.jobs import JobKind
 from archive_service.model.permissions import Caller, Role
 from archive_service.model.record import Record, Relation, RelationKind
+from archive_service.model.signatures import Changes, CheckedSignature, Coverage, SignatureReport
 from archive_service.search.embedded import EmbeddedIndex
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
@@ -40,6 +42,10 @@ from tests.results import DA_NANG, REFERENCE, citizen, digest, insurance, metada
 
 COLUMNS = ("embedded", "servers")
 WITH_SCRIPT = dataclasses.replace(ONE_PAGE, active_content=(FindingCode.JAVASCRIPT,))
+SIGNED = dataclasses.replace(ONE_PAGE, signatures=(SignatureFact("ChuKySo", "ETSI.CAdES.detached", True),))
+SIGNATURE = CheckedSignature(
+    field="ChuKySo", readable=True, ades=None, bottom_line=True, coverage=Coverage.WHOLE_FILE, changes=Changes.NONE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +168,11 @@ class History:
 
 
 def live(place: Place, corrections: int = 1) -> History:
-    """Let the archive live: deposits, corrections, a relation, quarantines decided each way, a merge."""
+    """Let the archive live: deposits, one signed, corrections, a relation, quarantines decided each way, a merge."""
     load_reference(place.archive, REFERENCE, "operator")
     archivist = place.caller(Role.ARCHIVIST)
+    place.pdf.inspections[pdf("document 1")] = SIGNED
+    place.pdf.reports[pdf("document 1")] = SignatureReport(place.clock.now(), (SIGNATURE,))
     plain = place.deposit(1, subject=person(insurance("1000000001")))
     corrected = place.deposit(2, subject=person(insurance("1000000002"), citizen("012345678901")))
     for number in range(corrections):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from archive_service.lifecycle.seal_log import seal_log
 from archive_service.storage.backup_rows import load_rows, one_load, one_view
 from archive_service.storage.register.schema import newest_schema, upgrade_schema
 from tests.recovery.places import Urls, live, open_place
@@ -43,6 +44,7 @@ def write_release() -> Path:
         with open_place(urls, place_folder) as place:
             live(place)
             place.deposit(60)
+            seal_log(place.archive)
             with one_view(place.register.engine) as view:
                 for table in view.tables:
                     (folder / f"{table}.jsonl").write_bytes(b"".join(view.lines(table)))

@@ -55,6 +55,7 @@ def told(place: Place) -> dict[str, Any]:
             place.register.read(
                 lambda u, r=record: {i.identifier for i in u.subjects.get(r.subject_id).identifiers}  # type: ignore[misc]
             ),
+            place.register.read(lambda u, r=record: u.signature_reports.get(r.id)),  # type: ignore[misc]
             place.register.read(
                 lambda u, r=record: [(f.finding, f.outcome) for f in u.findings.of_record(r.id)]  # type: ignore[misc]
             ),
@@ -78,6 +79,7 @@ def test_every_record_comes_back_as_it_was(place: Place) -> None:
     assert place.records()[history.rejected.id].state is RecordState.REJECTED
     assert (result.records, result.versions, result.quarantined, result.rejected) == (7, 17, 1, 1)
     assert (result.problems, result.disposed, result.verified) == (0, 0, True)
+    assert place.register.read(lambda u: u.signature_reports.get(history.plain.id)) is not None
 
 
 def test_records_of_one_person_have_one_subject_again_and_a_merge_is_named_as_lost(place: Place) -> None:

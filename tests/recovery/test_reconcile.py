@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from archive_service.errors import Unavailable, unavailable
+from archive_service.lifecycle.audit.records import replay_tombstones
+from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.deposit import deposit
 from archive_service.lifecycle.marks import keep_tombstone
-from archive_service.lifecycle.reconcile import AuditOutcome, AuditReport, AuditRequest, audit, replay_tombstones
 from archive_service.lifecycle.reference import load_reference
+from archive_service.model.audits import AuditOutcome, AuditRun
 from archive_service.model.identifiers import RecordId
 from archive_service.model.objects import Tombstone, original_key
 from archive_service.model.record import Record, RecordState
@@ -24,11 +26,11 @@ from tests.recovery.places import Place, live
 from tests.results import REFERENCE, digest, pdf
 
 
-def audited(ours: TestArchive | Place, *, verify: bool = False, remove_orphans: bool = False) -> AuditReport:
-    return audit(ours.archive, AuditRequest(verify, remove_orphans), lambda _passed: None)
+def audited(ours: TestArchive | Place, *, verify: bool = False, remove_orphans: bool = False) -> AuditRun:
+    return audit(ours.archive, AuditRequest(verify=verify, remove_orphans=remove_orphans))
 
 
-def outcome(report: AuditReport) -> AuditOutcome:
+def outcome(report: AuditRun) -> AuditOutcome:
     [finding] = report.listed
     return finding.outcome
 
@@ -40,7 +42,7 @@ def ours(tmp_path: Path) -> Iterator[TestArchive]:
         yield opened
 
 
-def cut_off(ours: TestArchive, call: int = 5) -> RecordId:
+def cut_off(ours: TestArchive, call: int = 4) -> RecordId:
     """Kill a deposit after its objects were put; return the id it had claimed."""
     ours.faults.heal()
     ours.faults.kill_at, ours.faults.after = call, False
@@ -67,7 +69,7 @@ class TestObjectsWithoutARecord:
         report = audited(ours, remove_orphans=True)
         assert [(f.outcome, f.record_id) for f in report.listed] == [(AuditOutcome.UNFINISHED, orphan)]
         assert not report.alarm
-        assert len(ours.objects()) == 4
+        assert len(ours.objects("records/")) == 4
 
     def test_are_removed_when_asked_once_their_lock_has_ended(self, ours: TestArchive) -> None:
         record = ours.stored()
@@ -75,7 +77,7 @@ class TestObjectsWithoutARecord:
         ours.clock.forward(dt.timedelta(days=15))
         assert outcome(audited(ours)) is AuditOutcome.UNFINISHED, "only when asked"
         assert outcome(audited(ours, remove_orphans=True)) is AuditOutcome.REMOVED
-        assert all(key.startswith(f"records/{record.id}/") for key in ours.objects())
+        assert all(key.startswith(f"records/{record.id}/") for key in ours.objects("records/"))
         assert audited(ours).listed == ()
 
     def test_the_same_request_after_the_removal_is_a_new_deposit(self, ours: TestArchive) -> None:
@@ -92,7 +94,7 @@ class TestObjectsWithoutARecord:
         until = ours.clock.now() + dt.timedelta(minutes=5)
         ours.register.write(lambda u: u.reservations.renew(ours.depositor.id, "key-cut", until))
         assert outcome(audited(ours, remove_orphans=True)) is AuditOutcome.UNFINISHED
-        assert len(ours.objects()) == 2
+        assert len(ours.objects("records/")) == 2
 
     def test_a_deposit_whose_objects_were_removed_under_it_is_not_recorded(self, ours: TestArchive) -> None:
         """The slowest deposit there is: the audit comes between its puts and its transaction."""
@@ -111,7 +113,7 @@ class TestObjectsWithoutARecord:
         ours.store.put = put_slowly  # type: ignore[method-assign,assignment]
         with pytest.raises(Unavailable):
             deposit(ours.archive, command)
-        assert ours.objects() == []
+        assert ours.objects("records/") == []
         assert ours.register.read(lambda u: u.records.count()) == 0
         assert deposit(ours.archive, command).record.state is RecordState.STORED
         assert audited(ours, verify=True).counts == {AuditOutcome.INTACT: 1}
@@ -119,11 +121,11 @@ class TestObjectsWithoutARecord:
     def test_an_interrupted_removal_is_ended_by_the_next_audit(self, ours: TestArchive) -> None:
         cut_off(ours)
         ours.clock.forward(dt.timedelta(days=15))
-        ours.store.set_hold(ours.objects()[0], "v2", True)
+        ours.store.set_hold(ours.objects("records/")[0], "v2", True)
         assert outcome(audited(ours, remove_orphans=True)) is AuditOutcome.UNFINISHED
-        ours.store.set_hold(ours.objects()[0], "v2", False)
+        ours.store.set_hold(ours.objects("records/")[0], "v2", False)
         assert outcome(audited(ours, remove_orphans=True)) is AuditOutcome.REMOVED
-        assert ours.objects() == []
+        assert ours.objects("records/") == []
 
     def test_that_the_register_never_heard_of_are_never_removed(self, ours: TestArchive) -> None:
         content = pdf("from where")
@@ -133,7 +135,7 @@ class TestObjectsWithoutARecord:
         report = audited(ours, remove_orphans=True)
         assert outcome(report) is AuditOutcome.UNKNOWN
         assert not report.alarm
-        assert ours.objects() == [key]
+        assert ours.objects("records/") == [key]
 
 
 class TestRecordsWithoutTheirBytes:
@@ -189,9 +191,9 @@ class TestRecordsWithoutTheirBytes:
         listed = ours.store.list_under
         calls = []
 
-        def without_the_last(prefix: str) -> object:
+        def without_the_last(prefix: str, *, after: str = "") -> object:
             calls.append(prefix)
-            return iter(()) if calls.count("records/") and prefix == "records/" else listed(prefix)
+            return iter(()) if calls.count("records/") and prefix == "records/" else listed(prefix, after=after)
 
         ours.store.list_under = without_the_last  # type: ignore[method-assign,assignment]
         assert audited(ours).counts == {AuditOutcome.INTACT: 1}
@@ -203,7 +205,7 @@ class TestRecordsWithoutTheirBytes:
         report = audited(ours, remove_orphans=True)
         assert (outcome(report), report.listed[0].record_id) == (AuditOutcome.LOST, record.id)
         assert report.alarm
-        assert len(ours.objects()) == 2
+        assert len(ours.objects("records/")) == 2
 
 
 def test_an_object_that_this_service_did_not_write_is_told(ours: TestArchive) -> None:

@@ -7,12 +7,15 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_service.model.fold import fold
+from archive_service.model.fold import fold, normalise, words
 from archive_service.search.document import (
+    LONGEST_REMEMBERED,
     MAXIMUM_CODE,
     MAXIMUM_TEXT_CODES,
     MAXIMUM_WORD,
     SEPARATOR,
+    RememberedRuns,
+    cut_words,
     index_fields,
 )
 from tests.contracts.search_documents import plain_document
@@ -26,6 +29,23 @@ def test_words_are_split_at_blanks_only_and_folded_one_to_one(text: str) -> None
     assert fields.folded == fold(fields.exact)
     assert len(fields.exact.split(" ")) == len(fields.exact.split())
     assert all(len(word) <= MAXIMUM_WORD for word in fields.exact.split())
+
+
+# A capital sigma is two small letters, by what follows; a dotted capital I becomes two.
+@given(st.text(st.one_of(st.characters(exclude_characters="Σİ"), st.sampled_from(" \n/-.,()019đĐạ¶")), max_size=300))
+def test_text_read_run_by_run_has_the_words_of_the_whole(text: str) -> None:
+    _, *rest = index_fields(plain_document(1, text=text)).exact.split(f" {SEPARATOR} ")
+    assert rest == [" ".join(cut_words(words(normalise(text))))] or not (rest or words(normalise(text)))
+
+
+def test_runs_are_remembered_up_to_a_number_and_a_length() -> None:
+    runs = RememberedRuns(limit=10)
+    long = "x" * (LONGEST_REMEMBERED + 1)
+    first = [runs[f"{number}/QĐ"] for number in range(25)]
+    assert len(runs) <= 10
+    assert first == [runs[f"{number}/QĐ"] for number in range(25)]
+    assert runs[long].exact == long[:MAXIMUM_WORD]
+    assert long not in runs
 
 
 @given(TEXT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import signal
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from archive_service.errors import Unavailable
-from archive_service.model.query import IndexDocument
+from archive_service.model.ports import SearchIndex
+from archive_service.model.query import IndexDocument, Sort
 from archive_service.search.embedded import EmbeddedIndex
+from archive_service.search.embedded_paging import Limits
 from tests.contracts.search_documents import plain_document
-from tests.contracts.search_index import SearchIndexContract, ask, ids
+from tests.contracts.search_index import SearchIndexContract, ask, ids, numbers, walk
 
 
 class TestEmbeddedIndex(SearchIndexContract):
@@ -26,6 +29,80 @@ class TestEmbeddedIndex(SearchIndexContract):
         index = EmbeddedIndex(tmp_path / "index")
         yield index
         index.close()
+
+
+class TestTieredIndex(SearchIndexContract):
+    """The contract with nothing scored: every search reads class by class."""
+
+    @pytest.fixture
+    def index(self, tmp_path: Path) -> Iterator[EmbeddedIndex]:
+        index = EmbeddedIndex(tmp_path / "index", Limits(scored=0))
+        yield index
+        index.close()
+
+    def test_words_in_a_row_rank_above_the_same_words_scattered(self, index: SearchIndex) -> None:
+        # Where very many records have all the words, that they stand in a row says little: the latest come first.
+        texts = ("bảo hiểm xã hội", "hội xã nhận hiểm họa và bảo vệ", "bảo hiểm xã hội")
+        index.put(plain_document(number, text=text) for number, text in enumerate(texts))
+        assert numbers(index.search(ask("bảo hiểm xã hội"))) == ids(2, 1, 0)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmbeddedIndex, EmbeddedIndex]:
+    """Give one index of 5,000 documents twice: read without limits, and with narrow ones."""
+    folder = tmp_path_factory.mktemp("index")
+    unlimited = EmbeddedIndex(folder, Limits(scored=10**6, checked=10**6))
+    days = [dt.date(2020, 1, 1) + dt.timedelta(days=number * 7 % 1000) for number in range(5_000)]
+    # The phrase stands in every third document, the words of it in all.
+    texts = ("lương hưu", "hưu lương", "hưu và lương")
+    unlimited.put(plain_document(number, text=texts[number % 3], issued_on=day) for number, day in enumerate(days))
+    unlimited.close()
+    return unlimited, EmbeddedIndex(folder, Limits(scored=100, checked=1_000, counted=50))
+
+
+class TestLimits:
+    """What very many records match is read without looking at each of them, and nothing is lost by it."""
+
+    @pytest.mark.parametrize("text", ['"lương hưu"', '"luong huu"', "lương hưu", '"lương hưu" -kbang', '"hưu hưu"'])
+    @pytest.mark.parametrize("sort", list(Sort))
+    def test_pages_hold_the_same_hits_as_without_limits(
+        self, filled: tuple[EmbeddedIndex, EmbeddedIndex], text: str, sort: Sort
+    ) -> None:
+        unlimited, limited = (walk(index, ask(text, sort=sort, size=700)) for index in filled)
+        assert sorted(limited) == sorted(unlimited)
+        if sort is not Sort.RELEVANCE:
+            assert limited == unlimited
+
+    @pytest.mark.parametrize("sort", list(Sort))
+    def test_common_phrase_is_counted_in_part_and_that_is_told(
+        self, filled: tuple[EmbeddedIndex, EmbeddedIndex], sort: Sort
+    ) -> None:
+        unlimited, limited = filled
+        whole, part = (index.search(ask('"lương hưu"', sort=sort)) for index in (unlimited, limited))
+        assert (whole.total, whole.total_is_exact) == (1667, True)
+        assert not part.total_is_exact
+        assert 50 <= part.total < whole.total
+
+    def test_words_and_rare_phrases_are_counted_to_the_last(self, filled: tuple[EmbeddedIndex, EmbeddedIndex]) -> None:
+        _, limited = filled
+        limited.put([plain_document(9_000, text="lương hưu hưu lương lương")])
+        for text, total in (("lương hưu", 5_001), ('"hưu hưu"', 1), ('"lương lương"', 1)):
+            page = limited.search(ask(text))
+            assert (page.total, page.total_is_exact) == (total, True)
+        limited.remove(ids(9_000))
+        limited.close()
+
+    def test_search_that_began_scored_or_in_tiers_stays_so_to_its_last_page(self, tmp_path: Path) -> None:
+        index = EmbeddedIndex(tmp_path, Limits(scored=50))
+        index.put(plain_document(number, text="lương hưu") for number in range(45))
+        scored = index.search(ask("lương hưu", size=20))
+        index.put(plain_document(number, text="lương hưu") for number in range(100, 110))
+        tiered = index.search(ask("lương hưu", size=20))
+        index.remove(ids(*range(100, 110)))
+        for first in (scored, tiered):
+            seen = numbers(first) + walk(index, ask("lương hưu", size=20, cursor=first.next_cursor))
+            assert len(seen) == len(set(seen))
+            assert set(seen) - set(ids(*range(100, 110))) == set(ids(*range(45)))
 
 
 def write_and_wait(folder: Path, ready: Event) -> None:

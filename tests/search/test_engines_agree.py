@@ -10,6 +10,7 @@ import pytest
 from archive_service.model.ports import SearchIndex
 from archive_service.model.query import Facet, Hit, SearchQuery, Sort, parse_query
 from archive_service.search.embedded import EmbeddedIndex
+from archive_service.search.embedded_paging import Limits
 from archive_service.search.index_url import open_index
 from tests.contracts.search_index import EVERYWHERE, documents_and_queries
 from tests.servers import fresh_index_prefix
@@ -33,6 +34,26 @@ def engines(
 def order_classes(hits: tuple[Hit, ...]) -> dict[str, int]:
     """Return the class of each hit: the whole part of its score, as the weights of the plan are made."""
     return {hit.record_id: int(hit.score) for hit in hits}
+
+
+@pytest.fixture(scope="module")
+def tiered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
+    index = EmbeddedIndex(Path(tmp_path_factory.mktemp("tiered")), Limits(scored=0))
+    index.put(DOCUMENTS)
+    yield index
+    index.close()
+
+
+@pytest.mark.parametrize("typed", QUERIES)
+def test_what_is_not_scored_is_in_the_same_order_class(
+    engines: tuple[SearchIndex, SearchIndex], tiered: SearchIndex, typed: str
+) -> None:
+    query = SearchQuery(parse_query(typed), EVERYWHERE, size=300)
+    scored, unscored = engines[0].search(query), tiered.search(query)
+    assert order_classes(scored.hits) == order_classes(unscored.hits)
+    assert scored.total == unscored.total
+    classes = list(order_classes(unscored.hits).values())
+    assert classes == sorted(classes, reverse=True)
 
 
 @pytest.mark.parametrize("typed", QUERIES)

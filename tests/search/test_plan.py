@@ -70,3 +70,11 @@ def test_nobody_without_office_or_level_finds_anything() -> None:
     assert plan(SearchQuery(parsed, nowhere)).filters.impossible
     assert plan(SearchQuery(parsed, unseen)).filters.impossible
     assert not planned("hưu").filters.impossible
+
+
+def test_plan_without_phrases_asks_for_every_word_and_leaves_codes_as_they_are() -> None:
+    loosened = planned('"chế độ" hưu 1234/QĐ -"y tế"').without_phrases
+    assert [clause.exact for clause in loosened.wanted] == [("chế",), ("độ",), ("hưu",), ("1234", "qđ")]
+    assert loosened.excluded == planned('hưu -"y tế"').excluded
+    assert planned('"chế độ"').has_phrase
+    assert not planned("chế độ 1234/QĐ").has_phrase

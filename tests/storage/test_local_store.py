@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import signal
 import stat
@@ -11,6 +12,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,6 +26,7 @@ from archive_service.storage.local_store import LocalStore
 from tests.contracts.object_store import (
     BYTES,
     MIB,
+    OTHER_BYTES,
     StreamingObjectStoreContract,
     SystemClock,
     in_seconds,
@@ -68,6 +71,34 @@ class TestLocalStore(StreamingObjectStoreContract):
         source.unlink()
         assert read_all(store, KEY, stored.version) == BYTES
         assert stat.S_IMODE(file.stat().st_mode) == 0o440
+
+    def test_a_handed_over_file_whose_bytes_on_disk_are_others_is_refused(
+        self, tmp_path: Path, clock: SystemClock
+    ) -> None:
+        source = tmp_path / "a.upload"
+        source.write_bytes(OTHER_BYTES)
+        store = LocalStore(tmp_path / "objects", clock, handed_over=tmp_path)
+        with pytest.raises(IntegrityFailure):
+            store.put(KEY, source, digest_of(BYTES), in_seconds(5))
+        assert list(store.list_under("")) == []
+
+    def test_a_handed_over_file_that_cannot_be_linked_is_copied(
+        self, tmp_path: Path, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source, link = tmp_path / "a.upload", os.link
+        source.write_bytes(BYTES)
+
+        def across(src: Path, *args: Any, **named: Any) -> None:
+            if src == source:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            link(src, *args, **named)
+
+        monkeypatch.setattr(os, "link", across)
+        store = LocalStore(tmp_path / "objects", clock, handed_over=tmp_path)
+        for name in ("original", "second"):
+            stored = store.put(KEY.replace("original", name), source, digest_of(BYTES), in_seconds(5))
+            assert read_all(store, stored.key, stored.version) == BYTES
+        assert source.stat().st_nlink == 1
 
     def test_a_file_from_elsewhere_is_copied(self, tmp_path: Path, clock: SystemClock) -> None:
         source = tmp_path / "a.pdf"
@@ -150,14 +181,17 @@ class TestLocalStore(StreamingObjectStoreContract):
         code = """
             import itertools, sys
             from pathlib import Path
+            from archive_service.model.ports import NewObject
             from archive_service.storage.digests import digest_of
             from archive_service.storage.local_store import LocalStore
             from tests.contracts.object_store import SystemClock, in_seconds
             store, source = LocalStore(Path(sys.argv[1]), SystemClock()), Path(sys.argv[2])
             digest = digest_of(source)
-            print("ready", flush=True)
             for number in itertools.count():
-                store.put(f"records/{sys.argv[3]}-{number}/original", source, digest, in_seconds(60))
+                record = f"records/{sys.argv[3]}-{number}"
+                keys = f"{record}/original", f"{record}/metadata/1"
+                store.put_all([NewObject(key, source, digest) for key in keys], in_seconds(60))
+                print("one was put", flush=True)
         """
         digest = digest_of(source)
         for number in range(6):

@@ -17,6 +17,7 @@ from tests import servers
 from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
 from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import record
 
@@ -49,7 +50,9 @@ def empty(register: SqlRegister) -> None:
         connection.execute(sa.text("INSERT INTO log_head (id, size) VALUES (1, 0)"))
 
 
-class TestPostgresqlRegister(RegisterContract, RegisterConcurrencyContract, RegisterLogContract):
+class TestPostgresqlRegister(
+    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+):
     """The contract."""
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,9 +18,11 @@ from archive_service.model.jobs import JobKind
 from archive_service.model.units import RegisterUnit
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
+from tests.archives import open_test_archive
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
 from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import NOW, record_id
 
@@ -33,7 +36,9 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
     register.close()
 
 
-class TestSqliteRegister(RegisterContract, RegisterConcurrencyContract, RegisterLogContract):
+class TestSqliteRegister(
+    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+):
     """The contract."""
 
 
@@ -148,5 +153,32 @@ def test_commits_reach_the_disk_before_they_are_answered(register: SqlRegister) 
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
+def test_an_ordinary_commit_leaves_the_database_file_alone(register: SqlRegister, tmp_path: Path) -> None:
+    """SQLite's own limit of 1,000 pages would have brought these 1,500 into the database file."""
+    size_bytes = (tmp_path / "register.sqlite").stat().st_size
+    register.write(lambda unit: unit.progress.put("a run", "x" * (1_500 * 4096)))
+    assert (tmp_path / "register.sqlite").stat().st_size == size_bytes
+    assert register.read(lambda unit: unit.progress.get("a run")) == "x" * (1_500 * 4096)
+
+
 def test_replacing_an_entry_is_refused_too(register: SqlRegister) -> None:
     require_refused(register, "INSERT OR REPLACE INTO log_entries (\"index\", entry) VALUES (0, x'00')")
+
+
+def test_nothing_that_a_deposit_asks_is_found_by_reading_a_whole_table(tmp_path: Path) -> None:
+    asked: list[tuple[str, Any]] = []
+    with open_test_archive(tmp_path) as ours:
+        ours.stored(1)
+
+        @sa.event.listens_for(ours.register.engine, "before_cursor_execute")
+        def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+                asked.append((statement, values))
+
+        ours.stored(2)
+        noted = list(asked)
+        assert noted
+        with ours.register.engine.connect() as connection:
+            for statement, values in noted:
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+                assert not [row for row in plan if row.detail.startswith("SCAN")], statement

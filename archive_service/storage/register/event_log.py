@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from archive_service.evidence.entry import SALT_BYTES, open_event, record_of_entry, seal_event
-from archive_service.model.events import Event, LoggedEvent
+from archive_service.model.events import Event, LoggedEvent, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.ports import Randomness
 from archive_service.storage.register import tables as t
@@ -68,6 +68,16 @@ class SqlLog:
     def entries(self, start: int, limit: int) -> list[LoggedEvent]:
         """Return events from an index on, in order."""
         return self._events(_with_payload().where(_E.index >= start).limit(limit))
+
+    def sealed(self, start: int, limit: int) -> list[SealedEntry]:
+        """Return entries from an index on, in order, each with its payload and salt."""
+        query = (
+            select(_E.index, _E.entry, _P.payload, _P.salt)
+            .select_from(t.log_entries.outerjoin(t.log_payloads, _P.index == _E.index))
+            .where(_E.index >= start, _E.index < start + limit)
+            .order_by(_E.index)
+        )
+        return [SealedEntry(*row) for row in self._connection.execute(query)]
 
     def entry_bytes(self, start: int, limit: int) -> list[bytes]:
         """Return the bytes of entries from an index on, in order."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from archive_service.model.findings import Finding, FindingCode, FindingPolicy, Outcome, RecordedFinding
+from archive_service.model.findings import Finding, FindingCode, Outcome, RecordedFinding
 from archive_service.model.identifiers import OfficeCode, RecordId
+from archive_service.model.policy import FindingPolicy
 from archive_service.storage.register import tables as t
 
 _C = t.findings.c

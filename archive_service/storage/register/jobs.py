@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     delete,
@@ -26,9 +28,36 @@ from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.storage.register import tables as t
 
 _C = t.jobs.c
+
+# Work that costs milliseconds and is taken by the hundred, in the order in which it is due. All other work may take
+# minutes apiece: depositors take turns at it.
+_IN_BULK = frozenset({JobKind.INDEX})
+
 # Made once: building a statement anew takes longer than running it.
 _FIND = select(t.jobs).where(_C.kind == bindparam("kind"), _C.record_id == bindparam("record")).with_for_update()
-_ADD = insert(t.jobs)
+_DEPOSITOR = select(t.records.c.depositor).where(t.records.c.id == bindparam("of_record")).scalar_subquery()
+_ADD = insert(t.jobs).values(share=func.coalesce(_DEPOSITOR, ""))
+
+
+def _shares_that_wait() -> Select[Any]:
+    """Return the query for each share with waiting work, and when the oldest of it that is due was due.
+
+    Goes from share to share by the index: what it costs follows the number of depositors, not of pieces.
+    """
+    waits = and_(_C.kind == bindparam("kind"), _C.state == str(JobState.WAITING))
+    shares = select(func.min(_C.share).label("share")).where(waits).cte("shares", recursive=True)
+    following = select(func.min(_C.share)).where(waits, _C.share > shares.c.share).scalar_subquery()
+    shares = shares.union_all(select(following).where(shares.c.share.is_not(None)))
+    oldest = select(func.min(_C.due_at)).where(waits, _C.share == shares.c.share, _C.due_at <= bindparam("now"))
+    return select(shares.c.share, oldest.scalar_subquery().label("due_at")).where(shares.c.share.is_not(None))
+
+
+_WAITING_SHARES = _shares_that_wait()
+_RUNNING_SHARES = (
+    select(_C.share, func.max(_C.lease_until).label("held_until"), func.count().label("pieces"))
+    .where(_C.kind == bindparam("kind"), _C.state == str(JobState.RUNNING))
+    .group_by(_C.share, _C.lease_until > bindparam("now"))
+)
 
 
 class SqlJobs:
@@ -46,6 +75,7 @@ class SqlJobs:
                 {
                     "kind": str(kind),
                     "record_id": record_id,
+                    "of_record": record_id,
                     "state": str(JobState.WAITING),
                     "attempts": 0,
                     "due_at": due_at,
@@ -63,14 +93,15 @@ class SqlJobs:
         return self._connection.execute(query).first() is not None
 
     def claim(self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime) -> list[Job]:
-        """Take due work, oldest due first; rows another worker is taking are passed over."""
-        rows = self._connection.execute(
-            select(t.jobs)
-            .where(_takeable(kinds, now))
-            .order_by(_C.due_at, _C.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        ).all()
+        """Take due work; rows another worker is taking are passed over.
+
+        What is done in bulk: oldest due first. Other work: of the depositor with the least work running, oldest due
+        first, so that no depositor's many or endless files keep the others' waiting.
+        """
+        rows: list[Row[Any]] = []
+        for kind in kinds:
+            left = limit - len(rows)
+            rows += self._oldest(kind, left, now) if kind in _IN_BULK else self._in_turn(kind, left, now)
         if rows:
             self._connection.execute(
                 update(t.jobs)
@@ -83,6 +114,41 @@ class SqlJobs:
                 )
             )
         return [_job(row, attempts=row.attempts + 1, state=JobState.RUNNING) for row in rows]
+
+    def _in_turn(self, kind: JobKind, limit: int, now: dt.datetime) -> list[Row[Any]]:
+        """Take one piece of each share in turn until there are enough or none is left."""
+        taken: list[Row[Any]] = []
+        shares = deque(self._shares(kind, now) if limit else ())
+        while shares and len(taken) < limit:
+            share = shares.popleft()
+            found = self._oldest(kind, 1, now, _C.share == share, _C.id.not_in([row.id for row in taken]))
+            if found:
+                taken += found
+                shares.append(share)
+        return taken
+
+    def _shares(self, kind: JobKind, now: dt.datetime) -> list[str]:
+        """Return whose work may be taken, in the order of their turns."""
+        told = {"kind": str(kind), "now": now}
+        waiting = {row.share: row.due_at for row in self._connection.execute(_WAITING_SHARES, told) if row.due_at}
+        running: dict[str, int] = {}
+        for row in self._connection.execute(_RUNNING_SHARES, told):
+            if row.held_until > now:
+                running[row.share] = row.pieces
+            else:  # its worker has gone silent: it has waited for longer than what waits
+                waiting[row.share] = row.held_until
+        return sorted(waiting, key=lambda share: (running.get(share, 0), waiting[share]))
+
+    def _oldest(self, kind: JobKind, limit: int, now: dt.datetime, *which: ColumnElement[bool]) -> list[Row[Any]]:
+        return list(
+            self._connection.execute(
+                select(t.jobs)
+                .where(_takeable([kind], now), *which)
+                .order_by(_C.due_at, _C.id)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+        )
 
     def renew(self, jobs: Sequence[Job], lease_until: dt.datetime) -> None:
         """Lengthen the leases of running work."""

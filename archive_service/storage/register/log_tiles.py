@@ -75,6 +75,11 @@ class SqlLogTree:
         found = self._connection.execute(select(t.log_checkpoints).where(_C.size == size)).one_or_none()
         return _checkpoint(found) if found is not None else None
 
+    def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return size and root of checkpoints larger than ``after``, smallest first."""
+        query = select(_C.size, _C.root).where(_C.size > after).order_by(_C.size).limit(limit)
+        return [(row.size, row.root) for row in self._connection.execute(query)]
+
     def unpublished(self, limit: int) -> list[SignedCheckpoint]:
         """Return checkpoints that are not in the store, smallest first."""
         query = select(t.log_checkpoints).where(_C.published_at.is_(None)).order_by(_C.size).limit(limit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,15 +15,12 @@ from archive_service.model.metadata_json import metadata_from_json, metadata_to_
 from archive_service.model.record import (
     HOLDING_STATES,
     ContentDigest,
-    DocumentText,
     MetadataVersion,
     ObjectVersion,
-    PageText,
     Record,
     RecordMetadata,
     RecordState,
     SearchState,
-    TextSource,
 )
 from archive_service.model.units import RecordSelection
 from archive_service.storage.register import tables as t
@@ -194,6 +190,18 @@ class SqlRecords:
         """Write until when the original is locked."""
         self._change(record_id, {"locked_until": original.locked_until})
 
+    def set_object_version(self, record_id: RecordId, metadata_version: int | None, put: ObjectVersion) -> None:
+        """Write which version of an object is the one to read."""
+        if metadata_version is None:
+            self._change(record_id, {"object_version": put.version, "locked_until": put.locked_until})
+            return
+        versions = t.metadata_versions
+        self._connection.execute(
+            update(versions)
+            .where(versions.c.record_id == record_id, versions.c.version == metadata_version)
+            .values(object_version=put.version)
+        )
+
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
         """Return stored and quarantined records whose lock ends before the instant, soonest first."""
         return self._all(
@@ -253,39 +261,6 @@ def _selected(query: Select[Any], selection: RecordSelection) -> Select[Any]:
     if selection.after is not None:
         query = query.where(_R.id > selection.after)
     return query
-
-
-class SqlTexts:
-    """Implements ``Texts``: the words of a record as compressed JSON."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def put(self, record_id: RecordId, words: DocumentText, now: dt.datetime) -> None:
-        """Keep the words, replacing earlier ones; the record has changed, for the index holds its words."""
-        pages = [[p.number, p.text, str(p.source), p.confidence] for p in words.pages]
-        # Level 3: Vietnamese text shrinks to about 40 %, at a tenth of the time of the default level.
-        packed = zlib.compress(json.dumps(pages, ensure_ascii=False).encode(), 3)
-        upsert(self._connection, t.texts, {"record_id": record_id, "pages": packed, "read_at": now})
-        self._connection.execute(update(t.records).where(_R.id == record_id).values(changed_at=now))
-
-    def erase(self, record_id: RecordId) -> None:
-        """Delete the words of the record."""
-        self._connection.execute(delete(t.texts).where(t.texts.c.record_id == record_id))
-
-    def get(self, record_id: RecordId) -> DocumentText | None:
-        """Return the words of the record."""
-        return self.get_many([record_id]).get(record_id)
-
-    def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, DocumentText]:
-        """Return the words of those records that have any."""
-        rows = self._connection.execute(select(t.texts).where(t.texts.c.record_id.in_(record_ids)))
-        return {RecordId(row.record_id): _words(row.pages) for row in rows}
-
-
-def _words(packed: bytes) -> DocumentText:
-    pages = json.loads(zlib.decompress(packed))
-    return DocumentText(tuple(PageText(n, words, TextSource(source), c) for n, words, source, c in pages))
 
 
 def _described(metadata: RecordMetadata) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, false, insert, select, update
 
 from archive_service.model.identifiers import (
     Identifier,
@@ -28,7 +28,8 @@ _ANSWER = update(t.reservations).where(*_OF_KEY).values(answered=True)
 _PENDING = select(t.reservations).where(
     _C.content_sha256 == bindparam("content_sha256"),
     _C.result_type == bindparam("result_type"),
-    _C.answered.is_(False),
+    # Written as the index has it: SQLite does not see that "answered IS 0" is the same, and reads every claim.
+    _C.answered == false(),
     _C.lease_until > bindparam("now"),
 )
 

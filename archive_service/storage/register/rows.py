@@ -24,3 +24,9 @@ def upsert(connection: Connection, table: Table, values: dict[str, Any]) -> None
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others))
     else:
         connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
+
+
+def insert_absent(connection: Connection, table: Table, values: dict[str, Any]) -> None:
+    """Insert the row; where one with its primary key is there already, that one stays as it is."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key)), values)

@@ -209,6 +209,14 @@ texts = Table(
     Column("read_at", Instant, nullable=False),
 )
 
+# Where recognised words stand on their pages: kept only until their record is sealed.
+word_places = Table(
+    "word_places",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("pages", LargeBinary, nullable=False),
+)
+
 findings = Table(
     "findings",
     metadata,
@@ -376,8 +384,10 @@ jobs = Table(
     Column("lease_until", Instant),
     Column("asked_again", Boolean, nullable=False),
     Column("problem", Text),
+    Column("share", String(64), nullable=False, server_default=""),
     UniqueConstraint("kind", "record_id", name="uq_jobs_kind_record"),
     Index("ix_jobs_due", "state", "kind", "due_at"),
+    Index("ix_jobs_share", "kind", "state", "share", "due_at"),
 )
 
 api_keys = Table(

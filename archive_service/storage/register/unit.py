@@ -6,14 +6,19 @@ from sqlalchemy import Connection
 
 from archive_service.model.ports import Randomness
 from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
+from archive_service.storage.register.audits import SqlAudits
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.findings import SqlFindings
 from archive_service.storage.register.jobs import SqlJobs
 from archive_service.storage.register.log_tiles import SqlLogTree
-from archive_service.storage.register.records import SqlRecords, SqlTexts
+from archive_service.storage.register.records import SqlRecords
 from archive_service.storage.register.reference import SqlReference
+from archive_service.storage.register.renditions import SqlRenditions
 from archive_service.storage.register.reservations import SqlReservations
+from archive_service.storage.register.signature_reports import SqlSignatureReports
 from archive_service.storage.register.subjects import SqlSubjects
+from archive_service.storage.register.texts import SqlTexts
+from archive_service.storage.register.timestamps import SqlTimestamps
 
 
 class SqlUnit:
@@ -23,6 +28,8 @@ class SqlUnit:
         self.reservations = SqlReservations(connection)
         self.records = SqlRecords(connection)
         self.texts = SqlTexts(connection)
+        self.signature_reports = SqlSignatureReports(connection)
+        self.renditions = SqlRenditions(connection)
         self.findings = SqlFindings(connection)
         self.subjects = SqlSubjects(connection)
         self.reference = SqlReference(connection)
@@ -30,4 +37,6 @@ class SqlUnit:
         self.tree = SqlLogTree(connection)
         self.jobs = SqlJobs(connection)
         self.api_keys = SqlApiKeys(connection)
+        self.audits = SqlAudits(connection)
         self.progress = SqlProgress(connection)
+        self.timestamps = SqlTimestamps(connection)

@@ -94,6 +94,12 @@ def _of_records() -> None:
         sa.PrimaryKeyConstraint("record_id", "kind", "number"),
     )
     op.create_table(
+        "word_places",
+        sa.Column("record_id", sa.String(length=36), nullable=False),
+        sa.Column("pages", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("record_id"),
+    )
+    op.create_table(
         "signature_reports",
         sa.Column("record_id", sa.String(length=36), nullable=False),
         sa.Column("verdict", sa.String(length=32), nullable=False),

@@ -1,0 +1,67 @@
+"""A record's evidence records (RFC 4998), made of the batches and time-stamps that the register has.
+
+Not a step itself: they are given out one by one, and in evidence packages.
+"""
+
+from __future__ import annotations
+
+from archive_service.errors import Message, NotFound
+from archive_service.evidence.evidence_record import make_evidence_record
+from archive_service.evidence.lines import NotInBatch, RecordStamps, line_of
+from archive_service.model.identifiers import RecordId
+from archive_service.model.units import RegisterUnit
+
+
+def evidence_record_of(unit: RegisterUnit, record_id: RecordId, authority: str | None = None) -> bytes:
+    """Return the DER of the record's evidence record under an authority, by default the first that stamped it.
+
+    It is about two objects: the original's bytes and the bytes of the log entry of its deposit.
+    Raises NotFound ``not-stamped-yet`` while no batch holds the record or the token is still owed.
+    """
+    entry = _deposit_entry(unit, record_id)
+    if entry is None:
+        raise _not_stamped()
+    return _made(unit, entry, authority)
+
+
+def authorities_of(unit: RegisterUnit, record_id: RecordId) -> list[str]:
+    """Return who has stamped the record's batch, by name."""
+    entry = _deposit_entry(unit, record_id)
+    batch = unit.timestamps.containing(entry) if entry is not None else None
+    return [] if batch is None else _stamped_by(unit, batch.id)
+
+
+def _deposit_entry(unit: RegisterUnit, record_id: RecordId) -> int | None:
+    """Return the index of the entry that deposited the record: the first of its life but for tries that failed."""
+    logged = unit.log.of_record(record_id, -1, 100)
+    return next((one.index for one in logged if b'"type":"deposited"' in one.entry), None)
+
+
+def _stamped_by(unit: RegisterUnit, batch_id: int) -> list[str]:
+    return [one.authority for one in unit.timestamps.tokens(batch_id) if one.token is not None]
+
+
+def _made(unit: RegisterUnit, entry: int, authority: str | None) -> bytes:
+    batch = unit.timestamps.containing(entry)
+    if batch is None:
+        raise _not_stamped()
+    stamped = _stamped_by(unit, batch.id)
+    if authority is None and not stamped:
+        raise _not_stamped()
+    try:
+        line = line_of(unit.timestamps, batch.id, authority or stamped[0])
+        return make_evidence_record(RecordStamps(unit.timestamps).chains(line, entry))
+    except NotInBatch as missing:
+        raise _not_stamped() from missing
+
+
+def _not_stamped() -> NotFound:
+    return NotFound(
+        Message(
+            "There is no time-stamp of that authority for the record yet. Ask again after the next batch, or see "
+            "archive-service timestamp status.",
+            "Tài liệu chưa có dấu thời gian của cơ quan này. Hãy thử lại sau đợt cấp dấu tiếp theo, hoặc xem "
+            "archive-service timestamp status.",
+        ),
+        code="not-stamped-yet",
+    )

@@ -1,0 +1,1 @@
+"""Those outside whom the archive asks to vouch for it: time-stamp authorities."""

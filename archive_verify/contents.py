@@ -1,0 +1,168 @@
+"""What stands where in an evidence package, and how its entries are read.
+
+Under ``data/`` there are the original, the entries of the record's life, each with the payload and salt that it commits
+to and the proof that the log holds it, every version of the metadata, and the evidence. Nothing else may be there:
+what no check looks at could say anything.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from archive_verify.errors import Malformed
+from archive_verify.package import Package
+
+ORIGINAL = "data/original.pdf"
+SEALED = "data/renditions/sealed.pdf"
+RECEIPT = "data/receipt.txt"
+CHECKPOINT = "data/checkpoint.txt"
+LOG_KEYS = "data/trust/log.vkey"
+SIGNATURE_REPORT = "data/signatures/report.json"
+README = "data/README.txt"
+
+_REQUIRED = (ORIGINAL, RECEIPT, CHECKPOINT, LOG_KEYS, README)
+_OPTIONAL = (
+    re.escape(SEALED),
+    re.escape(SIGNATURE_REPORT),
+    r"data/entries/(0|[1-9][0-9]*)\.(entry|payload|salt|proof)",
+    r"data/metadata/[1-9][0-9]*\.(json|salt)",
+    r"data/evidence/[A-Za-z0-9_-]+\.ers",
+    r"data/tokens/[A-Za-z0-9_-]+\.tst",
+    r"data/certificates/[A-Za-z0-9_-]+\.cer",
+    r"data/revocation/[A-Za-z0-9_-]+\.(crl|ocsp)",
+    r"data/trust/(tsa|agency)/[A-Za-z0-9_-]+\.cer",
+    r"data/checker/archive_verify/[A-Za-z0-9_]+\.(py|typed|toml|md)",
+)
+_SALT_BYTES = 32
+_ENTRY_KEYS = {"at", "record", "sha256", "sha512", "type", "v"}
+_ENTRY_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event of the record's life: the entry's exact bytes and what it states, and the payload it commits to."""
+
+    index: int
+    data: bytes
+    type: str
+    record: str
+    at: dt.datetime
+    sha256: str
+    sha512: str
+    salt: bytes
+    payload: bytes
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What happened, from the payload. Raises Malformed."""
+        values = read_json(self.payload).get("values")
+        if not isinstance(values, dict):
+            raise Malformed(f"The payload of entry {self.index} holds no values.")
+        return values
+
+
+def layout_problems(package: Package) -> list[str]:
+    """Return which parts are missing, and which are there that no evidence package has."""
+    names = package.names("data/")
+    allowed = re.compile("|".join(_OPTIONAL))
+    problems = [f"{name} is missing." for name in _REQUIRED if name not in package]
+    problems += [
+        f"{name} is no part of a package." for name in names if name not in _REQUIRED and not allowed.fullmatch(name)
+    ]
+    for folder, suffixes in (
+        ("data/entries/", ("entry", "payload", "salt", "proof")),
+        ("data/metadata/", ("json", "salt")),
+    ):
+        for stem in sorted({name.rpartition(".")[0] for name in package.names(folder)}):
+            problems += [f"{stem}.{suffix} is missing." for suffix in suffixes if f"{stem}.{suffix}" not in package]
+    return problems
+
+
+def entries(package: Package) -> list[Entry]:
+    """Return the entries in the order of the log. Raises Malformed, also when there are none."""
+    indexes = sorted(
+        int(name[len("data/entries/") : -len(".entry")])
+        for name in package.names("data/entries/")
+        if name.endswith(".entry")
+    )
+    if not indexes:
+        raise Malformed("The package holds no entry.")
+    return [_entry(package, index) for index in indexes]
+
+
+def manifest(package: Package) -> dict[str, Any]:
+    """Return the record's manifest: the values of the first entry, its deposit. Raises Malformed."""
+    first = entries(package)[0]
+    if first.type != "deposited":
+        raise Malformed("The first entry is not the deposit.")
+    return first.values
+
+
+def certificates(package: Package) -> list[bytes]:
+    """Return the certificates that came along (DER): links of a path, trusted by nobody."""
+    return [package.content(name) for name in package.names("data/certificates/")]
+
+
+def revocation(package: Package) -> list[bytes]:
+    """Return the revocation lists and OCSP answers that came along (DER)."""
+    return [package.content(name) for name in package.names("data/revocation/")]
+
+
+def read_json(data: bytes) -> dict[str, Any]:
+    """Return a JSON object in which no name stands twice: all readers take it alike. Raises Malformed."""
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+    except (ValueError, RecursionError) as wrong:
+        raise Malformed("A part that should be JSON is not.") from wrong
+    if not isinstance(value, dict):
+        raise Malformed("A part that should be a JSON object is something else.")
+    return value
+
+
+def _entry(package: Package, index: int) -> Entry:
+    stem = f"data/entries/{index}"
+    data = package.content(f"{stem}.entry")
+    stated = read_json(data)
+    if set(stated) != _ENTRY_KEYS or stated["v"] != _ENTRY_VERSION:
+        raise Malformed(f"Entry {index} has not the form of an entry.")
+    salt = package.content(f"{stem}.salt")
+    if len(salt) != _SALT_BYTES:
+        raise Malformed(f"The salt of entry {index} has not {_SALT_BYTES} bytes.")
+    return Entry(
+        index=index,
+        data=data,
+        type=str(stated["type"]),
+        record=str(stated["record"]),
+        at=instant(stated["at"]),
+        sha256=str(stated["sha256"]),
+        sha512=str(stated["sha512"]),
+        salt=salt,
+        payload=package.content(f"{stem}.payload"),
+    )
+
+
+def instant(text: Any) -> dt.datetime:
+    """Return the instant that an entry or receipt states in UTC. Raises Malformed.
+
+    >>> instant("2026-11-23T01:30:00.000000Z").hour
+    1
+    """
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=dt.UTC)
+    except (TypeError, ValueError) as wrong:
+        raise Malformed("A time has not the form of one.") from wrong
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name stands twice")
+    return value
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")

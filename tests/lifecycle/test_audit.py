@@ -1,0 +1,378 @@
+"""An audit tells what is missing, changed, unlocked, not found or not as it was signed, and keeps its report."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import sqlalchemy as sa
+
+from archive_service.lifecycle.audit.run import AuditRequest, audit, report_of
+from archive_service.model.audits import AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
+from archive_service.model.events import EventType
+from archive_service.model.identifiers import OfficeCode, RecordId
+from archive_service.model.objects import original_key
+from archive_service.model.ports import SearchIndex
+from archive_service.model.record import Record
+from archive_service.model.units import SignedCheckpoint
+from archive_verify.merkle import leaf_hash, root_of
+from tests.archives import TestArchive, open_test_archive
+from tests.fakes.faults import Killed
+from tests.fakes.memory_store import MemoryStore
+from tests.results import digest, pdf
+
+WHOLE = AuditRequest(verify=True)
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Iterator[TestArchive]:
+    """Give an archive whose store, index and log a test may damage."""
+    with open_test_archive(tmp_path) as opened:
+        yield opened
+
+
+def counts(run: AuditRun) -> dict[str, int]:
+    return {str(outcome): count for outcome, count in run.counts.items()}
+
+
+def only(run: AuditRun) -> AuditFinding:
+    [finding] = run.listed
+    return finding
+
+
+def change(ours: TestArchive, statement: str, **values: object) -> None:
+    """Change the database as its owner could: with the guards of the log taken away."""
+    with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+        for trigger in ("no_update", "no_delete", "no_replace"):
+            connection.execute(sa.text(f"DROP TRIGGER IF EXISTS log_entries_{trigger}"))
+        connection.execute(sa.text(statement), values)
+
+
+def sign_tree(ours: TestArchive) -> SignedCheckpoint:
+    """Let the tree of all entries be one that was signed."""
+    entries = ours.register.read(lambda unit: unit.log.sealed(0, 10_000))
+    root = root_of(leaf_hash(one.entry) for one in entries)
+    signed = SignedCheckpoint(len(entries), root, "a note", ours.clock.now())
+    ours.register.write(lambda unit: unit.tree.add_checkpoint(signed))
+    return signed
+
+
+def flip(store: MemoryStore, key: str) -> None:
+    """Change one bit of an object."""
+    [version] = [one.version for one in store.list_under(key)]
+    with store.read(key, version) as blocks:
+        content = b"".join(blocks)
+    store.tamper(key, content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def second_store(ours: TestArchive) -> tuple[TestArchive, MemoryStore]:
+    """Return the archive with a second store that holds everything the first one does."""
+    second = MemoryStore(ours.clock)
+    for key in ours.objects():
+        content = ours.content_of(key)
+        second.put(key, content, digest(content), ours.clock.now() + dt.timedelta(days=1))
+    return dataclasses.replace(ours, archive=dataclasses.replace(ours.archive, second_store=second)), second
+
+
+class TestTheReport:
+    def test_is_kept_in_the_store_and_its_digest_is_an_event(self, ours: TestArchive) -> None:
+        ours.stored()
+        ours.work()
+        run = audit(ours.archive, WHOLE)
+        assert counts(run) == {"intact": 1}
+        kept = ours.content_of(f"audits/{run.id}/report.json")
+        assert digest(kept).sha256 == run.report_sha256
+        [event] = ours.events(EventType.AUDITED)
+        assert event.values["report_sha256"] == run.report_sha256
+        assert event.values["counts"] == {"intact": 1}
+
+    def test_says_what_was_looked_at_and_what_the_log_was(self, ours: TestArchive) -> None:
+        ours.stored()
+        size = ours.register.read(lambda unit: unit.log.size())
+        run = audit(ours.archive, AuditRequest(scope=AuditScope(share=0.5, seed="s")))
+        said = json.loads(report_of(run).body)
+        assert said["log"] == {"size": size, "root": run.log_root}
+        assert said["scope"] == {
+            "offices": None,
+            "received_from": None,
+            "received_to": None,
+            "share": 0.5,
+            "seed": "s",
+        }
+        assert (said["alarm"], said["verified"]) == (False, False)
+
+    def test_names_each_finding(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        ours.store.lose(record.original.key)
+        run = audit(ours.archive, WHOLE)
+        [found] = json.loads(report_of(run).body)["findings"]
+        assert (found["outcome"], found["record_id"], found["key"]) == ("missing", record.id, record.original.key)
+        assert run.alarm
+
+
+class TestTheLog:
+    def test_is_recomputed_against_every_tree_that_was_signed(self, ours: TestArchive) -> None:
+        first = sign_tree(ours)
+        ours.stored()
+        second = sign_tree(ours)
+        run = audit(ours.archive, AuditRequest())
+        assert (run.log_size, run.log_root) == (second.size, second.root.hex())
+        assert first.size < second.size
+        assert not run.alarm
+
+    def test_an_entry_that_was_rewritten_is_told_by_tree_and_by_commitment(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        sign_tree(ours)
+        ours.stored(2)
+        other = '(SELECT entry FROM log_entries ORDER BY "index" DESC LIMIT 1)'
+        change(ours, f"UPDATE log_entries SET entry = {other} WHERE record_id = :id", id=record.id)
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        said = " ".join(one.explanation for one in run.listed if one.outcome is AuditOutcome.LOG_BROKEN)
+        assert "are not those whose tree was signed" in said
+        assert "commits to another payload" in said
+
+    def test_a_payload_that_was_rewritten_is_told(self, ours: TestArchive) -> None:
+        ours.stored()
+        change(ours, 'UPDATE log_payloads SET payload = :payload WHERE "index" = 0', payload=b"{}")
+        assert "entry 0 commits to another payload" in only(audit(ours.archive, AuditRequest())).explanation
+
+    def test_a_payload_that_was_erased_is_nothing_wrong(self, ours: TestArchive) -> None:
+        ours.stored()
+        change(ours, "DELETE FROM log_payloads")
+        assert not audit(ours.archive, AuditRequest()).alarm
+
+    @pytest.mark.parametrize("index", [0, 1, -1])
+    def test_an_entry_that_is_gone_is_told(self, ours: TestArchive, index: int) -> None:
+        ours.stored()
+        size = ours.register.read(lambda unit: unit.log.size())
+        change(ours, 'DELETE FROM log_entries WHERE "index" = :index', index=index % size)
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert counts(run)["log-broken"] >= 1
+
+    def test_a_log_behind_what_was_signed_is_told(self, ours: TestArchive) -> None:
+        signed = sign_tree(ours)
+        ahead = dataclasses.replace(signed, size=signed.size + 1000)
+        ours.register.write(lambda unit: unit.tree.add_checkpoint(ahead))
+        said = [one.explanation for one in audit(ours.archive, AuditRequest()).listed]
+        assert said == [f"a tree of {ahead.size} entries was signed and the log does not reach so far"]
+
+    def test_is_read_in_pages(self, ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(5):
+            ours.stored(number)
+        signed = sign_tree(ours)
+        monkeypatch.setattr("archive_service.lifecycle.audit.log._AT_ONCE", 3)
+        passed: list[int] = []
+        run = audit(ours.archive, AuditRequest(report=passed.append))
+        assert run.log_root == signed.root.hex()
+        assert passed[:2] == [3, 6]
+
+
+class TestTheScope:
+    def test_is_an_office_with_those_under_it(self, ours: TestArchive) -> None:
+        ours.stored(1)
+        elsewhere = OfficeCode("BHXH-01")
+        assert counts(audit(ours.archive, AuditRequest(scope=AuditScope(offices=frozenset({elsewhere}))))) == {}
+        here = ours.register.read(lambda unit: unit.reference.subtree(OfficeCode("BHXH")))
+        assert counts(audit(ours.archive, AuditRequest(scope=AuditScope(offices=here)))) == {"intact": 1}
+
+    def test_is_the_days_of_receipt(self, ours: TestArchive) -> None:
+        for number in range(3):
+            ours.stored(number)
+            ours.clock.forward(dt.timedelta(days=1))
+        today = ours.clock.now().date()
+        yesterday, before = today - dt.timedelta(days=1), today - dt.timedelta(days=2)
+
+        def found(first: dt.date | None, last: dt.date | None) -> int:
+            return sum(audit(ours.archive, AuditRequest(scope=AuditScope(None, first, last))).counts.values())
+
+        assert (found(yesterday, None), found(None, yesterday), found(before, before), found(today, None)) == (
+            1,
+            3,
+            1,
+            0,
+        )
+
+    def test_a_sample_is_drawn_again_by_its_seed(self, ours: TestArchive) -> None:
+        ids = [ours.stored(number).id for number in range(40)]
+        run = audit(ours.archive, AuditRequest(scope=AuditScope(share=0.5)))
+        assert run.scope.seed
+        drawn = sum(run.counts.values())
+        assert 8 <= drawn <= 32
+        again = audit(ours.archive, AuditRequest(scope=AuditScope(share=0.5, seed=run.scope.seed)))
+        assert again.counts == run.counts
+        chosen = {one for one in ids if run.scope.draws(one)}
+        assert len(chosen) == drawn
+        other = AuditScope(share=0.5, seed="another")
+        assert chosen != {one for one in ids if other.draws(one)}
+
+    def test_a_larger_sample_of_one_seed_holds_the_smaller_one(self, ours: TestArchive) -> None:
+        ids = [ours.stored(number).id for number in range(40)]
+        small, large = AuditScope(share=0.2, seed="s"), AuditScope(share=0.6, seed="s")
+        assert {one for one in ids if small.draws(one)} <= {one for one in ids if large.draws(one)}
+
+    def test_damage_within_it_is_found(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        ours.store.tamper(record.original.key, pdf("other bytes"))
+        scope = AuditScope(offices=frozenset({record.metadata.office}))
+        assert counts(audit(ours.archive, AuditRequest(scope=scope, verify=True))) == {"mismatch": 1}
+
+
+class TestLocks:
+    def test_that_end_sooner_than_recorded_are_drift_and_no_alarm(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        later = dataclasses.replace(record.original, locked_until=ours.clock.now() + dt.timedelta(days=400))
+        ours.register.write(lambda unit: unit.records.set_lock(record.id, later))
+        run = audit(ours.archive, WHOLE)
+        assert only(run).outcome is AuditOutcome.DRIFT
+        assert "the store locks it until" in only(run).explanation
+        assert not run.alarm
+
+    def test_of_another_mode_are_drift(self, ours: TestArchive) -> None:
+        ours.stored()
+        ours.store.mode = "compliance"
+        assert "locked in mode compliance" in only(audit(ours.archive, WHOLE)).explanation
+
+    def test_are_asked_for_only_when_bytes_are_read(self, ours: TestArchive) -> None:
+        ours.stored()
+        ours.store.mode = "compliance"
+        ours.work()
+        assert counts(audit(ours.archive, AuditRequest())) == {"intact": 1}
+
+
+class TestTheIndex:
+    def test_a_record_that_it_lacks_is_told(self, ours: TestArchive) -> None:
+        record, other = ours.stored(1), ours.stored(2)
+        ours.work()
+        ours.archive.index.remove([record.id])
+        run = audit(ours.archive, AuditRequest())
+        assert (only(run).outcome, only(run).record_id) == (AuditOutcome.NOT_INDEXED, record.id)
+        assert not run.alarm
+        assert counts(run) == {"intact": 2, "not-indexed": 1}
+        assert other.id > record.id
+
+    def test_a_document_of_no_record_is_told(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        ours.work()
+        change(ours, "UPDATE records SET search_state = 'waiting'")
+        run = audit(ours.archive, AuditRequest())
+        assert (only(run).outcome, only(run).record_id) == (AuditOutcome.INDEXED_GONE, record.id)
+
+    def test_what_changed_since_it_was_listed_is_not_told(self, ours: TestArchive) -> None:
+        ours.stored()
+        ours.work()
+
+        def listed_too_late() -> Iterator[RecordId]:
+            yield from ()
+            change(ours, "UPDATE records SET search_state = 'waiting'")
+
+        index = SimpleNamespace(record_ids=listed_too_late)
+        changing = dataclasses.replace(ours.archive, index=cast(SearchIndex, index))
+        assert counts(audit(changing, AuditRequest())) == {"intact": 1}
+
+
+class TestRepair:
+    def damaged(self, ours: TestArchive, how: str) -> Record:
+        record = ours.stored()
+        ours.work()
+        if how == "missing":
+            ours.store.lose(original_key(record.id))
+        else:
+            flip(ours.store, original_key(record.id))
+        return record
+
+    @pytest.mark.parametrize("how", ["missing", "mismatch"])
+    def test_puts_the_bytes_recorded_back_and_says_so(self, ours: TestArchive, how: str) -> None:
+        record = self.damaged(ours, how)
+        good = pdf("document 1")
+        mending, second = second_store(ours)
+        until = ours.clock.now() + dt.timedelta(days=1)
+        if how == "mismatch":
+            second.lose(original_key(record.id))
+        second.put(original_key(record.id), good, digest(good), until)
+        run = audit(mending.archive, AuditRequest(verify=True, repair=True))
+        assert counts(run) == {"repaired": 1}
+        assert not run.alarm
+        assert ours.content_of(original_key(record.id)) == good
+        [event] = ours.events(EventType.OBJECT_REPAIRED)
+        assert event.values["sha256"] == digest(good).sha256
+        assert counts(audit(mending.archive, WHOLE)) == {"intact": 1}
+
+    def test_never_takes_bytes_that_are_not_those_recorded(self, ours: TestArchive) -> None:
+        self.damaged(ours, "mismatch")
+        mending, _ = second_store(ours)
+        run = audit(mending.archive, AuditRequest(verify=True, repair=True))
+        assert counts(run) == {"mismatch": 1}
+        assert "the second store has other bytes too" in only(run).explanation
+        assert run.alarm
+
+    def test_says_that_the_second_store_has_nothing(self, ours: TestArchive) -> None:
+        self.damaged(ours, "missing")
+        mending, _ = second_store(ours)
+        found = only(audit(mending.archive, AuditRequest(verify=True, repair=True)))
+        assert "the second store does not have it" in found.explanation
+
+    def test_a_second_store_that_is_down_leaves_the_alarm(self, ours: TestArchive) -> None:
+        self.damaged(ours, "missing")
+        mending, second = second_store(ours)
+        second.down = True
+        assert counts(audit(mending.archive, AuditRequest(verify=True, repair=True))) == {"missing": 1}
+
+    def test_happens_only_when_asked(self, ours: TestArchive) -> None:
+        self.damaged(ours, "missing")
+        mending, _ = second_store(ours)
+        assert counts(audit(mending.archive, WHOLE)) == {"missing": 1}
+
+
+class TestARunThatWasCutOff:
+    def test_goes_on_where_it_stood(self, ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(6):
+            ours.stored(number)
+        ours.work()
+        monkeypatch.setattr("archive_service.lifecycle.audit.run._SAVED_EVERY", 1)
+        monkeypatch.setattr("archive_service.lifecycle.audit.records._AT_ONCE", 2)
+        passed: list[int] = []
+
+        def stop_after_four(count: int) -> None:
+            passed.append(count)
+            if count == 4 and len(passed) > 1:
+                raise Killed
+
+        with pytest.raises(Killed):
+            audit(ours.archive, AuditRequest(verify=True, report=stop_after_four))
+        unfinished = ours.register.read(lambda unit: unit.audits.unfinished())
+        assert unfinished is not None
+        assert unfinished.phase is AuditPhase.RECORDS
+        resumed = audit(ours.archive, AuditRequest(resume=True))
+        assert resumed.id == unfinished.id
+        assert resumed.verify, "with what the run was asked, not what the resuming one is"
+        assert counts(resumed) == {"intact": 6}
+        assert ours.register.read(lambda unit: unit.audits.unfinished()) is None
+        last = ours.register.read(lambda unit: unit.audits.last_ended())
+        assert last == resumed
+
+    def test_is_begun_anew_unless_asked_to_go_on(self, ours: TestArchive) -> None:
+        first, second = audit(ours.archive, AuditRequest()), audit(ours.archive, AuditRequest(resume=True))
+        assert first.id != second.id, "there was nothing to go on with"
+
+    def test_killed_at_the_end_keeps_one_report(self, ours: TestArchive) -> None:
+        run = audit(ours.archive, AuditRequest())
+        half = dataclasses.replace(run, report_sha256=None)
+        change(ours, "UPDATE audit_runs SET ended_at = NULL, report_sha256 = NULL")
+        unended = dataclasses.replace(half, ended_at=None)
+        assert ours.register.read(lambda unit: unit.audits.unfinished()) == unended
+
+
+def test_the_bytes_that_are_read_are_told_before_they_are(ours: TestArchive) -> None:
+    record = ours.stored()
+    told: list[int] = []
+    audit(ours.archive, AuditRequest(verify=True, pace=told.append))
+    assert record.content.size_bytes in told
+    assert len(told) == 2, "the original and its description"

@@ -1,0 +1,251 @@
+"""A schedule is read whole or not at all, and every problem is told with its line, in both languages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from retention.decide import RetentionState, decide
+from retention.holds import NO_HOLDS
+from retention.periods import Period
+from retention.schedule import Action
+from retention.schedule_file import LARGEST_FILE_BYTES, BadSchedule, Problem, read_schedule
+from tests.retention.schedules import TODAY, facts
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "retention" / "schedule.toml"
+
+HEAD = """\
+[schedule]
+id = "s"
+version = "1"
+title = "A schedule"
+title_vi = "Bảng"
+valid_from = 2026-01-01
+"""
+CLASS = """
+[[class]]
+code = "06"
+title = "10 years"
+title_vi = "10 năm"
+legal_source = "a law"
+period = "10 years"
+trigger = "dossier-closed"
+action = "destroy"
+"""
+RULE = """
+[[rule]]
+class = "06"
+priority = 0
+"""
+GOOD = HEAD + CLASS + RULE
+
+
+def problems(text: str) -> list[Problem]:
+    with pytest.raises(BadSchedule) as bad:
+        read_schedule(text.encode())
+    assert all(one.en and one.vi for one in bad.value.problems)
+    return list(bad.value.problems)
+
+
+def told(text: str) -> list[tuple[int | None, str]]:
+    return [(one.line, one.en) for one in problems(text)]
+
+
+def test_the_shipped_example_is_good_marked_and_decides() -> None:
+    ours = read_schedule(EXAMPLE.read_bytes())
+    assert all(one.example for one in ours.classes.values())
+    assert {"01", "02", "03", "04", "05", "06"} <= ours.classes.keys()
+    assert decide(facts(result_type="x"), ours, NO_HOLDS, TODAY).state is RetentionState.RUNNING
+    assert decide(facts(), ours, NO_HOLDS, TODAY).state is RetentionState.WAITING
+
+
+def test_everything_that_is_stated_is_taken_over() -> None:
+    full = GOOD.replace("2026-01-01\n", "2026-01-01\nvalid_to = 2027-12-31\n").replace(
+        "priority = 0", 'priority = 3\nresult_type = ["a", "b"]\noffice = ["c"]\naccess_level = ["open"]'
+    )
+    ours = read_schedule(full.replace('action = "destroy"', 'action = "transfer"\nyear_end = true').encode())
+    assert (ours.id, ours.version, ours.title, ours.title_vi) == ("s", "1", "A schedule", "Bảng")
+    assert (ours.valid_from, ours.valid_to) == (dt.date(2026, 1, 1), dt.date(2027, 12, 31))
+    [one] = ours.classes.values()
+    assert (one.code, one.title, one.title_vi, one.legal_source) == ("06", "10 years", "10 năm", "a law")
+    assert (one.period, one.trigger, one.year_end) == (Period(120), "dossier-closed", True)
+    assert (one.action, one.example) == (Action.TRANSFER, False)
+    [rule] = ours.rules
+    assert (rule.class_code, rule.priority, rule.line) == ("06", 3, 19)
+    assert (rule.result_types, rule.offices, rule.access_levels) == (
+        frozenset({"a", "b"}),
+        frozenset({"c"}),
+        frozenset({"open"}),
+    )
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    ours = read_schedule(GOOD.encode())
+    assert ours.valid_to is None
+    assert (ours.classes["06"].year_end, ours.classes["06"].example) == (False, False)
+    [rule] = ours.rules
+    assert (rule.result_types, rule.offices, rule.access_levels) == (frozenset(), frozenset(), frozenset())
+
+
+def test_a_class_takes_over_what_it_does_not_state_itself_through_any_number_of_others() -> None:
+    chain = GOOD + (
+        '\n[[class]]\ncode = "B"\nlike = "06"\ntitle = "b"\ntitle_vi = "b"\nyear_end = true\nexample = true\n'
+        '\n[[class]]\ncode = "C"\nlike = "B"\ntitle = "c"\ntitle_vi = "c"\nperiod = "1 year"\n'
+    )
+    ours = read_schedule(chain.encode())
+    c = ours.classes["C"]
+    assert (c.title, c.period, c.trigger, c.year_end) == ("c", Period(12), "dossier-closed", True)
+    assert (c.legal_source, c.action, c.example) == ("a law", Action.DESTROY, True)
+
+
+def test_a_permanent_class_needs_no_trigger() -> None:
+    ever = GOOD.replace('period = "10 years"\ntrigger = "dossier-closed"', 'period = "permanent"')
+    assert read_schedule(ever.encode()).classes["06"].period.is_permanent
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ('trigger = "dossier-closed"', 'trigger = "death"', 14, "“death” is not a trigger: document-date"),
+        ('period = "10 years"', 'period = "-10 years"', 13, "No period: a period is permanent"),
+        ('period = "10 years"', 'period = "0 years"', 13, "No period: a period has at least one month"),
+        ('period = "10 years"', 'period = "500 years"', 13, "No period: a period has at most 200 years"),
+        ('action = "destroy"', 'action = "burn"', 15, "No action: an action is destroy, transfer, review"),
+        ('legal_source = "a law"\n', "", 8, "class has no “legal_source”."),
+        ('legal_source = "a law"', 'legal_source = " "', 12, "“legal_source” is empty."),
+        ('period = "10 years"\n', "", 8, "class has no “period”."),
+        ('trigger = "dossier-closed"\n', "", 8, "class has no “trigger”."),
+        ('action = "destroy"\n', "", 8, "class has no “action”."),
+        ('title_vi = "10 năm"\n', "", 8, "class has no “title_vi”."),
+        ('action = "destroy"', 'action = "destroy"\nyear_end = "yes"', 16, "“year_end” must be true or false."),
+        ('action = "destroy"', 'action = "destroy"\ncolour = "red"', 16, "“colour” is not a field of class: code"),
+        ('code = "06"\n', "", 8, "class has no “code”."),
+        ('title = "10 years"', "title = 10", 10, "“title” must be a text."),
+        ("priority = 0", "priority = -1", 19, "A priority lies between 0 and 1000000."),
+        ("priority = 0", "priority = 1000001", 19, "A priority lies between 0 and 1000000."),
+        ("priority = 0", "priority = true", 19, "“priority” must be a whole number."),
+        ("priority = 0", "priority = 0.5", 19, "“priority” must be a whole number."),
+        ("priority = 0\n", "", 17, "rule has no “priority”."),
+        ('class = "06"\npri', "pri", 17, "rule has no “class”."),
+        ('class = "06"', 'class = "07"', 18, "There is no class 07."),
+        ("priority = 0", "priority = 0\noffice = []", 20, "“office” must be a list of texts."),
+        ("priority = 0", "priority = 0\noffice = [1]", 20, "“office” must be a list of texts."),
+        ("priority = 0", 'priority = 0\noffice = "a"', 20, "“office” must be a list of texts."),
+        ("2026-01-01", "2026-01-01\nvalid_to = 2025-12-31", 7, "The schedule ends before it begins."),
+        ("2026-01-01", "2026-01-01T00:00:00", 6, "“valid_from” must be a date such as 2026-01-31."),
+        ("valid_from = 2026-01-01\n", "", 1, "schedule has no “valid_from”."),
+        ('version = "1"\n', "", 1, "schedule has no “version”."),
+        ("[schedule]\n", "", 7, "[schedule] is missing."),
+    ],
+)
+def test_each_slip_is_told_where_it_stands(old: str, new: str, line: int, said: str) -> None:
+    assert old in GOOD
+    found = told(GOOD.replace(old, new))
+    if old == "[schedule]\n":
+        assert (None, said) in found
+        return
+    matching = [one for one in found if one[1].startswith(said)]
+    assert [one[0] for one in matching] == [line], found
+    assert len(found) <= 2, "one slip must not be told many times over"
+
+
+def test_a_field_outside_every_table_is_told() -> None:
+    assert (1, "“colour” is not known here.") in told('colour = "red"\n' + GOOD)
+
+
+def test_a_schedule_without_classes_or_rules_is_none() -> None:
+    assert (None, "There is no [[class]].") in told(HEAD + RULE)
+    assert (None, "There is no [[rule]].") in told(HEAD + CLASS)
+    assert (7, "There is no [[class]].") in told(GOOD.replace("[[class]]", "[class]").replace("\n[class]", "[class]"))
+
+
+def test_what_stands_in_a_list_and_is_no_table_is_told() -> None:
+    assert "[rule] is missing." in [en for _, en in told("rule = [1]\n" + HEAD + CLASS)]
+
+
+def test_a_class_that_stands_twice_is_told() -> None:
+    assert told(HEAD + CLASS + CLASS + RULE) == [(18, "Class 06 stands twice.")]
+
+
+def test_classes_that_are_like_each_other_are_told() -> None:
+    like = '\n[[class]]\ncode = "{0}"\nlike = "{1}"\ntitle = "t"\ntitle_vi = "t"\n'
+    circle = told(GOOD + like.format("A", "B") + like.format("B", "A"))
+    assert (23, "Class A is like itself, in a circle.") in circle
+    assert (29, "Class B is like itself, in a circle.") in circle
+    assert (23, "There is no class Z to be like.") in told(GOOD + like.format("A", "Z"))
+
+
+def test_a_slip_in_a_class_is_not_told_again_for_those_that_are_like_it() -> None:
+    like = '\n[[class]]\ncode = "A"\nlike = "06"\ntitle = "t"\ntitle_vi = "t"\n'
+    for slip in ('trigger = "x"', 'period = "x"', 'action = "x"'):
+        name = slip.split(" ")[0]
+        wrong = "\n".join(slip if line.startswith(name) else line for line in GOOD.split("\n"))
+        assert len(told(wrong + like)) == 1
+
+
+class TestRulesThatOverlap:
+    other = CLASS.replace('"06"', '"07"')
+
+    def both(self, first: str, second: str, priority: int = 0) -> list[tuple[int | None, str]]:
+        rules = (
+            f'[[rule]]\nclass = "06"\npriority = 0\n{first}\n[[rule]]\nclass = "07"\npriority = {priority}\n{second}\n'
+        )
+        text = HEAD + CLASS + self.other + rules
+        try:
+            read_schedule(text.encode())
+        except BadSchedule as bad:
+            return [(one.line, one.en) for one in bad.problems]
+        return []
+
+    def test_with_one_priority_and_two_classes_are_told_with_both_lines(self) -> None:
+        [(line, said)] = self.both("", "")
+        assert line == 29
+        assert said == (
+            "This rule and the one on line 25 have priority 0 and can speak of the same record, but give it 06 and 07."
+        )
+
+    @pytest.mark.parametrize("field", ["result_type", "office", "access_level"])
+    def test_meet_unless_they_state_different_things(self, field: str) -> None:
+        assert self.both(f'{field} = ["a"]', f'{field} = ["b"]') == []
+        assert len(self.both(f'{field} = ["a", "c"]', f'{field} = ["b", "c"]')) == 1
+        assert len(self.both(f'{field} = ["a"]', "")) == 1
+        assert len(self.both("", f'{field} = ["a"]')) == 1
+
+    def test_of_another_priority_do_not_meet(self) -> None:
+        assert self.both("", "", priority=1) == []
+
+    def test_of_one_class_may_overlap(self) -> None:
+        assert read_schedule((GOOD + RULE).encode()).rules[1].class_code == "06"
+
+
+class TestWhatIsNoToml:
+    def test_is_told_with_its_line(self) -> None:
+        [(line, said)] = told(GOOD.replace("priority = 0", "priority = "))
+        assert line == 19
+        assert said.startswith("Not TOML: ")
+
+    def test_at_its_end_has_no_line(self) -> None:
+        [(line, said)] = told('a = "')
+        assert said.startswith("Not TOML: ")
+        assert line in (None, 1)
+
+    def test_nor_utf8_is_told_with_its_line(self) -> None:
+        with pytest.raises(BadSchedule) as bad:
+            read_schedule(b'[schedule]\nid = "\xff"\n')
+        assert [(one.line, one.en) for one in bad.value.problems] == [(2, "The file is not UTF-8.")]
+
+    def test_nor_small_is_not_read(self) -> None:
+        with pytest.raises(BadSchedule, match="too large"):
+            read_schedule(b"#" * (LARGEST_FILE_BYTES + 1))
+        with pytest.raises(BadSchedule, match="missing"):
+            read_schedule(b"#" * LARGEST_FILE_BYTES)
+
+
+def test_problems_come_in_the_order_of_their_lines_and_in_one_sentence() -> None:
+    wrong = GOOD.replace('class = "06"', 'class = "07"').replace('version = "1"', "version = 1")
+    with pytest.raises(BadSchedule) as bad:
+        read_schedule(wrong.encode())
+    assert [one.line for one in bad.value.problems] == [3, 18]
+    assert str(bad.value) == "line 3: “version” must be a text.; line 18: There is no class 07."
