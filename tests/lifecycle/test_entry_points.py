@@ -14,7 +14,18 @@ import pytest
 
 import archive_service.lifecycle
 from archive_service.errors import NotAllowed
-from archive_service.lifecycle import correct, deposit, find, follow_log, prove, read, review, subjects, witness
+from archive_service.lifecycle import (
+    correct,
+    deposit,
+    evidence,
+    find,
+    follow_log,
+    prove,
+    read,
+    review,
+    subjects,
+    witness,
+)
 from archive_service.model.permissions import Action, Caller
 from archive_service.model.sealing import RenditionKind
 from archive_service.model.subject import DatedIdentifier
@@ -32,6 +43,14 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "correct.correct": (
         Action.CORRECT,
         lambda ours, c: correct.correct(ours.archive, correct.Correction(c, ONE, metadata(), "sai", '"1"')),
+    ),
+    "evidence.evidence_record": (
+        Action.READ_RECORD,
+        lambda ours, c: evidence.evidence_record(ours.archive, c, ONE, None),
+    ),
+    "evidence.evidence_package": (
+        Action.READ_CONTENT,
+        lambda ours, c: evidence.evidence_package(ours.archive, c, ONE).__enter__(),
     ),
     "follow_log.receipt": (Action.READ_RECORD, lambda ours, c: follow_log.receipt(ours.archive, c, ONE)),
     "follow_log.proof": (Action.READ_RECORD, lambda ours, c: follow_log.proof(ours.archive, c, ONE)),
