@@ -128,9 +128,7 @@ def _commitment(entry: SealedEntry) -> list[AuditFinding]:
     return [] if holds else [_broken(f"entry {entry.index} commits to another payload than the one kept")]
 
 
-def _in_time_order(
-    entry: SealedEntry, latest: dt.datetime | None, findings: list[AuditFinding]
-) -> dt.datetime | None:
+def _in_time_order(entry: SealedEntry, latest: dt.datetime | None, findings: list[AuditFinding]) -> dt.datetime | None:
     """Return the latest time stated so far; an entry that states a much earlier one was put in later than it says."""
     try:
         return require_in_time_order([entry.entry], since=latest)
