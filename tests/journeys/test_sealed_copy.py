@@ -12,6 +12,7 @@ import pytest
 from tests.api.service import METADATA
 from tests.journeys.columns import Column
 from tests.journeys.conftest import Desk
+from tests.journeys.evidence import evidence_convinces_who_trusts_nobody_here
 from tests.journeys.test_real_scan import as_pdf
 from tests.pdf.test_seal import seal_of, text_of
 from tests.pdf.verapdf import failures
@@ -49,5 +50,6 @@ def test_a_scan_gets_a_sealed_copy_that_others_can_check(desk: Desk, shared_data
     with pikepdf.open(path) as pdf:
         assert str(pdf.pages[0].Annots[0].V.Name) == "TEST – NOT TRUSTED"
 
+    evidence_convinces_who_trusts_nobody_here(desk, record_id)
     audited = desk.service.run("audit", "--verify", "--json")
     assert (audited.code, audited.json["counts"]) == (0, {"intact": 1}), audited.err
