@@ -29,7 +29,7 @@ from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.marks import keep_signatures, keep_state
 from archive_service.lifecycle.receipts import find_receipt, sign_receipt
-from archive_service.lifecycle.verify import read_signatures, verify_document, verify_signatures
+from archive_service.lifecycle.verify import signatures_of, verify_document, verify_signatures
 from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
@@ -116,8 +116,8 @@ def _deposit(archive: Archive, command: Deposit) -> Deposited:
     if claimed.reservation.answered:
         return archive.register.read(lambda unit: _answer_again(unit, claimed.reservation.record_id))
     try:
-        inspection = archive.pdf.inspect(command.path)
-        report = read_signatures(archive, command.path, inspection, claimed.reservation.received_at)
+        examined = archive.pdf.examine(command.path, claimed.reservation.received_at)
+        inspection, report = examined.inspection, signatures_of(examined)
         policy = archive.policy.of(command.metadata)
         findings = verify_document(inspection, command.metadata, claimed.known, archive.rules.minimum_dpi)
         findings += verify_signatures(report, inspection, policy.without_signature(command.metadata))
