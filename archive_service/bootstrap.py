@@ -175,6 +175,7 @@ def _sealing(settings: Settings, authorities: Sequence[TimestampAuthority], cloc
         open_key=partial(_seal_key, settings, clock),
         authority=next(iter(authorities), None),
         agency=settings.seal_agency,
+        font_file=str(settings.seal_font_file),
         max_bytes=settings.max_file_bytes,
     )
 
@@ -209,6 +210,7 @@ def _rules(settings: Settings) -> Rules:
         timestamp_interval=dt.timedelta(seconds=settings.timestamp_seconds),
         timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
         lock_mode=settings.lock_mode,
+        audit_interval=dt.timedelta(days=settings.audit_days) if settings.audit_days else None,
     )
 
 

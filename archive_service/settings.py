@@ -152,6 +152,12 @@ class Settings(BaseSettings):
     timestamp_renewal_days: int = Field(
         90, ge=1, le=3650, description="Days before its certificate's end from which a time-stamp is renewed."
     )
+    audit_days: int = Field(
+        7, ge=0, le=366, description="How often a worker audits everything, reading every byte; 0: only by command."
+    )
+    audit_megabytes_per_second: float = Field(
+        50.0, gt=0, le=100_000, description="How fast a worker's audit reads at most."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_format: str = Field("json", pattern="^(json|console)$", description="Form of log lines.")
     kill_at: str | None = Field(

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from archive_service.errors import ArchiveError
+from archive_service.lifecycle.audit.pace import Pace
+from archive_service.lifecycle.audit.schedule import audit_when_due
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_locks
@@ -54,6 +56,9 @@ STAMPING_SECONDS = 15
 ALARMING_ATTEMPTS = 3
 ABANDONED_UPLOAD = dt.timedelta(hours=6)
 
+# How often it is looked whether an audit is due.
+AUDIT_CHECK_SECONDS = 600
+
 # How often it is looked whether the index holds less than it did.
 INDEX_CHECK_SECONDS = 60
 
@@ -61,8 +66,11 @@ INDEX_CHECK_SECONDS = 60
 class Worker:
     """Runs follow-up work in threads until it is stopped. PDF work itself happens in the sandbox's processes."""
 
-    def __init__(self, archive: Archive, *, text_threads: int, lease: dt.timedelta) -> None:
+    def __init__(
+        self, archive: Archive, *, text_threads: int, lease: dt.timedelta, audit_bytes_per_second: float = 50e6
+    ) -> None:
         self._archive = archive
+        self._audit_bytes_per_second = audit_bytes_per_second
         self._text_threads = text_threads
         self._lease = lease
         self._stopping = threading.Event()
@@ -80,6 +88,7 @@ class Worker:
             ("maintenance", lambda: self._repeat("maintenance", MAINTENANCE_SECONDS, self._maintain)),
             ("refill", lambda: self._repeat("refill", INDEX_CHECK_SECONDS, self._refill)),
             ("log", lambda: self._repeat("sealing of the log", checkpoint_seconds, self._seal_log)),
+            ("audit", lambda: self._repeat("audit", AUDIT_CHECK_SECONDS, self._audit)),
             ("time-stamps", lambda: self._repeat("time-stamping", STAMPING_SECONDS, self._stamp)),
         ]
         for number in range(self._text_threads):
@@ -280,6 +289,13 @@ class Worker:
             if error.retryable:
                 raise
             log.error("log not sealed", code=error.code, alarm=True)
+
+    def _audit(self) -> None:
+        """Audit everything when it is due; what it finds is told again by ``doctor`` until the next one."""
+        run = audit_when_due(self._archive, Pace(self._audit_bytes_per_second))
+        if run is not None:
+            tell = log.error if run.alarm else log.warning if run.undecided else log.info
+            tell("audited", audit=run.id, alarm=run.alarm, counts={str(one): n for one, n in run.counts.items()})
 
     def _stamp(self) -> None:
         """Time-stamp what was deposited; an authority that is down holds up nothing else."""

@@ -37,9 +37,6 @@ _OPTIONAL = (
     r"data/trust/(tsa|agency)/[A-Za-z0-9_-]+\.cer",
     r"data/checker/archive_verify/[A-Za-z0-9_]+\.(py|typed|toml|md)",
 )
-# Clocks of two hosts may differ by this much before an order of times means anything.
-CLOCKS_DIFFER = dt.timedelta(minutes=5)
-
 _SALT_BYTES = 32
 _ENTRY_KEYS = {"at", "record", "sha256", "sha512", "type", "v"}
 _ENTRY_VERSION = 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archive_verify.checkpoint import parse_checkpoint
-from archive_verify.contents import CHECKPOINT, CLOCKS_DIFFER, LOG_KEYS, RECEIPT, entries
+from archive_verify.contents import CHECKPOINT, LOG_KEYS, RECEIPT, entries
 from archive_verify.errors import Refused, Undecided
+from archive_verify.log_history import CLOCK_SKEW
 from archive_verify.merkle import leaf_hash, require_inclusion
 from archive_verify.notes import Note, VerifierKey, parse_note, parse_verifier_key, verified_signatures
 from archive_verify.package import Package
@@ -47,7 +48,7 @@ def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> 
         for key in trust.witness_keys:
             if (seen := cosigned.get(key)) is None:
                 raise Refused(f"The witness {key.name} has not cosigned the checkpoint.")
-            if seen < entries(package)[-1].at - CLOCKS_DIFFER:
+            if seen < entries(package)[-1].at - CLOCK_SKEW:
                 raise Refused(f"The witness {key.name} saw the log at {seen}, before the last entry here was written.")
             findings.notes.append(f"The witness {key.name} saw this log at {seen}.")
 

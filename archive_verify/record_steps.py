@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from itertools import pairwise
 from typing import Any
 
 from archive_verify.bag import bag_problems
 from archive_verify.contents import (
-    CLOCKS_DIFFER,
     ORIGINAL,
     RECEIPT,
     SEALED,
@@ -21,6 +19,7 @@ from archive_verify.contents import (
 )
 from archive_verify.encoding import encode_base64
 from archive_verify.errors import Malformed, Refused
+from archive_verify.log_history import require_in_time_order
 from archive_verify.notes import parse_note
 from archive_verify.package import Package
 from archive_verify.trust import Trust
@@ -91,9 +90,8 @@ def history_is_consistent(package: Package, _: Trust, findings: Findings) -> Non
     with findings.part():
         if {entry.record for entry in life} != {package.folder}:
             raise Refused("Not every entry is about the record that the package is named after.")
-    for earlier, later in pairwise(life):
-        if later.at < earlier.at - CLOCKS_DIFFER:
-            findings.refused.append(f"Entry {later.index} states an earlier time than entry {earlier.index} before it.")
+    with findings.part():
+        require_in_time_order(entry.data for entry in life)
     if any(entry.type == "disposed" for entry in life):
         findings.refused.append("The record was disposed of: it should not exist any more.")
     with findings.part():

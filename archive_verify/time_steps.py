@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from archive_verify.algorithms import digest
-from archive_verify.contents import CLOCKS_DIFFER, ORIGINAL, certificates, entries, revocation
+from archive_verify.contents import ORIGINAL, certificates, entries, revocation
 from archive_verify.errors import Refused, Undecided
 from archive_verify.evidence_record import (
     DataObject,
@@ -13,6 +13,7 @@ from archive_verify.evidence_record import (
     check_evidence_record,
     require_record_trusted,
 )
+from archive_verify.log_history import CLOCK_SKEW
 from archive_verify.package import Package
 from archive_verify.trust import Trust
 from archive_verify.verdicts import Findings
@@ -53,7 +54,7 @@ def time_is_trusted(package: Package, trust: Trust, findings: Findings) -> None:
 
 def _require_close(name: str, stamped_at: dt.datetime, stated: dt.datetime) -> None:
     """Raise Refused for an entry younger than its time-stamp, Undecided for one far older: it may be backdated."""
-    if stamped_at < stated - CLOCKS_DIFFER:
+    if stamped_at < stated - CLOCK_SKEW:
         raise Refused(f"{name} is older than the time that the entry of the deposit states.")
     if stamped_at > stated + STAMPED_LATE:
         raise Undecided(

@@ -9,7 +9,7 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,7 +23,7 @@ from archive_service.evidence.tree import Tree
 from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
-from archive_service.model.ports import ObjectStore, PdfReader, Register, SearchIndex, Staging
+from archive_service.model.ports import NewObject, ObjectStore, PdfReader, Register, SearchIndex, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.model.units import RegisterUnit, SignedCheckpoint
 from archive_service.storage.register import tables as t
@@ -49,6 +49,10 @@ class _Nowhere:
     def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Claim to hold the object."""
         return ObjectVersion(key, "1", digest, lock_until)
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Claim to hold the objects."""
+        return tuple(self.put(one.key, one.source, one.digest, lock_until) for one in objects)
 
     def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Have nothing."""
@@ -165,11 +169,11 @@ def _entries(archive: Archive, total: int) -> float:
 def _grown(folder: Path, few: int, many: int) -> Iterator[Figure]:
     """A checkpoint on a small log and a large one; proofs and the recomputation of the large one."""
     small, large = (_filled(folder / f"{size}.sqlite", size) for size in (few, many))
-    pairs = in_turn(15, lambda: _checkpoint_seconds(large), lambda: _checkpoint_seconds(small))
+    pairs = in_turn(31, lambda: _checkpoint_seconds(large), lambda: _checkpoint_seconds(small))
     yield figure(
         f"checkpoint at {many:,} ÷ at {few:,}",
         (pairs[0] * 1000, pairs[1] * 1000),
-        "ms",
+        "ms of CPU time",
         Target(1.5, at_least=False),
         "100 new entries, signed by Ed25519 and ML-DSA-44; a store that takes no time",
     )
@@ -216,7 +220,10 @@ def _sealing_seconds(archive: Archive) -> float:
 def _checkpoint_seconds(archive: Archive) -> float:
     events = [Event(EventType.SEARCHED, "bench", archive.clock.now())] * 100
     archive.register.write(lambda unit: unit.log.append(*events))
-    return _sealing_seconds(archive)
+    # Of all threads: the register's writer is one of its own.
+    began = time.process_time()
+    seal_log(archive)
+    return time.process_time() - began
 
 
 def _proofs(archive: Archive, size: int) -> Iterator[Figure]:

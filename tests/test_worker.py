@@ -25,7 +25,8 @@ from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import NoText, TextOutcome
 from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.objects import original_key
-from archive_service.model.record import Record, SearchState
+from archive_service.model.record import DocumentText, PageText, Record, SearchState, TextSource, Trust
+from archive_service.model.sealing import NotSealed, SealProblem
 from archive_service.storage.register import tables
 from archive_service.trust.local_authority import LocalAuthority
 from archive_service.worker import Worker
@@ -74,23 +75,23 @@ class Tried:
     problem: str | None
 
 
-def tried(ours: TestArchive) -> Tried | None:
-    """Return how the reading waits; None while it runs or when it is done."""
+def tried(ours: TestArchive, kind: JobKind = JobKind.ENRICH) -> Tried | None:
+    """Return how the reading, or other work, waits; None while it runs or when it is done."""
     jobs = tables.jobs.c
     query = sa.select(jobs.attempts, jobs.due_at, jobs.problem).where(
-        jobs.kind == str(JobKind.ENRICH), jobs.state == str(JobState.WAITING)
+        jobs.kind == str(kind), jobs.state == str(JobState.WAITING)
     )
     with ours.register.engine.connect() as connection:
         row = connection.execute(query).one_or_none()
     return Tried(row.attempts, row.due_at, row.problem) if row is not None else None
 
 
-def after_try(ours: TestArchive, attempt: int) -> Tried:
-    """Wait until the reading was tried so often and waits again; return how."""
+def after_try(ours: TestArchive, attempt: int, kind: JobKind = JobKind.ENRICH) -> Tried:
+    """Wait until the reading, or other work, was tried so often and waits again; return how."""
     seen: list[Tried] = []
 
     def waits() -> bool:
-        now = tried(ours)
+        now = tried(ours, kind)
         if now is not None and now.attempts == attempt:
             seen.append(now)
         return bool(seen)
@@ -358,3 +359,39 @@ def test_an_index_that_loses_its_records_is_filled_again_by_itself(
     ours.archive.index.build("empty").switch()
     wait_for(lambda: sorted(ours.archive.index.record_ids()) == sorted(records) and not counts(ours))
     assert {ours.get(record).search_state for record in records} == {SearchState.SEARCHABLE}
+
+
+def scanned(ours: TestArchive) -> Record:
+    """Deposit a scan whose words come with their places."""
+    ours.pdf.text = DocumentText((PageText(1, "Quyết định", TextSource.OCR, 91.0, bytes(20)),))
+    return ours.stored(trust=Trust.DIGITISED)
+
+
+def test_a_seal_key_that_is_away_is_waited_for_and_hinders_nobody_from_finding_the_record(
+    ours: TestArchive, working: Worker
+) -> None:
+    ours.faults.down.add("sealer")
+    record = scanned(ours)
+    working.start()
+    wait_for(lambda: ours.get(record.id).search_state is SearchState.SEARCHABLE)
+    wait_for(lambda: counts(ours).get((JobKind.SEAL, JobState.WAITING)) == 1)
+    ours.faults.heal()
+    ours.clock.forward(MINUTE)
+    wait_for(lambda: bool(ours.register.read(lambda u: u.renditions.of_record(record.id))))
+    assert ours.get(record.id).search_problem is None
+
+
+def test_a_scan_that_may_yet_be_sealed_is_tried_again_and_then_left_as_a_finding(
+    ours: TestArchive, working: Worker
+) -> None:
+    ours.sealer.problem = NotSealed(SealProblem.CRASHED, retryable=True)
+    record = scanned(ours)
+    working.start()
+    for attempt in (1, 2):
+        assert after_try(ours, attempt, JobKind.SEAL).problem == "seal: crashed"
+        ours.clock.forward(MINUTE)
+    wait_for(lambda: counts(ours) == {})
+    assert len(ours.sealer.orders) == 3
+    findings = ours.register.read(lambda u: u.findings.of_record(record.id))
+    assert [one.finding.code for one in findings] == [FindingCode.NOT_SEALED]
+    assert ours.get(record.id).search_state is SearchState.SEARCHABLE

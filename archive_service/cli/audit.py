@@ -6,9 +6,6 @@ It runs on the archive's host, by the service's own settings.
 from __future__ import annotations
 
 import datetime as dt
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import click
@@ -18,6 +15,8 @@ from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.display import shown_instant
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, printable, progress, terminal
 from archive_service.errors import InvalidInput, Message
+from archive_service.lifecycle.audit.pace import Pace
+from archive_service.lifecycle.audit.paper import MEANINGS
 from archive_service.lifecycle.audit.run import AuditRequest, report_of
 from archive_service.lifecycle.audit.run import audit as run_audit
 from archive_service.model.archive import Archive
@@ -26,25 +25,6 @@ from archive_service.model.identifiers import OfficeCode
 from archive_service.settings import load_settings
 
 _DAY = click.DateTime(["%Y-%m-%d", "%d/%m/%Y"])
-
-# What each outcome says to a person.
-_SAID = {
-    AuditOutcome.INTACT: "as recorded",
-    AuditOutcome.MISSING: "the register knows it, the store does not have it",
-    AuditOutcome.MISMATCH: "other bytes than those recorded",
-    AuditOutcome.LOST: "answered for, and not in the register",
-    AuditOutcome.REPAIRED: "was damaged; put back from the second store",
-    AuditOutcome.DRIFT: "locked for a shorter time, or otherwise, than recorded",
-    AuditOutcome.UNREADABLE: "could not be told: ask again",
-    AuditOutcome.UNFINISHED: "left by a deposit that was never answered; harmless",
-    AuditOutcome.REMOVED: "was unfinished, and is gone now",
-    AuditOutcome.UNKNOWN: "in the store; the register has never heard of it",
-    AuditOutcome.UNEXPECTED: "more than this service wrote",
-    AuditOutcome.DISPOSED_PRESENT: "disposed of, and still there",
-    AuditOutcome.NOT_INDEXED: "cannot be found, though it should",
-    AuditOutcome.INDEXED_GONE: "can be found, though it should not",
-    AuditOutcome.LOG_BROKEN: "the log is not as it was signed",
-}
 
 
 class _Rate(click.ParamType[float]):
@@ -155,7 +135,7 @@ def _show(run: AuditRun) -> None:
     for outcome in AuditOutcome:
         if outcome in run.counts:
             style = "red" if outcome in ALARMS else "green" if outcome is AuditOutcome.INTACT else "yellow"
-            table.add_row(str(outcome), f"{run.counts[outcome]:,}", _SAID[outcome], style=style)
+            table.add_row(str(outcome), f"{run.counts[outcome]:,}", MEANINGS[outcome][0], style=style)
     console.print(table)
     for finding in run.listed:
         place = finding.key or finding.record_id or "log"
@@ -169,28 +149,3 @@ def _show(run: AuditRun) -> None:
     if run.scope.share < 1.0:
         console.print(f"A sample of {run.scope.share:.2%}, drawn with the seed {run.scope.seed}.")
     console.print(f"Report {run.id}, {shown_instant(run.started_at)}, SHA-256 {run.report_sha256}.")
-
-
-class Pace:
-    """Waits so that no more bytes are read a second than that, over the whole run."""
-
-    def __init__(
-        self,
-        bytes_a_second: float,
-        now: Callable[[], float] = time.monotonic,
-        wait: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._rate, self._now, self._wait = bytes_a_second, now, wait
-        self._turn = threading.Lock()
-        self._began: float | None = None
-        self._read = 0
-
-    def __call__(self, read_bytes: int) -> None:
-        """Take note of bytes about to be read, and wait until they may be; those who come meanwhile wait in turn."""
-        with self._turn:
-            if self._began is None:
-                self._began = self._now()
-            ahead = self._read / self._rate - (self._now() - self._began)
-            self._read += read_bytes
-            if ahead > 0:
-                self._wait(ahead)

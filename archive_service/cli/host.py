@@ -15,7 +15,14 @@ from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, terminal
 from archive_service.errors import Message, NotFound
 from archive_service.lifecycle import keys
-from archive_service.lifecycle.diagnose import Diagnosis, check_components, check_timestamps, compare_counts, prove_lock
+from archive_service.lifecycle.diagnose import (
+    Diagnosis,
+    check_audit,
+    check_components,
+    check_timestamps,
+    compare_counts,
+    prove_lock,
+)
 from archive_service.lifecycle.index import (
     Progress,
     ask_to_index,
@@ -173,6 +180,7 @@ def _everything(archive: Archive) -> tuple[Diagnosis, ...]:
         *compare_counts(archive),
         *prove_lock(archive),
         *check_timestamps(archive),
+        check_audit(archive),
     )
 
 

@@ -83,7 +83,12 @@ def run_worker(settings: Settings) -> None:
         signal.signal(number, stop)
     processes = settings.worker_processes or os.cpu_count() or 1
     with open_archive(settings, pdf_processes=processes) as archive:
-        running = Worker(archive, text_threads=processes, lease=dt.timedelta(seconds=settings.job_lease_seconds))
+        running = Worker(
+            archive,
+            text_threads=processes,
+            lease=dt.timedelta(seconds=settings.job_lease_seconds),
+            audit_bytes_per_second=settings.audit_megabytes_per_second * 1_000_000,
+        )
         running.start()
         if parent := os.environ.get(_BESIDE):
             follow_parent(int(parent), stopping.set)

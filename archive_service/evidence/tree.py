@@ -36,7 +36,7 @@ class Tree:
     def __init__(self, tiles: HashTiles, size: int) -> None:
         self._tiles = tiles
         self._size = size
-        self._read: dict[TileId, bytes] = {}
+        self._read: dict[TileId, list[list[bytes]]] = {}
 
     def root(self) -> bytes:
         """Return the root hash. Raises IntegrityFailure when the tiles do not reach so far; so do all methods."""
@@ -91,11 +91,11 @@ class Tree:
         level, above = divmod(height, TILE_HEIGHT)
         tile, offset = divmod(index << above, TILE_WIDTH)
         if (level, tile) not in self._read:
-            self._read[level, tile] = self._tiles.hashes(level, tile)
-        hashes = self._read[level, tile][offset * HASH_BYTES : (offset + (1 << above)) * HASH_BYTES]
-        if len(hashes) != HASH_BYTES << above:
+            self._read[level, tile] = _pyramid(self._tiles.hashes(level, tile))
+        rows = self._read[level, tile]
+        if above >= len(rows) or offset >> above >= len(rows[above]):
             raise _tiles_missing(level, tile)
-        return _fold(hashes)
+        return rows[above][offset >> above]
 
 
 def append(tiles: HashTiles, size: int, leaves: Sequence[bytes]) -> dict[TileId, bytes]:
@@ -115,7 +115,7 @@ def append(tiles: HashTiles, size: int, leaves: Sequence[bytes]) -> dict[TileId,
             hashes = row[begin : begin + TILE_BYTES]
             changed[level, number] = hashes
             if len(hashes) == TILE_BYTES:
-                complete.append(_fold(hashes))
+                complete.append(_pyramid(hashes)[-1][0])
         level, first, added = level + 1, first >> TILE_HEIGHT, b"".join(complete)
     return changed
 
@@ -125,12 +125,13 @@ def _split(start: int, end: int) -> int:
     return start + (1 << (end - start - 1).bit_length() - 1)
 
 
-def _fold(hashes: bytes) -> bytes:
-    """Return the root over a number of hashes that is a power of two."""
-    row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-    while len(row) > 1:
-        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
-    return row[0]
+def _pyramid(hashes: bytes) -> list[list[bytes]]:
+    """Return the hashes of a tile, and above them row by row the roots of every perfect subtree that they complete."""
+    rows = [[hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]]
+    while len(rows[-1]) > 1:
+        row = rows[-1]
+        rows.append([node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)])
+    return rows
 
 
 def _tiles_missing(level: int, tile: int) -> IntegrityFailure:

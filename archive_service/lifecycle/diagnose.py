@@ -82,6 +82,23 @@ def prove_lock(archive: Archive) -> tuple[Diagnosis, ...]:
     return tuple(Diagnosis(f"store lock: {t.name}", t.result, t.explanation) for t in trials)
 
 
+def check_audit(archive: Archive) -> Diagnosis:
+    """Tell what the last whole audit found, and whether it is as recent as it should be; never raises."""
+    try:
+        last = archive.register.read(lambda unit: unit.audits.last_ended())
+    except ArchiveError as error:
+        return Diagnosis("last audit", ProofResult.INDETERMINATE, error.message.en)
+    if last is None or last.ended_at is None:
+        return Diagnosis("last audit", ProofResult.INDETERMINATE, "none yet: archive-service audit --verify")
+    sentence = f"{last.id} of {last.ended_at.isoformat(timespec='minutes')}"
+    if last.alarm:
+        return Diagnosis("last audit", ProofResult.FAILED, f"{sentence}: ALARM; see archive-service audit --verify")
+    interval = archive.rules.audit_interval
+    if last.undecided or (interval is not None and last.ended_at < archive.clock.now() - 2 * interval):
+        return Diagnosis("last audit", ProofResult.INDETERMINATE, f"{sentence}: something could not be told, or is old")
+    return Diagnosis("last audit", ProofResult.PASSED, f"{sentence}: no alarm")
+
+
 def check_timestamps(archive: Archive) -> tuple[Diagnosis, ...]:
     """Tell of each time-stamp authority whether its time-stamps come, can be renewed, and are worth anything.
 

@@ -2,7 +2,7 @@
 
 Idempotent follow-up work, never a condition of keeping: converted first, sealed last, put create-only and locked, then
 recorded. Killed between, the next run finds the rendition in the store and records it. The original is only ever read,
-and a signed one is left alone (Decree 30/2020; Circular 05/2025/TT-BNV; docs/decisions/0012-sealing.md).
+and a signed one is left alone (Decree 30/2020; Circular 05/2025/TT-BNV; docs/decisions/0015-sealing.md).
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ class Rules:
     timestamp_interval: dt.timedelta = dt.timedelta(hours=1)
     timestamp_renewal: dt.timedelta = dt.timedelta(days=90)
     lock_mode: str = "governance"
+    audit_interval: dt.timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

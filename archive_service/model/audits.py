@@ -37,9 +37,18 @@ class AuditOutcome(StrEnum):
     NOT_INDEXED = "not-indexed"  # the register says that it can be found; the index does not have it
     INDEXED_GONE = "indexed-gone"  # the index has it; the register knows no such record to be found
     LOG_BROKEN = "log-broken"  # an entry of the log is not as it was signed: an alarm
+    PAYLOAD_MISSING = "payload-missing"  # what entries commit to is gone without a recorded reason: an alarm
 
 
-ALARMS = frozenset({AuditOutcome.MISSING, AuditOutcome.MISMATCH, AuditOutcome.LOST, AuditOutcome.LOG_BROKEN})
+ALARMS = frozenset(
+    {
+        AuditOutcome.MISSING,
+        AuditOutcome.MISMATCH,
+        AuditOutcome.LOST,
+        AuditOutcome.LOG_BROKEN,
+        AuditOutcome.PAYLOAD_MISSING,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,11 @@ class AuditRun:
     report_sha256: str | None = None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it looks at everything, to the last byte."""
+        return self.verify and self.scope.is_whole
+
+    @property
     def alarm(self) -> bool:
         """Whether something that was answered for is not there, or not as it was."""
         return any(outcome in ALARMS for outcome in self.counts)
@@ -128,9 +142,9 @@ class Audits(Protocol):
         ...
 
     def unfinished(self) -> AuditRun | None:
-        """Return the latest run, when it has not ended."""
+        """Return the latest run, when it has not ended with its report kept."""
         ...
 
     def last_ended(self) -> AuditRun | None:
-        """Return the latest run that has ended."""
+        """Return the latest run over everything, with its bytes, that has ended."""
         ...

@@ -33,6 +33,9 @@ _NUMBER_DIGITS = 15
 # Reports of audits.
 AUDITS = "audits/"
 
+# Everything that outlives the register, in the order of the keys.
+KEPT = (AUDITS, LOGS, RECORDS, TOMBSTONES)
+
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
 
@@ -269,6 +272,11 @@ def not_readable(key: str) -> IntegrityFailure:
         code="object-not-readable",
         key=key,
     )
+
+
+def audit_paper_key(audit_id: str) -> str:
+    """Return the key of the printed and sealed report of an audit."""
+    return f"{AUDITS}{audit_id}/report.pdf"
 
 
 def audit_report_object(audit_id: str, body: bytes) -> SmallObject:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import Examined, NoText
+from archive_service.model.paper import Paper
 from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
 from archive_service.model.sealing import NotSealed, Sealed, SealOrder
@@ -300,6 +301,10 @@ class Sealer(Protocol):
         A signed original is never touched. Not idempotent: every seal has its own time and time-stamp.
         Raises Unavailable when key or time-stamp authority do not answer, Misconfigured when there is no usable key.
         """
+        ...
+
+    def seal_paper(self, paper: Paper, out: Reception) -> None:
+        """Write a paper of the archive's own, printed as a PDF and sealed, to ``out``. Raises as ``seal``."""
         ...
 
     def is_own(self, path: Path, pages: int) -> bool:

@@ -150,7 +150,7 @@ class SandboxedPdfReader:
         try:
             return made_from(run)
         except MissingFont as missing:
-            raise _font_missing(limits.seal_font) from missing
+            raise font_missing(limits.seal_font) from missing
 
     def check_ready(self) -> None:
         """Return when a small PDF is inspected and its words, which are an image, are recognised.
@@ -266,7 +266,8 @@ def _trust_not_readable(message: Mapping[str, object]) -> Misconfigured:
     )
 
 
-def _font_missing(font: str) -> Misconfigured:
+def font_missing(font: str) -> Misconfigured:
+    """Return the error for a font file that is not there, or is none."""
     return Misconfigured(
         Message(
             f"The font of the seal's mark is not there: {font}. Install it, or change ARCHIVE_SEAL_FONT_FILE.",

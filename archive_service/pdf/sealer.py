@@ -1,6 +1,6 @@
 """The port ``Sealer``: conversion in the sandbox, the seal in this process, and a second look at what came of it.
 
-It must never parse a file in this process, and never give a key to another one (docs/decisions/0012-sealing.md).
+It must never parse a file in this process, and never give a key to another one (docs/decisions/0015-sealing.md).
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from pathlib import Path
 
 from archive_service.errors import Message, Misconfigured, TooLarge, Unavailable, unavailable
 from archive_service.model.inspection import Inspection, PdfFacts
+from archive_service.model.paper import Paper
 from archive_service.model.ports import Reception, Staging
 from archive_service.model.sealing import NotSealed, Sealed, SealOrder, SealProblem
-from archive_service.pdf.reader import SandboxedPdfReader
+from archive_service.pdf.paper import print_paper, with_room_for_seal
+from archive_service.pdf.reader import SandboxedPdfReader, font_missing
 from archive_service.pdf.seal import RESERVED_BYTES, BadRoom, TimeAuthority, is_sealed_with, seal
+from archive_service.pdf.seal_field import Mark
 from archive_service.pdf.seal_key import SealKey
 
 _CONFORMS = "2b"
@@ -24,7 +27,7 @@ _CONFORMS = "2b"
 
 @dataclass(frozen=True, slots=True)
 class SealSetup:
-    """How to seal: where the key comes from, who stamps the time, whose name the mark shows, the largest rendition.
+    """How to seal: the key, who stamps the time, whose name the mark shows in which font, and the largest file.
 
     ``agency`` None: the name in the certificate. ``authority`` None: none is set, and nothing is sealed.
     """
@@ -32,6 +35,7 @@ class SealSetup:
     open_key: Callable[[], SealKey]
     authority: TimeAuthority | None
     agency: str | None
+    font_file: str
     max_bytes: int
 
 
@@ -73,6 +77,22 @@ class AgencySealer:
         if not _is_rendition(self._reader.inspect(out.path), made.pages):
             return NotSealed(SealProblem.CRASHED, retryable=True)
         return Sealed(made.pages, made.drawn_pages, key.sha256)
+
+    def seal_paper(self, paper: Paper, out: Reception) -> None:
+        """Write the paper, printed and sealed. All of it is our own text, so that it is printed in this process."""
+        key, authority = self._opened_key(), self._authority()
+        mark = Mark(self._setup.agency or key.owner, paper.at, self._setup.font_file, RESERVED_BYTES)
+        try:
+            printed = with_room_for_seal(print_paper(paper, self._setup.font_file), mark)
+        except OSError as missing:
+            raise font_missing(self._setup.font_file) from missing
+        with self._staging.receive(self._setup.max_bytes) as unsealed:
+            unsealed.write(printed)
+            try:
+                seal(unsealed.path, key, authority, out.write)
+            except Unavailable:
+                self._forget_key()
+                raise
 
     def is_own(self, path: Path, pages: int) -> bool:
         """Whether the file is a rendition of that many pages under a seal of the key in use, unchanged."""

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from archive_service import __version__
 from archive_service.errors import NotFound, TooLarge
-from archive_service.model.objects import RECORDS, TOMBSTONES, original_key, record_of
+from archive_service.model.objects import KEPT, LOGS, number_of, original_key, record_of
 from archive_service.model.ports import ObjectStore, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion, RecordState
 from archive_service.storage.backup_place import BACKUPS, BackupPlace, ListedObject, Manifest, listed_object
@@ -70,8 +70,9 @@ def back_up(source: Source, place: BackupPlace, now: dt.datetime, report: Report
         tables = {name: place.write_lines(f"{BACKUPS}{stamp}/rows/{name}", view.lines(name)) for name in view.tables}
     tally = _Tally()
     recorded = _Recorded(place.read_lines(tables["records"]), tally)
+    published = max((row["size"] for row in map(row_of, place.read_lines(tables["log_checkpoints"]))), default=0)
     known = _Known(place.read_lines(earlier.objects) if earlier is not None else iter(()))
-    lines = _copied(source, place, (known, recorded), tally, report)
+    lines = _copied(source, place, _Sides(known, recorded, published), tally, report)
     objects = place.write_lines(f"{BACKUPS}{stamp}/objects", lines)
     manifest = Manifest(
         stamp=stamp,
@@ -152,6 +153,19 @@ class _Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sides:
+    """What the objects are held against: an earlier backup, the register, and how far its log was signed."""
+
+    known: _Known
+    recorded: _Recorded
+    signed_size: int
+
+    def belongs(self, key: str) -> bool:
+        """Whether the object is of the register's instant: a log further than the register would refuse it later."""
+        return not key.startswith(LOGS) or number_of(key) <= self.signed_size
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     """One object: what is in the store, what the backup has of it already, and what the register says."""
 
@@ -160,12 +174,9 @@ class _Task:
     recorded: ContentDigest | None
 
 
-def _copied(
-    source: Source, place: BackupPlace, sides: tuple[_Known, _Recorded], tally: _Tally, report: Report
-) -> Iterator[bytes]:
+def _copied(source: Source, place: BackupPlace, sides: _Sides, tally: _Tally, report: Report) -> Iterator[bytes]:
     """Copy what is new, several at once, and yield the line of every object in key order."""
-    known, recorded = sides
-    tasks = _tasks(source.store, place.store, known, recorded)
+    tasks = _tasks(source.store, place.store, sides)
     with ThreadPoolExecutor(_COPIERS) as pool:
         passed = 0
         while batch := list(islice(tasks, _AT_ONCE)):
@@ -179,22 +190,29 @@ def _copied(
                     yield done.line()
             passed += len(batch)
             report(passed)
-    recorded.end()
+    sides.recorded.end()
 
 
-def _tasks(store: ObjectStore, place: ObjectStore, known: _Known, recorded: _Recorded) -> Iterator[_Task]:
+def _kept(store: ObjectStore) -> Iterator[ObjectVersion]:
+    """Yield everything that is backed up, in key order."""
+    return chain.from_iterable(map(store.list_under, KEPT))
+
+
+def _tasks(store: ObjectStore, place: ObjectStore, sides: _Sides) -> Iterator[_Task]:
     there = _There(place)
-    for key, versions in groupby(chain(store.list_under(RECORDS), store.list_under(TOMBSTONES)), attrgetter("key")):
+    for key, versions in groupby(_kept(store), attrgetter("key")):
         # Objects are create-only: the first version is ours, whatever came over it.
         listed = list(versions)[-1]
-        before = known.find(key)
+        if not sides.belongs(key):
+            continue
+        before = sides.known.find(key)
         same = (
             before is not None
             and before.source_version == listed.version
             and before.size_bytes == listed.stored.size_bytes
             and there.has(before)
         )
-        said = recorded.find(key) if key == original_key(record_of(key)) else None
+        said = sides.recorded.find(key) if key == original_key(record_of(key)) else None
         yield _Task(listed, before if same else None, said)
 
 
@@ -202,7 +220,7 @@ class _There:
     """Answers for objects asked in rising order whether the place still has them."""
 
     def __init__(self, place: ObjectStore) -> None:
-        self._listed = chain(place.list_under(RECORDS), place.list_under(TOMBSTONES))
+        self._listed = _kept(place)
         self._next = next(self._listed, None)
 
     def has(self, wanted: ListedObject) -> bool:

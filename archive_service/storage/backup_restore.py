@@ -19,7 +19,15 @@ from sqlalchemy import Connection, Engine, bindparam, update
 from sqlalchemy import inspect as inspect_database
 
 from archive_service.errors import Message, Misconfigured
-from archive_service.model.objects import TOMBSTONES, original_key, record_of, rendition_prefix, signatures_key
+from archive_service.model.objects import (
+    KEPT,
+    RECORDS,
+    TOMBSTONES,
+    original_key,
+    record_of,
+    rendition_prefix,
+    signatures_key,
+)
 from archive_service.model.ports import ObjectStore, Reception, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.backup_place import BackupPlace, ListedObject, Manifest, listed_object, no_backup
@@ -124,7 +132,7 @@ def _require_schema_fits(engine: Engine, manifest: Manifest) -> None:
 
 
 def _require_no_objects(store: ObjectStore) -> None:
-    for prefix in ("records/", TOMBSTONES):
+    for prefix in KEPT:
         if next(iter(store.list_under(prefix)), None) is not None:
             raise Misconfigured(
                 Message(
@@ -161,11 +169,14 @@ def _as_listed(listed: ObjectVersion, digest: ContentDigest) -> ListedObject:
 
 
 def _still_kept(place: BackupPlace, manifest: Manifest, tombstoned: _Counter) -> Iterator[ListedObject]:
-    """Yield the backup's objects of records, without those that have a tombstone: a join of two sorted streams."""
+    """Yield the backup's objects, without those of records that have a tombstone: a join of two sorted streams."""
     gone = (record_of(listed.key) for listed in place.store.list_under(TOMBSTONES))
     next_gone = next(gone, None)
     for wanted in map(listed_object, place.read_lines(manifest.objects)):
         if wanted.key.startswith(TOMBSTONES):
+            continue
+        if not wanted.key.startswith(RECORDS):
+            yield wanted
             continue
         record_id = record_of(wanted.key)
         while next_gone is not None and next_gone < record_id:

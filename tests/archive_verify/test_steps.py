@@ -314,7 +314,7 @@ def test_package_named_after_another_record_fails(archive: SmallArchive, package
     assert failed(renamed, archive.trust()) == {"history"}
 
 
-@pytest.mark.parametrize(("back", "fails"), [(dt.timedelta(minutes=4), False), (dt.timedelta(minutes=6), True)])
+@pytest.mark.parametrize(("back", "fails"), [(dt.timedelta(minutes=9), False), (dt.timedelta(minutes=11), True)])
 def test_times_that_go_back_by_more_than_clocks_differ_fail(
     fresh: SmallArchive, back: dt.timedelta, fails: bool
 ) -> None:

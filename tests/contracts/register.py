@@ -13,12 +13,13 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
-from archive_service.errors import Conflict, Message, NotFound
+from archive_service.errors import Conflict, Message, NotFound, Unavailable
 from archive_service.evidence.entry import commitment_holds
 from archive_service.model.events import Event, EventType
 from archive_service.model.findings import Finding, FindingCode, Outcome
 from archive_service.model.identifiers import OfficeCode, ResultTypeCode
 from archive_service.model.jobs import Job, JobKind, JobState
+from archive_service.model.objects import rendition_key
 from archive_service.model.permissions import Role
 from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import (
@@ -34,6 +35,7 @@ from archive_service.model.record import (
     TextSource,
 )
 from archive_service.model.reference import Office, ReferenceData
+from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.model.signature_json import KeptReport
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier
@@ -108,6 +110,14 @@ def ask(register: SqlRegister, number: int = 1, due_at: dt.datetime = NOW) -> No
 
 def read_event(number: int = 1) -> Event:
     return Event(EventType.RECORD_READ, "key:archivist", NOW, record_id(number), {"name": "Nguyễn Thị Hồng"})
+
+
+def rendition(of: int, number: int) -> Rendition:
+    """Return a sealed copy of that number."""
+    content = digest(pdf(f"copy {of} {number}"))
+    key = rendition_key(record_id(of), RenditionKind.SEALED, number)
+    stored = ObjectVersion(key, f"v{number}", content, NOW + dt.timedelta(days=14))
+    return Rendition(record_id(of), RenditionKind.SEALED, number, content, stored, NOW)
 
 
 def require_refused(register: SqlRegister, statement: str) -> None:
@@ -337,6 +347,51 @@ class RecordsContract:
         register.write(lambda unit: unit.texts.put(record_id(1), words, NOW + MINUTE))
         selection = RecordSelection(None, changed_since=NOW + MINUTE)
         assert ids(register.read(lambda unit: unit.records.select(selection))) == [record_id(1)]
+
+    def test_places_of_words_are_kept_beside_them_until_they_are_forgotten(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        pages = (PageText(1, "Quyết", TextSource.OCR, 90.0, bytes(range(10))), PageText(2, "", TextSource.NONE))
+        bare = DocumentText((PageText(1, "Quyết", TextSource.OCR, 90.0), PageText(2, "", TextSource.NONE)))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) is None
+        register.write(lambda unit: unit.texts.put(record_id(1), DocumentText(pages), NOW))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) == DocumentText(pages)
+        assert register.read(lambda unit: unit.texts.get(record_id(1))) == bare
+        register.write(lambda unit: unit.texts.forget_places(record_id(1)))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) == bare
+
+    def test_words_read_anew_leave_no_places_of_earlier_ones(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        placed = DocumentText((PageText(1, "Quyết", TextSource.OCR, 90.0, bytes(10)),))
+        bare = DocumentText((PageText(1, "Quyết định", TextSource.LAYER),))
+        register.write(lambda unit: unit.texts.put(record_id(1), placed, NOW))
+        register.write(lambda unit: unit.texts.put(record_id(1), bare, NOW))
+        assert register.read(lambda unit: unit.texts.with_places(record_id(1))) == bare
+
+
+class RenditionsContract:
+    """Copies beside the originals."""
+
+    def test_renditions_come_back_by_number_with_the_lock_in_force(self, register: SqlRegister) -> None:
+        keep(register, record(1), record(2))
+        of_one = [rendition(1, number) for number in (10, 2, 1)]
+
+        def write(unit: RegisterUnit) -> None:
+            for one in (*of_one, rendition(2, 1)):
+                unit.renditions.add(one)
+
+        register.write(write)
+        assert register.read(lambda unit: unit.renditions.of_record(record_id(1))) == of_one[::-1]
+        later = NOW + dt.timedelta(days=30)
+        register.write(lambda unit: unit.renditions.set_lock(record_id(1), later))
+        kinds = register.read(lambda unit: unit.renditions.of_record(record_id(1), RenditionKind.SEALED))
+        assert {one.object.locked_until for one in kinds} == {later}
+        assert register.read(lambda unit: unit.renditions.of_record(record_id(2))) == [rendition(2, 1)]
+
+    def test_a_number_is_given_once(self, register: SqlRegister) -> None:
+        keep(register, record(1))
+        register.write(lambda unit: unit.renditions.add(rendition(1, 1)))
+        with pytest.raises(Unavailable):
+            register.write(lambda unit: unit.renditions.add(rendition(1, 1)))
 
 
 class FindingsContract:
@@ -726,6 +781,7 @@ class RegisterContract(
     TransactionContract,
     ReservationsContract,
     RecordsContract,
+    RenditionsContract,
     FindingsContract,
     SignatureReportsContract,
     SubjectsContract,

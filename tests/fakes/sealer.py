@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from archive_service.model.paper import Paper
 from archive_service.model.ports import Reception
 from archive_service.model.sealing import NotSealed, Sealed, SealOrder
 
@@ -17,6 +18,7 @@ class FakeSealer:
     def __init__(self) -> None:
         self.problem: NotSealed | None = None
         self.orders: list[SealOrder] = []
+        self.papers: list[Paper] = []
 
     def seal(self, order: SealOrder, original: Path, out: Reception) -> Sealed | NotSealed:
         self.orders.append(order)
@@ -25,6 +27,10 @@ class FakeSealer:
         body = original.read_bytes() + f"\nseal {len(self.orders)} of {len(order.words.pages)} pages".encode()
         out.write(body + b"\n" + hashlib.sha256(body).hexdigest().encode())
         return Sealed(pages=len(order.words.pages), drawn_pages=0, certificate_sha256=KEY)
+
+    def seal_paper(self, paper: Paper, out: Reception) -> None:
+        self.papers.append(paper)
+        out.write(f"{paper.title}\n{paper.number}\n{len(self.papers)}".encode())
 
     def is_own(self, path: Path, pages: int) -> bool:
         body, _, digest = path.read_bytes().rpartition(b"\n")

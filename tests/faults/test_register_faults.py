@@ -56,6 +56,8 @@ def test_register_restored_from_an_older_copy_says_what_it_lacks_and_takes_it_ag
     for file in embedded.register_file.parent.glob("register.sqlite*"):
         file.unlink()
     embedded.register_file.write_bytes((tmp_path / "copy").read_bytes())
+    # A checkpoint may have been published since the copy: without its entries nothing would be written.
+    assert embedded.service().run("log", "catch-up", "--json").code == 0
     with embedded.running() as service, embedded.client(service) as http:
         assert http.get(f"/records/{lost}").status_code == 404
         told = service.run("doctor", "--json")
@@ -76,6 +78,33 @@ def test_register_restored_from_an_older_copy_says_what_it_lacks_and_takes_it_ag
     assert embedded.problems() == [
         f"object records/{lost}/{name} belongs to no record" for name in ("metadata/1", "original")
     ]
+
+
+def test_register_restored_behind_the_published_log_writes_nothing_until_it_has_caught_up(
+    embedded: Place, tmp_path: Path
+) -> None:
+    before, after = islice(results(seed=11), 2)
+    with embedded.running() as service, embedded.client(service) as http:
+        embedded.deposit_surely(http, before)
+        with sqlite3.connect(embedded.register_file) as live, sqlite3.connect(tmp_path / "copy") as copy:
+            live.backup(copy)
+        lost = embedded.deposit_surely(http, after).json()["id"]
+        embedded.wait_until_searchable()
+        assert service.run("log", "seal", "--json").code == 0
+    for file in embedded.register_file.parent.glob("register.sqlite*"):
+        file.unlink()
+    embedded.register_file.write_bytes((tmp_path / "copy").read_bytes())
+    host = embedded.service()
+    assert host.run("api-key", "list", "--json").code == 0
+    assert host.run("log", "seal", "--json").code == 7
+    told = host.run("doctor", "--json")
+    assert "register" in {check["name"] for check in told.json["checks"] if check["result"] == "failed"}
+    caught_up = host.run("log", "catch-up", "--json")
+    assert caught_up.json["after"] > caught_up.json["before"]
+    assert host.run("rebuild-register", "--adopt", "--json").code == 0
+    with embedded.running() as service, embedded.client(service) as http:
+        assert http.get(f"/records/{lost}/content").content == after.pdf
+        assert service.run("log", "seal", "--json").json["size"] > caught_up.json["after"]
 
 
 pytestmark = pytest.mark.timeout(200)

@@ -18,8 +18,14 @@ class Column(StrEnum):
     GATEWAY = "sqlite+versitygw+embedded"
 
 
-# A dead worker's work is taken up again soon, so that a test of it is short.
-_COMMON = {"ARCHIVE_JOB_LEASE_SECONDS": "6", "ARCHIVE_WORKER_PROCESSES": "2", "ARCHIVE_CHECKER_PROCESSES": "2"}
+# A dead worker's work is taken up again soon, and evidence is made often, so that a test of it is short.
+_COMMON = {
+    "ARCHIVE_JOB_LEASE_SECONDS": "6",
+    "ARCHIVE_WORKER_PROCESSES": "2",
+    "ARCHIVE_CHECKER_PROCESSES": "2",
+    "ARCHIVE_CHECKPOINT_SECONDS": "2",
+    "ARCHIVE_TIMESTAMP_SECONDS": "60",
+}
 
 
 def settings_of(column: Column, folder: Path, request: pytest.FixtureRequest) -> dict[str, str]:

@@ -13,17 +13,23 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
+from archive_service.errors import Conflict
 from archive_service.lifecycle.audit.run import AuditRequest, audit, report_of
+from archive_service.lifecycle.audit.schedule import audit_when_due
+from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.audits import AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
-from archive_service.model.events import EventType
+from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.objects import original_key
 from archive_service.model.ports import SearchIndex
-from archive_service.model.record import Record
+from archive_service.model.record import DocumentText, PageText, Record, TextSource, Trust
 from archive_service.model.units import SignedCheckpoint
+from archive_service.storage.register.api_keys import SqlProgress
 from archive_verify.merkle import leaf_hash, root_of
+from archive_verify.notes import Note, parse_note
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.faults import Killed
+from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.results import digest, pdf
 
@@ -143,10 +149,43 @@ class TestTheLog:
         change(ours, 'UPDATE log_payloads SET payload = :payload WHERE "index" = 0', payload=b"{}")
         assert "entry 0 commits to another payload" in only(audit(ours.archive, AuditRequest())).explanation
 
-    def test_a_payload_that_was_erased_is_nothing_wrong(self, ours: TestArchive) -> None:
+    def test_a_payload_that_is_gone_without_a_reason_is_an_alarm(self, ours: TestArchive) -> None:
         ours.stored()
-        change(ours, "DELETE FROM log_payloads")
+        change(ours, 'DELETE FROM log_payloads WHERE "index" > 0')
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert only(run).outcome is AuditOutcome.PAYLOAD_MISSING
+        assert "neither a disposal nor a loss was recorded" in only(run).explanation
+
+    def test_payloads_that_were_lost_with_an_older_register_are_nothing_wrong(self, ours: TestArchive) -> None:
+        ours.stored()
+        size = ours.register.read(lambda unit: unit.log.size())
+        change(ours, 'DELETE FROM log_payloads WHERE "index" > 0')
+        caught_up = Event(EventType.LOG_CAUGHT_UP, "operator", ours.clock.now(), None, {"from": 1, "to": size})
+        ours.register.write(lambda unit: unit.log.append(caught_up))
         assert not audit(ours.archive, AuditRequest()).alarm
+
+    def test_a_tree_in_the_locked_store_convicts_a_register_that_was_rewritten_with_its_checkpoints(
+        self, ours: TestArchive
+    ) -> None:
+        ours.stored()
+        seal_log(ours.archive)
+        change(ours, "DELETE FROM log_checkpoints")
+        last = '(SELECT max("index") FROM log_entries)'
+        older = "CAST(replace(CAST(entry AS TEXT), '2026', '2025') AS BLOB)"
+        change(ours, f'UPDATE log_entries SET entry = {older} WHERE "index" = {last}')  # noqa: S608
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert any("are not those whose tree was signed" in one.explanation for one in run.listed)
+
+    def test_a_checkpoint_in_the_store_that_none_of_its_keys_signed_is_told(self, ours: TestArchive) -> None:
+        ours.stored()
+        seal_log(ours.archive)
+        [key] = [key for key in ours.objects("log/") if "/checkpoints/" in key]
+        text = parse_note(ours.content_of(key)).text
+        ours.store.tamper(key, Note(text, signer(7).sign_text(text).signatures).data)
+        run = audit(ours.archive, AuditRequest())
+        assert "is not signed by a key of the log" in only(run).explanation
 
     @pytest.mark.parametrize("index", [0, 1, -1])
     def test_an_entry_that_is_gone_is_told(self, ours: TestArchive, index: int) -> None:
@@ -376,3 +415,202 @@ def test_the_bytes_that_are_read_are_told_before_they_are(ours: TestArchive) -> 
     audit(ours.archive, AuditRequest(verify=True, pace=told.append))
     assert record.content.size_bytes in told
     assert len(told) == 2, "the original and its description"
+
+
+class TestDepositsThatTheLogTellsOf:
+    def test_and_the_register_lacks_are_lost(self, ours: TestArchive) -> None:
+        """Record, claim and objects taken away together: the log still tells."""
+        record = ours.stored()
+        for key in ours.objects(f"records/{record.id}/"):
+            ours.store.lose(key)
+        change(ours, "DELETE FROM records")
+        change(ours, "DELETE FROM reservations")
+        run = audit(ours.archive, AuditRequest())
+        assert (only(run).outcome, only(run).record_id) == (AuditOutcome.LOST, record.id)
+        assert "the log tells of its deposit" in only(run).explanation
+        assert run.alarm
+
+    def test_cannot_be_taken_out_of_the_log_too(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        sign_tree(ours)
+        change(ours, "DELETE FROM records")
+        change(ours, "DELETE FROM reservations")
+        change(ours, "DELETE FROM log_entries WHERE record_id = :id", id=record.id)
+        assert counts(audit(ours.archive, AuditRequest()))["log-broken"] >= 1
+
+    def test_an_entry_that_states_an_earlier_time_than_those_before_it_was_put_in_later(
+        self, ours: TestArchive
+    ) -> None:
+        ours.stored(1)
+        ours.clock.forward(-dt.timedelta(days=1))
+        ours.stored(2)
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert "although one before it is of" in run.listed[0].explanation
+
+
+class TestWhatTheLogCommittedTo:
+    """Whoever runs register and store can change both together; the log convicts him."""
+
+    def test_original_and_digests_replaced_together_are_told(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        other = pdf("document 9")
+        ours.store.tamper(record.original.key, other)
+        said = digest(other)
+        change(
+            ours,
+            "UPDATE records SET sha256 = :a, sha512 = :b, stored_sha256 = :a, stored_sha512 = :b, "
+            "size_bytes = :size, stored_size_bytes = :size",
+            a=said.sha256,
+            b=said.sha512,
+            size=said.size_bytes,
+        )
+        run = audit(ours.archive, WHOLE)
+        assert run.alarm
+        assert any("other digests for its original than the log committed to" in one.explanation for one in run.listed)
+
+    def test_a_description_rewritten_in_register_and_store_is_told(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        change(ours, "UPDATE metadata_versions SET metadata = replace(metadata, 'Đà Nẵng', 'Hà Nội')")
+        change(ours, "UPDATE metadata_versions SET metadata = replace(metadata, '\"vi\"', '\"en\"')")
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert any(
+            "version 1 of its description is not the one that the log committed to" in one.explanation
+            for one in run.listed
+            if one.record_id == record.id
+        )
+
+    def test_a_sealed_copy_whose_row_was_changed_is_told(self, ours: TestArchive) -> None:
+        ours.pdf.text = DocumentText((PageText(1, "Quyết định", TextSource.OCR, 91.0, bytes(20)),))
+        ours.stored(trust=Trust.DIGITISED)
+        ours.work()
+        assert not audit(ours.archive, AuditRequest()).alarm
+        change(ours, "UPDATE renditions SET sha512 = :other", other="0" * 128)
+        run = audit(ours.archive, AuditRequest())
+        assert any("copy 1 is not the one that the log committed to" in one.explanation for one in run.listed)
+
+    def test_a_record_that_is_merely_called_disposed_of_is_lost(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        for key in ours.objects(f"records/{record.id}/"):
+            ours.store.lose(key)
+        change(ours, "UPDATE records SET state = 'disposed'")
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert {one.outcome for one in run.listed} == {AuditOutcome.LOST}
+        told = " ".join(one.explanation for one in run.listed)
+        assert "the log knows of no disposal" in told
+        assert "the store has no tombstone of it" in told
+
+
+def test_two_audits_do_not_run_at_once(ours: TestArchive) -> None:
+    ours.stored()
+
+    def second(_passed: int) -> None:
+        with pytest.raises(Conflict) as told:
+            audit(ours.archive, AuditRequest())
+        assert told.value.code == "audit-running"
+
+    audit(ours.archive, AuditRequest(report=second))
+    audit(ours.archive, AuditRequest())
+
+
+class TestThePrintedReport:
+    def test_is_sealed_and_kept_beside_the_report_which_it_names(self, ours: TestArchive) -> None:
+        ours.stored()
+        run = audit(ours.archive, WHOLE)
+        [paper] = ours.sealer.papers
+        assert paper.number == run.id
+        assert ("Báo cáo gốc · Report", f"SHA-256 {run.report_sha256}") in paper.facts
+        kept = ours.content_of(f"audits/{run.id}/report.pdf")
+        [event] = ours.events(EventType.AUDITED)
+        assert event.values["printed_sha256"] == digest(kept).sha256
+
+    def test_lists_what_was_found(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        ours.store.lose(record.original.key)
+        audit(ours.archive, WHOLE)
+        [paper] = ours.sealer.papers
+        assert ("Kết luận · Verdict", "CÓ BÁO ĐỘNG · ALARM") in paper.facts
+        results, findings = paper.tables
+        meaning = "sổ đăng ký có, kho không có · the register knows it, the store does not have it"
+        assert results.rows == (("missing", "1", meaning),)
+        assert findings.rows[0][:2] == ("missing", record.original.key)
+
+    def test_is_missing_where_nobody_can_seal_and_the_report_is_not(self, ours: TestArchive) -> None:
+        ours.faults.down.add("sealer")
+        run = audit(ours.archive, AuditRequest())
+        assert ours.objects("audits/") == [f"audits/{run.id}/report.json"]
+        [event] = ours.events(EventType.AUDITED)
+        assert event.values["printed_sha256"] is None
+
+    @pytest.mark.parametrize(
+        ("scope", "said"),
+        [
+            (AuditScope(), "toàn bộ · everything"),
+            (AuditScope(frozenset({OfficeCode("BHXH-01")})), "cơ quan · offices: BHXH-01"),
+            (AuditScope(None, dt.date(2026, 1, 2)), "tiếp nhận · received: 02/01/2026 – …"),
+            (AuditScope(share=0.25, seed="ab"), "mẫu · sample: 25.00%, seed ab"),
+        ],
+    )
+    def test_says_what_was_looked_at(self, ours: TestArchive, scope: AuditScope, said: str) -> None:
+        audit(ours.archive, AuditRequest(scope=scope))
+        assert ("Phạm vi · Scope", said) in ours.sealer.papers[0].facts
+
+
+class TestByItself:
+    def due(self, ours: TestArchive, days: int | None = 7) -> AuditRun | None:
+        interval = None if days is None else dt.timedelta(days=days)
+        rules = dataclasses.replace(ours.archive.rules, audit_interval=interval)
+        return audit_when_due(dataclasses.replace(ours.archive, rules=rules), lambda _read_bytes: None)
+
+    def test_an_archive_is_audited_once_its_oldest_record_is_old_enough_and_then_at_the_interval(
+        self, ours: TestArchive
+    ) -> None:
+        assert self.due(ours) is None
+        ours.stored()
+        assert self.due(ours) is None
+        ours.clock.forward(dt.timedelta(days=7))
+        first = self.due(ours)
+        assert first is not None
+        assert first.verify
+        assert self.due(ours) is None
+        ours.clock.forward(dt.timedelta(days=7))
+        assert self.due(ours) is not None
+
+    def test_an_audit_of_a_part_does_not_count(self, ours: TestArchive) -> None:
+        ours.stored()
+        ours.clock.forward(dt.timedelta(days=7))
+        audit(ours.archive, AuditRequest(scope=AuditScope(share=0.5), verify=True))
+        audit(ours.archive, AuditRequest())
+        assert self.due(ours) is not None
+
+    def test_it_is_off_where_it_is_not_wanted(self, ours: TestArchive) -> None:
+        ours.stored()
+        ours.clock.forward(dt.timedelta(days=700))
+        assert self.due(ours, None) is None
+
+    def test_two_workers_take_turns_and_a_turn_of_a_dead_one_ends(
+        self, ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ours.stored()
+        ours.clock.forward(dt.timedelta(days=7))
+
+        def dying(*_args: object) -> None:
+            assert self.due(ours) is None, "another worker, meanwhile"
+            raise SystemExit
+
+        taken = []
+
+        def no_farewell(progress: SqlProgress, name: str) -> None:
+            taken.append(name)  # a killed worker clears nothing
+
+        with monkeypatch.context() as patched:
+            patched.setattr("archive_service.lifecycle.audit.run._begin", dying)
+            patched.setattr(SqlProgress, "clear", no_farewell)
+            with pytest.raises(SystemExit):
+                self.due(ours)
+        assert taken
+        assert self.due(ours) is None
+        ours.clock.forward(dt.timedelta(minutes=16))
+        assert self.due(ours) is not None

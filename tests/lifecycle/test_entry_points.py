@@ -14,7 +14,18 @@ import pytest
 
 import archive_service.lifecycle
 from archive_service.errors import NotAllowed
-from archive_service.lifecycle import correct, deposit, find, prove, read, review, subjects
+from archive_service.lifecycle import (
+    correct,
+    deposit,
+    evidence,
+    find,
+    follow_log,
+    prove,
+    read,
+    review,
+    subjects,
+    witness,
+)
 from archive_service.model.permissions import Action, Caller
 from archive_service.model.sealing import RenditionKind
 from archive_service.model.subject import DatedIdentifier
@@ -32,6 +43,23 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "correct.correct": (
         Action.CORRECT,
         lambda ours, c: correct.correct(ours.archive, correct.Correction(c, ONE, metadata(), "sai", '"1"')),
+    ),
+    "evidence.evidence_record": (
+        Action.READ_RECORD,
+        lambda ours, c: evidence.evidence_record(ours.archive, c, ONE, None),
+    ),
+    "evidence.evidence_package": (
+        Action.READ_CONTENT,
+        lambda ours, c: evidence.evidence_package(ours.archive, c, ONE).__enter__(),
+    ),
+    "follow_log.receipt": (Action.READ_RECORD, lambda ours, c: follow_log.receipt(ours.archive, c, ONE)),
+    "follow_log.proof": (Action.READ_RECORD, lambda ours, c: follow_log.proof(ours.archive, c, ONE)),
+    "follow_log.consistency": (Action.FOLLOW_LOG, lambda ours, c: follow_log.consistency(ours.archive, c, 1, 1)),
+    "follow_log.tile": (Action.FOLLOW_LOG, lambda ours, c: follow_log.tile(ours.archive, c, "0/000")),
+    "follow_log.keys": (Action.FOLLOW_LOG, lambda ours, c: follow_log.keys(ours.archive, c)),
+    "witness.keep_cosignatures": (
+        Action.COSIGN_LOG,
+        lambda ours, c: witness.keep_cosignatures(ours.archive, c, b""),
     ),
     "find.find": (Action.SEARCH, lambda ours, c: find.find(ours.archive, c, find.Search("x"))),
     "prove.verify_bytes": (Action.VERIFY, lambda ours, c: prove.verify_bytes(ours.archive, c, "a" * 64)),

@@ -21,6 +21,7 @@ from tests.fakes.time_authority import OwnAuthority
 AGENCY = "Bảo hiểm xã hội tỉnh Thừa Thiên Huế"
 SEALED_AT = dt.datetime(2026, 3, 1, 2, 30, 5, tzinfo=dt.UTC)
 RECORD = RecordId("0193a4c1-7b1c-7000-8000-000000000001")
+FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
 LIMIT = 50_000_000
 
 
@@ -67,5 +68,5 @@ def workshop(reader: SandboxedPdfReader, folder: Path, key: SealKey | None = Non
     authority = OwnAuthority(folder / "authority", clock)
     own = key or made_key(folder / "key", START)
     staging = Staging(folder / "staging")
-    setup = SealSetup(lambda: own, authority, AGENCY, LIMIT)
+    setup = SealSetup(lambda: own, authority, AGENCY, FONT, LIMIT)
     yield Workshop(reader, AgencySealer(reader, staging, setup), staging, authority, folder)

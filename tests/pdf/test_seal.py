@@ -121,6 +121,39 @@ def test_the_scans_own_image_is_kept_as_it_was(at: Workshop) -> None:
     assert kept == [jpeg]
 
 
+@pytest.mark.parametrize(("rotate", "turned"), [(0, 0), (90, 0), (180, 180), (0, 90), (0, 7)])
+def test_each_word_of_the_text_layer_stands_over_its_ink(at: Workshop, rotate: int, turned: float) -> None:
+    path = at.seal(scan(rotate=rotate, turned=turned))
+    image, words = shown(path), word_boxes(path)
+    assert len(words) > 30
+    assert sum(has_ink(image, box) for box in words) > 0.95 * len(words)
+    elsewhere = [(image.width - right, bottom, image.width - left, top) for left, bottom, right, top in words]
+    assert sum(has_ink(image, box) for box in elsewhere) < 0.9 * len(words), "the comparison must be able to fail"
+
+
+def word_boxes(path: Path) -> list[tuple[float, float, float, float]]:
+    """Return the box around each invisible word of page 1: left, bottom, right, top in points."""
+    boxes, matrix = [], [0.0] * 6
+    with pikepdf.open(path) as pdf:
+        for instruction in pikepdf.parse_content_stream(pdf.pages[0]):
+            operands = list(instruction.operands)
+            if str(instruction.operator) == "Tm":
+                matrix = [float(number) for number in operands]
+            elif str(instruction.operator) == "Tj":
+                a, b, c, d, x, y = matrix
+                length = (len(bytes(operands[0])) / 2 - 1) / 2  # half a size a letter, without the blank behind
+                across, up = (x, x + a * length, x + c), (y, y + b * length, y + d)
+                boxes.append((min(across), min(up), max(across), max(up)))
+    return boxes
+
+
+def has_ink(image: Image.Image, box: tuple[float, float, float, float]) -> bool:
+    """Whether anything dark is in the box on a picture at 72 dpi."""
+    left, bottom, right, top = box
+    part = image.crop((int(left), int(image.height - top), int(right) + 1, int(image.height - bottom) + 1))
+    return sum(part.histogram()[:140]) > 0
+
+
 # The mark
 
 

@@ -24,6 +24,7 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import (
     RECORDS,
+    metadata_key,
     metadata_object,
     record_of,
     record_prefix,
@@ -183,6 +184,9 @@ def _judge(archive: Archive, wanted: Examination, pair: _Pair) -> AuditFinding:
 
 
 def _judge_disposed(pair: _Pair) -> AuditFinding:
+    if not pair.tombstone:
+        explanation = "the register calls it disposed of, and the store has no tombstone of it"
+        return AuditFinding(AuditOutcome.LOST, pair.record_id, explanation)
     in_register = pair.record is not None and pair.record.state is not RecordState.DISPOSED
     if not pair.objects and not in_register:
         return AuditFinding(AuditOutcome.INTACT, pair.record_id, "disposed of")
@@ -212,7 +216,8 @@ def _judge_record(
 ) -> AuditFinding:
     there = {(one.key, one.version): one.stored.size_bytes for one in objects}
     repaired: AuditFinding | None = None
-    for kept in _kept_of(archive, record):
+    everything = _kept_of(archive, record)
+    for kept in everything:
         size_bytes = there.pop((kept.key, kept.version), None)
         damage = _damage(archive, wanted, record.id, kept, size_bytes)
         if damage is not None and damage.outcome in ALARMS and wanted.repair:
@@ -227,7 +232,7 @@ def _judge_record(
     strange = [one for one in there if not one[0].startswith(expected)]
     if strange and not _accounted_for(archive, record, strange):
         return AuditFinding(AuditOutcome.UNEXPECTED, record.id, "this service did not write it", strange[0][0])
-    drift = _drift(archive, record) if wanted.verify else None
+    drift = _drift(archive, record, everything) if wanted.verify else None
     return drift or AuditFinding(AuditOutcome.INTACT, record.id, "")
 
 
@@ -251,30 +256,30 @@ def _damage(
     return None
 
 
-def _drift(archive: Archive, record: Record) -> AuditFinding | None:
-    """Return how the store's lock on the original falls short of the one recorded, None when it does not."""
-    recorded, key = record.original.locked_until, record.original.key
+def _drift(archive: Archive, record: Record, kept: Sequence[Kept]) -> AuditFinding | None:
+    """Return how the store's locks fall short of the one recorded for everything of the record, None if they do not."""
+    recorded = record.original.locked_until
     # What was turned away is let go: its lock ends by itself.
     if recorded is None or record.state is RecordState.REJECTED:
         return None
-    found = archive.store.protection_of(key, record.original.version)
-    if found.locked_until is None or found.locked_until < recorded:
-        until = "not at all" if found.locked_until is None else f"until {found.locked_until.isoformat()}"
-        explanation = f"recorded as locked until {recorded.isoformat()}, the store locks it {until}"
-        return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, key)
-    if archive.store.enforces_locks and found.mode != archive.rules.lock_mode:
-        explanation = f"locked in mode {found.mode}, the archive's mode is {archive.rules.lock_mode}"
-        return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, key)
+    for one in kept:
+        found = archive.store.protection_of(one.key, one.version)
+        if found.locked_until is None or found.locked_until < recorded:
+            until = "not at all" if found.locked_until is None else f"until {found.locked_until.isoformat()}"
+            explanation = f"recorded as locked until {recorded.isoformat()}, the store locks it {until}"
+            return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, one.key)
+        if archive.store.enforces_locks and found.mode != archive.rules.lock_mode:
+            explanation = f"locked in mode {found.mode}, the archive's mode is {archive.rules.lock_mode}"
+            return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, one.key)
     return None
 
 
 def _accounted_for(archive: Archive, record: Record, strange: Sequence[tuple[str, str]]) -> bool:
     """Whether each object that the register does not name belongs to a correction under way, or was mended over."""
     claimed = archive.register.read(lambda unit: unit.records.claimed_metadata(record.id))
-    if claimed is not None:
-        return True
-    damaged = damaged_versions(archive, record.id)
-    return all(one in damaged for one in strange)
+    coming = None if claimed is None else metadata_key(record.id, claimed.version)
+    others = [one for one in strange if one[0] != coming]
+    return not others or set(others) <= damaged_versions(archive, record.id)
 
 
 def _kept_of(archive: Archive, record: Record) -> list[Kept]:

@@ -43,13 +43,13 @@ class SqlAudits:
     def unfinished(self) -> AuditRun | None:
         """Return the latest run, when it has not ended."""
         latest = self._connection.execute(select(t.audit_runs).order_by(_A.started_at.desc()).limit(1)).one_or_none()
-        return _run(latest) if latest is not None and latest.ended_at is None else None
+        return _run(latest) if latest is not None and latest.report_sha256 is None else None
 
     def last_ended(self) -> AuditRun | None:
-        """Return the latest run that has ended."""
-        query = select(t.audit_runs).where(_A.ended_at.is_not(None)).order_by(_A.started_at.desc()).limit(1)
-        found = self._connection.execute(query).one_or_none()
-        return _run(found) if found is not None else None
+        """Return the latest run over everything, with its bytes, that has ended."""
+        query = select(t.audit_runs).where(_A.report_sha256.is_not(None)).order_by(_A.started_at.desc())
+        runs = map(_run, self._connection.execute(query))
+        return next((one for one in runs if one.is_whole), None)
 
 
 def _scope_values(run: AuditRun) -> dict[str, Any]:
