@@ -86,12 +86,13 @@ class SandboxedPdfReader:
     def examine(self, path: Path, at: dt.datetime) -> Examined:
         """Return what the file is and, where it carries signatures, what each is worth at that instant.
 
-        A file that hints at signatures is read by one process for both; whether it has any, the inspection says.
+        A file that hints at signatures is read by one process for both; whether it has any, the inspection says. Where
+        that process does not tell both to its end, each look has a process of its own, as without a hint.
         Raises as ``inspect`` and, where there are signatures, as ``check_signatures``.
         """
         with _opened(path) as document:
-            if hints_at_signature(document):
-                return self._examine_at_once(document, at)
+            if hints_at_signature(document) and (both := self._examine_at_once(document, at)):
+                return both
             inspection = self._inspect(document)
             return Examined(inspection, self._check(document, at) if _signed(inspection) else None)
 
@@ -182,15 +183,12 @@ class SandboxedPdfReader:
     def _check(self, document: int, at: dt.datetime) -> SignatureReport:
         return _report(self._signatures.run(document, self._checking("signatures", {"at": at.isoformat()})), at)
 
-    def _examine_at_once(self, document: int, at: dt.datetime) -> Examined:
+    def _examine_at_once(self, document: int, at: dt.datetime) -> Examined | None:
         run = self._signatures.run(document, self._checking("examine", self._bounds() | {"at": at.isoformat()}))
-        inspection = _inspection(Run(run.messages[:1], Ending.COMPLETE))
-        if not _signed(inspection):
-            return Examined(_inspection(run))
-        if run.ending in _RAN_OUT:
-            # The inspection used up what the check should have had: it gets that in a process of its own.
-            return Examined(inspection, self._check(document, at))
-        return Examined(inspection, _report(Run(run.messages[1:], run.ending), at))
+        if run.ending is not Ending.COMPLETE or len(run.messages) != 2:
+            return None
+        inspection = _inspection(Run(run.messages[1:], run.ending))
+        return Examined(inspection, _report(Run(run.messages[:1], run.ending), at) if _signed(inspection) else None)
 
     def _bounds(self) -> dict[str, object]:
         return {"max_pages": self._limits.max_pages, "max_decoded_bytes": self._limits.max_decoded_bytes}

@@ -52,20 +52,13 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
 
 
 def examine(document: int, options: Mapping[str, Any], emit: Emit, check: Task) -> None:
-    """Emit what the file is, and then, where that tells of signatures, what they are worth: one process for both.
+    """Emit what the signatures are worth, and then what the file is: one process for both.
 
-    Options: those of ``inspect`` and of ``Validator.check``. The first message leaves before the second look begins.
+    Options: those of ``Validator.check`` and of ``inspect``. In this order, so that the verdict's facts have left the
+    process before the library that draws pages, which the check does without, sees the file.
     """
-    signed = False
-
-    def tell(message: Mapping[str, object] | bytes) -> None:
-        nonlocal signed
-        signed = isinstance(message, Mapping) and bool(message.get("signatures"))
-        emit(message)
-
-    inspect(document, options, tell)
-    if signed:
-        check(document, options, emit)
+    check(document, options, emit)
+    inspect(document, options, emit)
 
 
 def _telling(problem: str) -> Task:

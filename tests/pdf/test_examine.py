@@ -11,7 +11,7 @@ import pytest
 from archive_service.errors import Misconfigured
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import Examined, NotInspected, PdfFacts
-from archive_service.model.signatures import SignatureReport, SignatureVerdict
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.pdf.reader import Limits, SandboxedPdfReader, TrustFolders
 from archive_service.pdf.sandbox import Ending, Job, Run
 from archive_service.pdf.signature_sandbox import SignatureSandbox
@@ -89,45 +89,49 @@ def test_a_file_with_a_hint_that_cannot_be_read_is_told_as_without_one(
     assert trusting.examine(path, NOW) == Examined(NotInspected(FindingCode.NOT_A_PDF))
 
 
-@pytest.mark.parametrize("ending", [Ending.OUT_OF_CPU, Ending.OUT_OF_TIME, Ending.OUT_OF_MEMORY])
-def test_a_check_that_found_its_time_used_up_gets_its_own(
-    trusting: SandboxedPdfReader, path: Path, monkeypatch: pytest.MonkeyPatch, ending: Ending
+@pytest.mark.parametrize("content", [sign(make.sound()), make.sound() + b"% /ByteRange\n", b"/ByteRange"])
+@pytest.mark.parametrize("messages", [0, 1])
+@pytest.mark.parametrize("ending", [ending for ending in Ending if ending is not Ending.COMPLETE])
+def test_what_one_process_does_not_tell_to_its_end_each_look_tells_alone(
+    trusting: SandboxedPdfReader,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    messages: int,
+    ending: Ending,
 ) -> None:
-    path.write_bytes(sign(make.sound()))
+    path.write_bytes(content)
     wanted = trusting.examine(path, NOW)
-    _end_after(monkeypatch, 1, ending)
+    _end_after(monkeypatch, messages, ending)
     assert trusting.examine(path, NOW) == wanted
-    assert wanted.report is not None
-    assert wanted.report.verdict is SignatureVerdict.VALID
 
 
-def test_a_process_that_dies_over_the_signatures_has_read_none(
-    trusting: SandboxedPdfReader, path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("messages", [0, 1])
+def test_a_process_that_says_half_and_ends_well_is_not_believed(
+    trusting: SandboxedPdfReader, path: Path, monkeypatch: pytest.MonkeyPatch, messages: int
 ) -> None:
     path.write_bytes(sign(make.sound()))
-    _end_after(monkeypatch, 1, Ending.DIED)
-    assert trusting.examine(path, NOW) == Examined(trusting.inspect(path), SignatureReport(NOW))
+    _end_after(monkeypatch, messages, Ending.COMPLETE)
+    report = trusting.examine(path, NOW).report
+    assert report is not None
+    assert report.verdict is SignatureVerdict.VALID
 
 
-@pytest.mark.parametrize(
-    ("ending", "finding"),
-    [(Ending.OUT_OF_CPU, FindingCode.CHECK_TOOK_TOO_LONG), (Ending.DIED, FindingCode.CHECK_FAILED)],
-)
-def test_a_process_that_ends_before_it_tells_what_the_file_is_inspected_nothing(
-    trusting: SandboxedPdfReader, path: Path, monkeypatch: pytest.MonkeyPatch, ending: Ending, finding: FindingCode
-) -> None:
-    path.write_bytes(sign(make.sound()))
-    _end_after(monkeypatch, 0, ending)
-    assert trusting.examine(path, NOW) == Examined(NotInspected(finding, {"reason": str(ending)}))
-
-
-def test_a_process_that_dies_after_it_told_of_no_signature_is_not_believed(
+def test_what_the_signatures_are_worth_is_told_before_the_inspection_draws_pages(
     trusting: SandboxedPdfReader, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path.write_bytes(make.sound() + b"% /ByteRange\n")
-    _end_after(monkeypatch, 1, Ending.DIED)
-    examined = trusting.examine(path, NOW)
-    assert examined == Examined(NotInspected(FindingCode.CHECK_FAILED, {"reason": "died"}))
+    told: list[object] = []
+    run = SignatureSandbox.run
+
+    def listening(sandbox: SignatureSandbox, document: int, job: Job) -> Run:
+        done = run(sandbox, document, job)
+        told.extend(message["kind"] for message in done.messages)
+        return done
+
+    monkeypatch.setattr(SignatureSandbox, "run", listening)
+    path.write_bytes(sign(make.sound()))
+    trusting.examine(path, NOW)
+    assert told == ["signatures", "facts"]
 
 
 def test_a_bad_trust_file_stops_signed_files_only(tmp_path: Path, path: Path) -> None:
