@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import time
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_description_is_openapi_and_lists_every_route(service: Service) -> None:
     described = service.caller(Role.AUDITOR).get("/api/v1/openapi.json").get_json()
     assert described["openapi"] == "3.1.0"
     served = {
-        (method.lower(), str(rule).replace("<int(max=9223372036854775807):", "<").replace("<", "{").replace(">", "}"))
+        (method.lower(), re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", str(rule)))
         for rule in service.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.endpoint.partition(".")[0] in SUBJECTS
