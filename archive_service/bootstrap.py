@@ -33,7 +33,8 @@ from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
 from archive_service.trust.authorities import AuthoritySettings, open_authorities
 from archive_verify.errors import Malformed
-from archive_verify.notes import SignatureType, VerifierKey, parse_verifier_key
+from archive_verify.notes import SignatureType, VerifierKey
+from archive_verify.trust import read_keys
 from retention.locks import quarantine_lock_until
 
 
@@ -247,8 +248,7 @@ def _witnesses(file: Path | None) -> tuple[VerifierKey, ...]:
     if file is None:
         return ()
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        keys = tuple(parse_verifier_key(line) for line in lines if line.strip() and not line.startswith("#"))
+        keys = read_keys(file)
         if any(key.type is SignatureType.ED25519 for key in keys):
             raise Malformed("A witness has a key for cosignatures.")
     except (OSError, ValueError, Malformed) as wrong:

@@ -22,13 +22,14 @@ from archive_service.model.identifiers import OfficeCode
 from archive_service.model.permissions import Role
 from archive_service.model.record import Record, RecordState
 from archive_service.trust.local_authority import LocalAuthority
+from archive_verify.notes import parse_note
 from archive_verify.package import Package
 from archive_verify.steps import check
 from archive_verify.trust import Trust
 from archive_verify.verdicts import Verdict
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.randomness import CountedRandomness
-from tests.fakes.witness import WITNESS_KEY, cosigned
+from tests.fakes.witness import LASTING_KEY, WITNESS_KEY, cosigned
 from tests.results import pdf
 
 
@@ -80,6 +81,17 @@ def test_the_checker_accepts_every_step_of_an_unsigned_record(ours: TestArchive)
     keep_cosignatures(ours.archive, ours.auditor, note)
     found = verdicts(ours, exported(ours, record), witness_keys=(WITNESS_KEY,))
     assert found == [Verdict.PASS] * 10
+
+
+def test_a_witness_with_keys_of_two_kinds_is_heard_with_both(ours: TestArchive) -> None:
+    archive = dataclasses.replace(ours.archive, witnesses=(WITNESS_KEY, LASTING_KEY))
+    record = proven(ours)
+    note = cosigned(checkpoint(archive).encode(), int(ours.clock.now().timestamp()), lasting=True)
+    assert keep_cosignatures(archive, ours.auditor, note) == (WITNESS_KEY.name,)
+    assert keep_cosignatures(archive, ours.auditor, note) == (WITNESS_KEY.name,)
+    content = exported(ours, record)
+    assert len(parse_note(Package(content).content("data/checkpoint.txt")).signatures) == 4
+    assert verdicts(ours, content, witness_keys=(WITNESS_KEY, LASTING_KEY)) == [Verdict.PASS] * 10
 
 
 def test_without_a_witness_it_cannot_be_told_whether_all_see_one_log(ours: TestArchive) -> None:
