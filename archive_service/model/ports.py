@@ -307,6 +307,13 @@ class Sealer(Protocol):
         """Write a paper of the archive's own, printed as a PDF and sealed, to ``out``. Raises as ``seal``."""
         ...
 
+    def anchors(self) -> tuple[bytes, ...]:
+        """Return the root (DER) that the certificate of the key in use leads to, none where the key came without it.
+
+        Raises as ``check_ready``.
+        """
+        ...
+
     def is_own(self, path: Path, pages: int) -> bool:
         """Whether the file is a rendition of that many pages, sealed with the key in use and unchanged since.
 
