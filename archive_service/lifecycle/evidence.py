@@ -1,7 +1,8 @@
 """Giving out what proves a record: its evidence record alone (RFC 4998), or everything in one package.
 
 A package is for whoever does not trust the archive: it is checked offline by ``archive_verify``, against the checker's
-own roots. It holds the original, so that it is given to those who may read it, and its giving is logged first.
+own roots. It holds the original and what happened to it, with actors and reasons, so that it is given to those who may
+read both, and its giving is logged first.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def evidence_package(archive: Archive, caller: Caller, record_id: RecordId) -> I
     ``not-yet-in-checkpoint`` when it is to be asked for again later; IntegrityFailure, Unavailable.
     """
     require(caller, Action.READ_CONTENT)
+    # Its payloads name who acted and hold the reasons that people wrote, as the list of events does.
+    require(caller, Action.READ_EVENTS)
     told = archive.register.read(partial(_gather, archive, caller, record_id))
     event = Event(EventType.EVIDENCE_EXPORTED, caller.id, archive.clock.now(), record_id)
     archive.register.write(lambda unit: unit.log.append(event))
