@@ -21,12 +21,12 @@ def find_receipt(unit: RegisterUnit, record_id: RecordId) -> Receipt | None:
     """Return what was taken; None where the log does not tell (a register made anew, or an erased payload)."""
     for logged in unit.log.of_record(record_id, -1, _FIRST):
         event = logged.event
-        if event is not None and event.type is EventType.DEPOSITED and "idempotency_key" in event.values:
+        if event is not None and event.type is EventType.DEPOSITED and "idempotency_key_sha256" in event.values:
             values = {name: str(value) for name, value in event.values.items()}
             return Receipt(
                 record_id,
                 ContentDigest(int(values["size_bytes"]), values["sha256"], values["sha512"]),
-                values["idempotency_key"],
+                values["idempotency_key_sha256"],
                 logged.index,
                 logged.entry,
                 event.at,

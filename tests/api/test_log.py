@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 
 import pytest
@@ -53,7 +54,7 @@ def test_the_receipt_of_a_deposit_is_signed_and_the_same_at_every_time(service: 
     header, values, end = note.text.split("\n")
     assert (header, end) == ("archive-service/receipt/v1", "")
     assert json.loads(values)["sha256"] == first["content"]["sha256"]
-    assert json.loads(values)["idempotency_key"] == "key-7"
+    assert json.loads(values)["idempotency_key_sha256"] == hashlib.sha256(b"key-7").hexdigest()
     assert json.loads(values)["record"] == first["id"]
 
 
