@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from archive_service.errors import Message, NotFound
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.package import (
     EntryParts,
@@ -29,7 +28,7 @@ from archive_service.evidence.package import (
 )
 from archive_service.lifecycle.inclusion import covering_checkpoint, inclusion_proof, note_of
 from archive_service.lifecycle.proven import proven_object
-from archive_service.lifecycle.receipts import find_receipt, sign_receipt
+from archive_service.lifecycle.receipts import require_receipt, sign_receipt
 from archive_service.lifecycle.stamped import authorities_of, evidence_record_of
 from archive_service.lifecycle.visible import require_served, require_visible
 from archive_service.model.archive import Archive
@@ -99,16 +98,7 @@ class _Told:
 def _gather(archive: Archive, caller: Caller, record_id: RecordId, unit: RegisterUnit) -> _Told:
     record = require_visible(unit, caller, record_id)
     require_served(record)
-    receipt = find_receipt(unit, record_id)
-    if receipt is None:
-        raise NotFound(
-            Message(
-                "The log does not tell of this record's deposit: the register was made anew, and its life before "
-                "cannot be proven.",
-                "Nhật ký không có lần nộp của tài liệu này: sổ đăng ký đã được dựng lại nên không chứng minh được.",
-            ),
-            code="no-receipt",
-        )
+    receipt = require_receipt(unit, record_id)
     life = [one for one in _life(unit, record_id) if one.index >= receipt.index]
     checkpoint = covering_checkpoint(archive, unit, life[-1].index)
     sealed = unit.renditions.of_record(record_id, RenditionKind.SEALED)

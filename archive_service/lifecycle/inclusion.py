@@ -17,7 +17,12 @@ def published_checkpoint(unit: RegisterUnit) -> SignedCheckpoint:
     newest = unit.tree.newest(published=True)
     if newest is None:
         raise NotFound(
-            Message("No checkpoint has been published yet.", "Chưa có điểm kiểm soát nào được công bố."),
+            Message(
+                "No checkpoint has been published yet. Ask again in a minute; if there is still none, the operator "
+                "runs a worker, and archive-service doctor.",
+                "Chưa có điểm kiểm soát nào được công bố. Hãy hỏi lại sau một phút; nếu vẫn chưa có, quản trị viên cần "
+                "chạy worker và archive-service doctor.",
+            ),
             code="no-checkpoint",
         )
     return newest

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from archive_service.errors import ArchiveError, Misconfigured
 from archive_service.evidence.canonical import canonical_json
+from archive_service.evidence.entry import is_deposit
 from archive_service.evidence.hash_tree import Group, GroupKind, HashTree, encode_groups, make_group
 from archive_service.evidence.lines import token_label
 from archive_service.model.archive import Archive
@@ -41,9 +42,6 @@ _LONGEST_RETRY = dt.timedelta(minutes=30)
 
 # How long a reason is kept and shown.
 _PROBLEM_LETTERS = 300
-
-# Canonical JSON, and no value of an entry is free text: this is in the bytes of a deposit's entry and in no other's.
-_DEPOSIT = b'"type":"deposited"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def _record_groups(archive: Archive, plan: _Plan) -> Iterator[Group]:
         count = min(_ENTRIES_AT_A_TIME, plan.end_entry - start)
         # Entries never change, so they need not be seen in one view.
         for logged in archive.register.read(lambda unit, start=start, count=count: unit.log.entries(start, count)):  # type: ignore[misc]
-            if _DEPOSIT in logged.entry:
+            if is_deposit(logged.entry):
                 yield make_group(GroupKind.RECORD, str(logged.index), _hashes(logged))
 
 
