@@ -82,6 +82,7 @@ def _show_rebuilt(result: Rebuilt) -> None:
         f"{result.quarantined:,} of them in quarantine and {result.rejected:,} rejected; "
         f"{result.disposed:,} that were disposed of stay gone; {result.advanced:,} that were there are as in the store."
     )
+    click.echo(f"{result.payloads:,} log entries have what they commit to again: receipts and proofs as before.")
     click.echo(
         "Every original was read and is what its description says."
         if result.verified and not result.problems

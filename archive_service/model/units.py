@@ -416,6 +416,17 @@ class Log(Protocol):
         """Write entries of this very log that a restored register lacks, at the end; their payloads are lost."""
         ...
 
+    def without_payload(self, indexes: Sequence[int]) -> set[int]:
+        """Return those of the entries that are there and whose payload is not."""
+        ...
+
+    def restore_payload(self, sealed: SealedEntry) -> bool:
+        """Give an entry what it commits to, where this very entry is there without; return whether it was.
+
+        The caller has checked that the entry commits to it.
+        """
+        ...
+
     def size(self) -> int:
         """Return how many entries there are."""
         ...
