@@ -20,6 +20,7 @@ from archive_service.lifecycle.audit.schedule import audit_when_due
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.keep_evidence import keep_evidence
+from archive_service.lifecycle.keep_timestamps import keep_timestamps
 from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.refill import ask_for_missing
 from archive_service.lifecycle.seal import seal
@@ -79,6 +80,8 @@ class Worker:
         self._guard = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._indexed: int | None = None
+        # What a worker that was killed has stamped is kept by the next one.
+        self._timestamps_kept = False
 
     def start(self) -> None:
         """Start every thread and return."""
@@ -309,7 +312,14 @@ class Worker:
 
     def _stamp(self) -> None:
         """Time-stamp what was deposited; an authority that is down holds up nothing else."""
-        _tell(stamp(self._archive))
+        done = stamp(self._archive)
+        _tell(done)
+        if done.tokens:
+            self._timestamps_kept = False
+        if not self._timestamps_kept:
+            for key in keep_timestamps(self._archive):
+                log.error("time-stamps not kept: the store holds something else", key=key, alarm=True)
+            self._timestamps_kept = True
 
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:

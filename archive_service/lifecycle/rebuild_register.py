@@ -82,7 +82,7 @@ LOSSES: tuple[Loss, ...] = (
         "who read and searched, and deposits and decisions of the last minutes",
         "the log's published entries come back without that; a backup has it",
     ),
-    Loss("time-stamps", "only evidence records and packages given out before prove them; a backup has them"),
+    Loss("signatures of witnesses, time-stamps of the last minute", "witnesses sign again; the next batch is stamped"),
     Loss("idempotency keys of deposits", "the same bytes again are answered 409 already-held with the record's id"),
     Loss("merges of subjects, numbers added with their days", "subjects are those of the descriptions; merge again"),
     Loss("findings and their resolutions", "those of a quarantine come back unresolved; others when words are read"),

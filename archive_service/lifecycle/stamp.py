@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from archive_service.errors import ArchiveError, Misconfigured
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.entry import is_deposit
 from archive_service.evidence.hash_tree import Group, GroupKind, HashTree, encode_groups, make_group
-from archive_service.evidence.lines import token_label
+from archive_service.evidence.lines import mark_renewed, token_label
 from archive_service.model.archive import Archive
 from archive_service.model.events import EventType, LoggedEvent
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
@@ -245,7 +244,7 @@ def _ask(archive: Archive, owed: TimestampToken) -> StampingFailure | None:
 
     def keep(unit: RegisterUnit) -> None:
         if unit.timestamps.stamped(owed.batch_id, owed.authority, token.der, token.at, ends):
-            _mark_renewed(unit, batch, ends)
+            mark_renewed(unit.timestamps, batch, ends)
 
     archive.register.write(keep)
     return None
@@ -256,15 +255,6 @@ def _lasts_until(token: Token, roots: Sequence[bytes]) -> dt.datetime:
     path = require_path(token.signer, roots, token.certificates, token.at)
     ends: dt.datetime = min(one.not_valid_after for one in path)
     return ends
-
-
-def _mark_renewed(unit: RegisterUnit, batch: TimestampBatch, ends: dt.datetime) -> None:
-    """Say of the tokens in the batch that they are renewed, where the new token outlasts them."""
-    for label in json.loads(batch.renews or "{}").get("tokens", []):
-        batch_id, _, authority = label.partition(":")
-        for token in unit.timestamps.tokens(int(batch_id)):
-            if token.authority == authority and token.expires_at is not None and token.expires_at < ends:
-                unit.timestamps.set_renewed(token.batch_id, authority, batch.id)
 
 
 def _failed(archive: Archive, owed: TimestampToken, code: str, problem: str) -> StampingFailure:

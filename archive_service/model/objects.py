@@ -36,8 +36,11 @@ _INDEX = re.compile(rf"[0-9]{{1,{_NUMBER_DIGITS}}}")
 # Reports of audits.
 AUDITS = "audits/"
 
+# Stamped batches of logs, with their tokens.
+TIMESTAMPS = "timestamps/"
+
 # Everything that outlives the register, in the order of the keys.
-KEPT = (AUDITS, LOGS, RECORDS, TOMBSTONES)
+KEPT = (AUDITS, LOGS, RECORDS, TIMESTAMPS, TOMBSTONES)
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
@@ -138,6 +141,19 @@ def entries_prefix(origin: str) -> str:
 def entries_key(origin: str, start: int) -> str:
     """Return the key of the bundle of entries that begins at an index; keys are in the order of indexes."""
     return f"{entries_prefix(origin)}{_numbered(start)}"
+
+
+def batches_prefix(origin: str) -> str:
+    """Return the prefix of the stamped batches of the log of that name, and of nothing else."""
+    return f"{TIMESTAMPS}{_log_name(origin)}/"
+
+
+def batch_prefix(origin: str, batch_id: int, root: bytes) -> str:
+    """Return the prefix of one batch and its tokens; prefixes are in the order of batches.
+
+    A register that was put back to before a batch gives its number again: the tree's root tells the two apart.
+    """
+    return f"{batches_prefix(origin)}{batch_id:012}-{root.hex()[:16]}/"
 
 
 def number_of(key: str) -> int:
