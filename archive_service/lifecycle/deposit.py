@@ -54,7 +54,8 @@ from archive_service.model.record import (
 from archive_service.model.signature_json import KeptReport
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import Subject
-from archive_service.model.units import RegisterUnit, Reservation
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.reservations import Reservation
 from retention.locks import quarantine_lock_until
 
 # A document has one page size or two; a drawing set may have many, and the log need not list them all.

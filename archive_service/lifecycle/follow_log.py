@@ -15,7 +15,8 @@ from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, LoggedEvent
 from archive_service.model.identifiers import RecordId
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.units import LogKey, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import LogKey
 from archive_verify.errors import Malformed
 from archive_verify.merkle import HASH_BYTES
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from archive_service.errors import Conflict, Message, NotFound
 from archive_service.evidence.tree import Tree
 from archive_service.model.archive import Archive
-from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.proof import LogProof
 
 

@@ -14,7 +14,8 @@ import pytest
 from archive_service.evidence.entry import seal_event
 from archive_service.evidence.tree import Tree, append
 from archive_service.model.events import Event, EventType, SealedEntry
-from archive_service.model.units import LogKey, RegisterUnit, SignedCheckpoint
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import LogKey, SignedCheckpoint
 from archive_service.storage.register.register import SqlRegister
 from archive_verify.merkle import leaf_hash, root_of
 from tests.contracts.register import MINUTE, read_event

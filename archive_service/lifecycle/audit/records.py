@@ -32,7 +32,9 @@ from archive_service.model.objects import (
     state_prefix,
 )
 from archive_service.model.record import ObjectVersion, Record, RecordState
-from archive_service.model.units import RecordSelection, RegisterUnit, Reservation
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
+from archive_service.model.units.reservations import Reservation
 from retention.calendar import day_of
 
 # Who an audit is done by, in the log.
