@@ -31,7 +31,8 @@ _PROGRESS = "keep-timestamps"
 # stamped a little before the last run is looked at again.
 _LOOK_BACK = dt.timedelta(hours=1)
 
-_BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
+# Before any time-stamp of this archive.
+_BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TAKEN = "stored-differs"
 
 
