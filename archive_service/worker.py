@@ -19,6 +19,8 @@ from archive_service.lifecycle.audit.pace import Pace
 from archive_service.lifecycle.audit.schedule import audit_when_due
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
+from archive_service.lifecycle.keep_evidence import keep_evidence
+from archive_service.lifecycle.keep_timestamps import keep_timestamps
 from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.refill import ask_for_missing
 from archive_service.lifecycle.seal import seal
@@ -78,6 +80,8 @@ class Worker:
         self._guard = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._indexed: int | None = None
+        # What a worker that was killed has stamped is kept by the next one.
+        self._timestamps_kept = False
 
     def start(self) -> None:
         """Start every thread and return."""
@@ -88,6 +92,7 @@ class Worker:
             ("maintenance", lambda: self._repeat("maintenance", MAINTENANCE_SECONDS, self._maintain)),
             ("refill", lambda: self._repeat("refill", INDEX_CHECK_SECONDS, self._refill)),
             ("log", lambda: self._repeat("sealing of the log", checkpoint_seconds, self._seal_log)),
+            ("evidence", lambda: self._repeat("keeping of evidence", checkpoint_seconds, self._keep_evidence)),
             ("audit", lambda: self._repeat("audit", AUDIT_CHECK_SECONDS, self._audit)),
             ("time-stamps", lambda: self._repeat("time-stamping", STAMPING_SECONDS, self._stamp)),
         ]
@@ -290,6 +295,14 @@ class Worker:
                 raise
             log.error("log not sealed", code=error.code, alarm=True)
 
+    def _keep_evidence(self) -> None:
+        """Keep what published entries commit to beside their records. Something else in its place is an alarm."""
+        kept = keep_evidence(self._archive)
+        if kept.entries:
+            log.info("evidence kept", count=kept.entries)
+        for key in kept.differing:
+            log.error("evidence not kept: the store holds something else", key=key, alarm=True)
+
     def _audit(self) -> None:
         """Audit everything when it is due; what it finds is told again by ``doctor`` until the next one."""
         run = audit_when_due(self._archive, Pace(self._audit_bytes_per_second))
@@ -299,7 +312,14 @@ class Worker:
 
     def _stamp(self) -> None:
         """Time-stamp what was deposited; an authority that is down holds up nothing else."""
-        _tell(stamp(self._archive))
+        done = stamp(self._archive)
+        _tell(done)
+        if done.tokens:
+            self._timestamps_kept = False
+        if not self._timestamps_kept:
+            for key in keep_timestamps(self._archive):
+                log.error("time-stamps not kept: the store holds something else", key=key, alarm=True)
+            self._timestamps_kept = True
 
     def _write_each(self, jobs: Sequence[Job], change: Callable[[RegisterUnit, Job], None]) -> None:
         def change_all(unit: RegisterUnit) -> None:

@@ -27,7 +27,7 @@ from archive_verify.trust import Trust
 from archive_verify.verdicts import Findings
 
 _RECEIPT_HEADER = "archive-service/receipt/v1"
-_RECEIPT_SAYS_MORE = {"idempotency_key", "issued_at", "maximum_merge_delay_seconds"}
+_RECEIPT_SAYS_MORE = {"idempotency_key_sha256", "issued_at", "maximum_merge_delay_seconds"}
 
 
 def package_is_whole(package: Package, _: Trust, findings: Findings) -> None:

@@ -25,7 +25,8 @@ from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.ports import NewObject, ObjectStore, PdfReader, Register, SearchIndex, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion
-from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import SignedCheckpoint
 from archive_service.storage.register import tables as t
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema

@@ -24,7 +24,7 @@ from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import NoText, TextOutcome
 from archive_service.model.jobs import JobKind, JobState
-from archive_service.model.objects import original_key
+from archive_service.model.objects import evidence_prefix, original_key
 from archive_service.model.record import DocumentText, PageText, Record, SearchState, TextSource, Trust
 from archive_service.model.sealing import NotSealed, SealProblem
 from archive_service.storage.register import tables
@@ -325,6 +325,22 @@ def test_what_was_deposited_is_time_stamped_and_a_silent_authority_ends_nothing(
         wait_for(lambda: [one.stamped for one in ours.register.read(lambda u: u.timestamps.states())] == [1])
     finally:
         worker.stop(10)
+
+
+def test_what_proves_a_record_is_kept_beside_it_soon_and_a_store_that_is_down_ends_nothing(tmp_path: Path) -> None:
+    with open_test_archive(tmp_path, Rules(checkpoint_interval=dt.timedelta(seconds=0.02))) as ours:
+        worker = Worker(ours.archive, text_threads=1, lease=LEASE)
+        record = ours.stored(1)
+        ours.work()  # read before: what a store that is down holds up would wait for a clock that stands still
+        ours.faults.heal()
+        ours.store.down = True
+        worker.start()
+        try:
+            wait_for(lambda: "store.list_under" in ours.faults.calls)
+            ours.store.down = False
+            wait_for(lambda: len(ours.objects(evidence_prefix(record.id))) == 2)  # its deposit, and the reading
+        finally:
+            worker.stop(10)
 
 
 def test_the_log_is_sealed_at_every_interval_and_a_contradiction_ends_no_worker(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from archive_service.model.record import DocumentText, MetadataVersion, Record
 from archive_service.model.sealing import Rendition
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
-from archive_service.model.units import LogKey
+from archive_service.model.units.log import LogKey
 
 BASE = "/api/v1"
 

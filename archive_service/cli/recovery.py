@@ -25,6 +25,7 @@ from archive_service.cli.output import (
 from archive_service.lifecycle import rebuild_register as rebuilding
 from archive_service.lifecycle.audit.records import replay_tombstones
 from archive_service.lifecycle.catch_up import catch_up
+from archive_service.lifecycle.keep_timestamps import RestoredTimestamps, restore_timestamps
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
 from archive_service.model.events import Event, EventType, Json
 from archive_service.settings import load_settings
@@ -60,16 +61,20 @@ def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: boo
     with open_archive(settings, guarded=False) as archive:
         catch_up(archive)
     with open_archive(settings) as archive:
+        stamps = restore_timestamps(archive)
         request = RebuildRequest(verify, adopt)
         result = rebuilding.rebuild_register(archive, request, progress(as_json, "records"))
         if adopt:
             replay_tombstones(archive)
     if as_json:
-        print_json(asdict(result) | {"cannot_come_back": [asdict(loss) for loss in LOSSES]})
+        print_json(
+            asdict(result) | {"time_stamps": asdict(stamps), "cannot_come_back": [asdict(loss) for loss in LOSSES]}
+        )
     else:
         _show_rebuilt(result)
+        _show_restored(stamps)
         _show_next(adopt)
-    ctx.exit(ExitCode.INTEGRITY if _is_alarm(result) else ExitCode.OK)
+    ctx.exit(ExitCode.INTEGRITY if _is_alarm(result) or stamps.problems else ExitCode.OK)
 
 
 def _is_alarm(result: Rebuilt) -> bool:
@@ -82,6 +87,7 @@ def _show_rebuilt(result: Rebuilt) -> None:
         f"{result.quarantined:,} of them in quarantine and {result.rejected:,} rejected; "
         f"{result.disposed:,} that were disposed of stay gone; {result.advanced:,} that were there are as in the store."
     )
+    click.echo(f"{result.payloads:,} log entries have what they commit to again: receipts and proofs as before.")
     click.echo(
         "Every original was read and is what its description says."
         if result.verified and not result.problems
@@ -93,6 +99,12 @@ def _show_rebuilt(result: Rebuilt) -> None:
         click.secho(f"{result.problems:,} problems:", fg="red")
         for problem in result.listed:
             click.echo(f"  {problem.record_id}  {problem.code}: {problem.explanation}")
+
+
+def _show_restored(stamps: RestoredTimestamps) -> None:
+    click.echo(f"{stamps.batches:,} time-stamped batches of the log were brought back.")
+    for problem in stamps.problems:
+        click.secho(f"  {problem}", fg="red")
 
 
 def _show_next(adopt: bool) -> None:

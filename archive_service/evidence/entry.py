@@ -21,6 +21,9 @@ from archive_service.model.identifiers import RecordId
 # 256 bits: an erased payload of few possible values must not be found by trying them all.
 SALT_BYTES = 32
 
+# Canonical JSON, and no value of an entry is free text: this is in the bytes of a deposit's entry and in no other's.
+_DEPOSIT = f'"type":"{EventType.DEPOSITED}"'.encode()
+
 # The version of the entry's format, its field ``v``.
 ENTRY_VERSION = 1
 
@@ -82,6 +85,15 @@ def open_event(entry: bytes, payload: bytes) -> Event:
 def type_of_entry(entry: bytes) -> str:
     """Return what kind of event an entry is of, which stands in the entry itself."""
     return str(json.loads(entry)["type"])
+
+
+def is_deposit(entry: bytes) -> bool:
+    """Whether the entry is that of a deposit. It is asked of every entry of the log, so that nothing is parsed.
+
+    >>> is_deposit(b'{"type":"deposited"}'), is_deposit(b'{"type":"deposit-refused"}')
+    (True, False)
+    """
+    return _DEPOSIT in entry
 
 
 def record_of_entry(entry: bytes) -> RecordId | None:

@@ -9,6 +9,7 @@ latter. The lines are kept as they were hashed, because tokens that came later m
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from itertools import pairwise
 
 from archive_service.evidence.evidence_record import Stamp, stamp_der
 from archive_service.evidence.hash_tree import GroupKind, HashTree, decode_groups
-from archive_service.model.timestamps import Timestamps, TimestampToken
+from archive_service.model.timestamps import TimestampBatch, Timestamps, TimestampToken
 
 Step = tuple[int, str]
 Line = tuple[tuple[Step, ...], ...]
@@ -38,6 +39,15 @@ def token_label(step: Step) -> str:
 def renewed_label(entry: int, authority: str) -> str:
     """Return the label of a record's group in a batch that renews hash trees: each authority has a line of its own."""
     return f"{entry} {authority}"
+
+
+def mark_renewed(timestamps: Timestamps, batch: TimestampBatch, ends: dt.datetime) -> None:
+    """Say of the tokens in the batch that they are renewed, where the batch's own, which ends then, outlasts them."""
+    for label in json.loads(batch.renews or "{}").get("tokens", []):
+        batch_id, _, authority = label.partition(":")
+        for token in timestamps.tokens(int(batch_id)):
+            if token.authority == authority and token.expires_at is not None and token.expires_at < ends:
+                timestamps.set_renewed(token.batch_id, authority, batch.id)
 
 
 def line_of(timestamps: Timestamps, batch_id: int, authority: str) -> Line:

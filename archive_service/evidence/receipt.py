@@ -20,11 +20,15 @@ RECEIPT_HEADER = "archive-service/receipt/v1"
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was taken: the record, its original's digests, its log entry with its index, and the promise."""
+    """What was taken: the record, its original's digests, its log entry with its index, and the promise.
+
+    ``idempotency_key_sha256`` is the hexadecimal SHA-256 of the key: whoever has the key knows its receipt by it, and
+    what a depositor may have written into the key is told to nobody.
+    """
 
     record_id: RecordId
     content: ContentDigest
-    idempotency_key: str
+    idempotency_key_sha256: str
     index: int
     entry: bytes
     issued_at: dt.datetime
@@ -38,7 +42,7 @@ class Receipt:
                 "record": self.record_id,
                 "sha256": self.content.sha256,
                 "sha512": self.content.sha512,
-                "idempotency_key": self.idempotency_key,
+                "idempotency_key_sha256": self.idempotency_key_sha256,
                 "index": self.index,
                 "entry": encode_base64(self.entry),
                 "issued_at": format_instant(self.issued_at),

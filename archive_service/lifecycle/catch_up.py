@@ -18,7 +18,8 @@ from archive_service.evidence.tree import Tree, append
 from archive_service.lifecycle.published import newest_published, published_entries, read_published
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
-from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.checkpoint import Checkpoint
 from archive_verify.errors import Refused
 from archive_verify.merkle import leaf_hash, root_of

@@ -18,7 +18,8 @@ from archive_service.errors import ArchiveError, IntegrityFailure, Message, Misc
 from archive_service.lifecycle.published import newest_published
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.ports import Clock, LogSigning, ObjectStore, Register
-from archive_service.model.units import LogKey, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import LogKey
 from archive_verify.checkpoint import parse_checkpoint
 from archive_verify.notes import VerifierKey, parse_note, parse_verifier_key
 

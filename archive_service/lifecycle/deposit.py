@@ -54,7 +54,8 @@ from archive_service.model.record import (
 from archive_service.model.signature_json import KeptReport
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import Subject
-from archive_service.model.units import RegisterUnit, Reservation
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.reservations import Reservation
 from retention.locks import quarantine_lock_until
 
 # A document has one page size or two; a drawing set may have many, and the log need not list them all.
@@ -361,7 +362,10 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
 
 
 def _deposited(archive: Archive, kept: _Kept, record: Record, now: dt.datetime) -> Event:
-    """Return the event whose payload is the record's manifest: everything that its entry commits to."""
+    """Return the event whose payload is the record's manifest: everything that its entry commits to.
+
+    It names nobody and holds no words of anybody's, so that the key, which may be any text, stands there as a digest.
+    """
     facts = kept.inspection
     return Event(
         EventType.DEPOSITED,
@@ -377,7 +381,7 @@ def _deposited(archive: Archive, kept: _Kept, record: Record, now: dt.datetime) 
             "office": record.metadata.office,
             "metadata": metadata_commitment(1, record.metadata, kept.reservation.salt),
             "retention": {"class": None, "rule_version": None},
-            "idempotency_key": kept.reservation.key,
+            "idempotency_key_sha256": hashlib.sha256(kept.reservation.key.encode()).hexdigest(),
             "maximum_merge_delay_seconds": int(archive.rules.maximum_merge_delay.total_seconds()),
             "object_version": record.original.version,
             "metadata_sha256": kept.metadata.stored.sha256,

@@ -1,7 +1,8 @@
 """Giving out what proves a record: its evidence record alone (RFC 4998), or everything in one package.
 
 A package is for whoever does not trust the archive: it is checked offline by ``archive_verify``, against the checker's
-own roots. It holds the original, so that it is given to those who may read it, and its giving is logged first.
+own roots. It holds the original and what happened to it, with actors and reasons, so that it is given to those who may
+read both, and its giving is logged first.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from archive_service.errors import Message, Misconfigured, NotFound, Unavailable
+from archive_service.errors import Misconfigured, Unavailable
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.package import (
     EntryParts,
@@ -28,7 +29,7 @@ from archive_service.evidence.package import (
 )
 from archive_service.lifecycle.inclusion import covering_checkpoint, inclusion_proof, note_of
 from archive_service.lifecycle.proven import proven_object
-from archive_service.lifecycle.receipts import find_receipt, sign_receipt
+from archive_service.lifecycle.receipts import require_receipt, sign_receipt
 from archive_service.lifecycle.stamped import authorities_of, evidence_record_of
 from archive_service.lifecycle.visible import require_served, require_visible
 from archive_service.model.archive import Archive
@@ -69,6 +70,8 @@ def evidence_package(archive: Archive, caller: Caller, record_id: RecordId) -> I
     ``not-yet-in-checkpoint`` when it is to be asked for again later; IntegrityFailure, Unavailable.
     """
     require(caller, Action.READ_CONTENT)
+    # Its payloads name who acted and hold the reasons that people wrote, as the list of events does.
+    require(caller, Action.READ_EVENTS)
     told = archive.register.read(partial(_gather, archive, caller, record_id))
     event = Event(EventType.EVIDENCE_EXPORTED, caller.id, archive.clock.now(), record_id)
     archive.register.write(lambda unit: unit.log.append(event))
@@ -97,16 +100,7 @@ class _Told:
 def _gather(archive: Archive, caller: Caller, record_id: RecordId, unit: RegisterUnit) -> _Told:
     record = require_visible(unit, caller, record_id)
     require_served(record)
-    receipt = find_receipt(unit, record_id)
-    if receipt is None:
-        raise NotFound(
-            Message(
-                "The log does not tell of this record's deposit: the register was made anew, and its life before "
-                "cannot be proven.",
-                "Nhật ký không có lần nộp của tài liệu này: sổ đăng ký đã được dựng lại nên không chứng minh được.",
-            ),
-            code="no-receipt",
-        )
+    receipt = require_receipt(unit, record_id)
     life = [one for one in _life(unit, record_id) if one.index >= receipt.index]
     checkpoint = covering_checkpoint(archive, unit, life[-1].index)
     sealed = unit.renditions.of_record(record_id, RenditionKind.SEALED)

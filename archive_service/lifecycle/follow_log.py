@@ -9,13 +9,14 @@ from archive_service.errors import InvalidInput, Message, NotFound
 from archive_service.evidence.tiles import TileAddress, entry_bundle, parse_tile_address
 from archive_service.evidence.tree import TILE_HEIGHT, TILE_WIDTH, Tree
 from archive_service.lifecycle.inclusion import covering_checkpoint, inclusion_proof, note_of, published_checkpoint
-from archive_service.lifecycle.receipts import find_receipt, sign_receipt
+from archive_service.lifecycle.receipts import first_entry, require_receipt, sign_receipt
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, LoggedEvent
 from archive_service.model.identifiers import RecordId
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.units import LogKey, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import LogKey
 from archive_verify.errors import Malformed
 from archive_verify.merkle import HASH_BYTES
 
@@ -34,17 +35,7 @@ def receipt(archive: Archive, caller: Caller, record_id: RecordId) -> str:
 
     def look(unit: RegisterUnit) -> str:
         require_visible(unit, caller, record_id)
-        found = find_receipt(unit, record_id)
-        if found is None:
-            raise NotFound(
-                Message(
-                    "The log does not tell of this record's deposit: the register was made anew. Its proof is of the "
-                    "entry that says so.",
-                    "Nhật ký không có lần nộp của tài liệu này: sổ đăng ký đã được dựng lại.",
-                ),
-                code="no-receipt",
-            )
-        return sign_receipt(archive, found)
+        return sign_receipt(archive, require_receipt(unit, record_id))
 
     signed = archive.register.read(look)
     _log(archive, caller, record_id, "receipt")
@@ -109,15 +100,20 @@ def keys(archive: Archive, caller: Caller) -> list[LogKey]:
 
 
 def _entry(unit: RegisterUnit, record_id: RecordId, index: int | None) -> LoggedEvent:
-    if index is not None:
-        found = unit.log.of_record(record_id, index - 1, 1)
-        entries = [one for one in found if one.index == index]
+    if index is None:
+        found = first_entry(unit, record_id)
     else:
-        # The first entry of a record is that of its coming to be, whether its payload is still there or not.
-        entries = unit.log.of_record(record_id, -1, 1)
-    if not entries:
-        raise NotFound(Message("The record has no such entry.", "Tài liệu không có mục nhật ký này."))
-    return entries[0]
+        found = next((one for one in unit.log.of_record(record_id, index - 1, 1) if one.index == index), None)
+    if found is None:
+        raise NotFound(
+            Message(
+                "The record has no log entry of that index. Take an index from the record's events "
+                "(GET /records/{id}/events), or leave it out for the entry of the deposit.",
+                "Tài liệu không có mục nhật ký mang số này. Hãy lấy số từ danh sách sự kiện của tài liệu "
+                "(GET /records/{id}/events), hoặc bỏ trống để lấy mục của lần nộp.",
+            )
+        )
+    return found
 
 
 def _tile(unit: RegisterUnit, wanted: TileAddress) -> bytes:
@@ -133,8 +129,10 @@ def _tile(unit: RegisterUnit, wanted: TileAddress) -> bytes:
 def _no_tile() -> NotFound:
     return NotFound(
         Message(
-            "There is no such tile in the newest checkpoint.",
-            "Không có mảnh này trong điểm kiểm soát mới nhất.",
+            "There is no such tile in the newest checkpoint. Take its size from GET /log/checkpoint, and the tiles of "
+            "a log of that size as C2SP tlog-tiles names them.",
+            "Không có mảnh này trong điểm kiểm soát mới nhất. Hãy lấy kích thước từ GET /log/checkpoint rồi yêu cầu "
+            "các mảnh của nhật ký có kích thước đó theo C2SP tlog-tiles.",
         )
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from archive_service.errors import Conflict, Message, NotFound
 from archive_service.evidence.tree import Tree
 from archive_service.model.archive import Archive
-from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.proof import LogProof
 
 
@@ -17,7 +18,12 @@ def published_checkpoint(unit: RegisterUnit) -> SignedCheckpoint:
     newest = unit.tree.newest(published=True)
     if newest is None:
         raise NotFound(
-            Message("No checkpoint has been published yet.", "Chưa có điểm kiểm soát nào được công bố."),
+            Message(
+                "No checkpoint has been published yet. Ask again in a minute; if there is still none, the operator "
+                "runs a worker, and archive-service doctor.",
+                "Chưa có điểm kiểm soát nào được công bố. Hãy hỏi lại sau một phút; nếu vẫn chưa có, quản trị viên cần "
+                "chạy worker và archive-service doctor.",
+            ),
             code="no-checkpoint",
         )
     return newest

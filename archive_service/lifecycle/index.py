@@ -14,7 +14,8 @@ from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.query import IndexDocument
 from archive_service.model.record import DocumentText, Record, RecordState, SearchState
-from archive_service.model.units import RecordSelection, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
 
 # Records read from the register and given to the index at a time.
 BATCH = 500

@@ -18,7 +18,8 @@ from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.identifiers import OfficeCode
 from archive_service.model.permissions import Caller, Role
-from archive_service.model.units import ApiKey, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.api_keys import ApiKey
 
 _PREFIX = "archive"
 _ID_BYTES = 8

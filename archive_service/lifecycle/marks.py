@@ -1,4 +1,4 @@
-"""Small objects in the store that outlive the register: marks of a state, reports of signatures, and tombstones.
+"""Small objects in the store that outlive the register: marks of a state, reports, payloads of the log, tombstones.
 
 Not a step itself; the steps that decide write them, those that recover read them. A mark is put before the register
 hears of the decision, and create-only: of two that decide at once the store keeps the first, and a decision whose
@@ -12,8 +12,11 @@ import datetime as dt
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from archive_service.errors import IntegrityFailure
+from archive_service.evidence.kept_entry import read_kept_entry
+from archive_service.model.events import SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.objects import (
     LARGEST_SMALL_OBJECT,
@@ -108,6 +111,24 @@ def read_signatures(store: ObjectStore, listed: Iterable[ObjectVersion]) -> Kept
     verdict = SignatureVerdict(read_signatures_object(first.key, body)["verdict"])
     digest = ContentDigest(len(body), hashlib.sha256(body).hexdigest(), hashlib.sha512(body).hexdigest())
     return KeptReport(verdict, dataclasses.replace(first, stored=digest))
+
+
+def read_evidence(
+    store: ObjectStore, listed: Iterable[ObjectVersion]
+) -> tuple[tuple[SealedEntry, ...], tuple[IntegrityFailure, ...]]:
+    """Return what is kept of the listed objects of one record, each proven by its entry, and what is wrong with others.
+
+    Raises NotFound, Unavailable.
+    """
+    found, wrong = list[SealedEntry](), list[IntegrityFailure]()
+    for key, versions in groupby(listed, key=lambda one: one.key):
+        # Objects are create-only: the first version is ours, and stores list the newest first.
+        [*_, first] = versions
+        try:
+            found.append(read_kept_entry(key, read_small(store, first)))
+        except IntegrityFailure as unreadable:
+            wrong.append(unreadable)
+    return tuple(found), tuple(wrong)
 
 
 def keep_tombstone(store: ObjectStore, tombstone: Tombstone, lock_until: dt.datetime) -> None:

@@ -15,15 +15,25 @@ from itertools import groupby, islice
 
 from archive_service.errors import Conflict, IntegrityFailure, Message
 from archive_service.lifecycle.known import known_subjects, subject_for
-from archive_service.lifecycle.marks import Tombstones, digest_in_store, oldest, read_marks, read_signatures, read_small
+from archive_service.lifecycle.marks import (
+    Tombstones,
+    digest_in_store,
+    oldest,
+    read_evidence,
+    read_marks,
+    read_signatures,
+    read_small,
+)
 from archive_service.model.archive import Archive
-from archive_service.model.events import Event, EventType, Json
+from archive_service.model.events import Event, EventType, Json, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import (
     RECORDS,
     DescribedVersion,
     StateMark,
+    evidence_prefix,
+    kept_index,
     metadata_key,
     original_key,
     read_metadata_object,
@@ -69,8 +79,10 @@ LOSSES: tuple[Loss, ...] = (
     Loss("offices, result types, procedures", "load them again: archive-service load-reference FOLDER"),
     Loss("keys of callers", "make new ones: archive-service api-key create"),
     Loss(
-        "who deposited, read, searched, decided", "the log's published entries come back without that; a backup has it"
+        "who read and searched, and deposits and decisions of the last minutes",
+        "the log's published entries come back without that; a backup has it",
     ),
+    Loss("signatures of witnesses, time-stamps of the last minute", "witnesses sign again; the next batch is stamped"),
     Loss("idempotency keys of deposits", "the same bytes again are answered 409 already-held with the record's id"),
     Loss("merges of subjects, numbers added with their days", "subjects are those of the descriptions; merge again"),
     Loss("findings and their resolutions", "those of a quarantine come back unresolved; others when words are read"),
@@ -96,11 +108,13 @@ class Problem:
 class Rebuilt:
     """What this run brought back. ``verified``: the bytes of every original brought back were read and compared.
 
-    ``records`` were not in the register; ``advanced`` were, with an older version or before a decision.
+    ``records`` were not in the register; ``advanced`` were, with an older version or before a decision. ``payloads``
+    is how many log entries have what they commit to again.
     """
 
     records: int
     advanced: int
+    payloads: int
     versions: int
     quarantined: int
     rejected: int
@@ -127,6 +141,7 @@ def rebuild_register(archive: Archive, request: RebuildRequest, report: Report) 
     Streams the store in id order; a run that was interrupted goes on where it stopped. With ``verify`` every original
     is read and compared with its description; without, its size alone is. With ``adopt`` what the register has stays,
     and it gets what it has never heard of; deposits that it knows to be unanswered are left to their depositors.
+    Log entries that were caught up get back what they commit to, as far as it was kept beside the records.
     ``report`` is told how many records this run has passed. Nothing in the store is changed.
 
     Raises Conflict ``register-not-empty`` when the register holds records and adopting was not asked for;
@@ -173,10 +188,12 @@ def _not_in_register(archive: Archive, batch: Sequence[_Group]) -> list[_Group]:
         unknown = [group.record_id for group in kept if group.record_id not in there]
         claims = unit.reservations.of_records(unknown) if unknown else []
         unanswered = {claim.record_id for claim in claims if not claim.answered}
+        lost = unit.log.without_payload([index for group in kept for index in group.entries])
         return [
             group
             for group in kept
-            if group.record_id not in unanswered and group.tells_more_than(there.get(group.record_id))
+            if group.record_id not in unanswered
+            and (group.tells_more_than(there.get(group.record_id)) or not lost.isdisjoint(group.entries))
         ]
 
     return archive.register.read(look)
@@ -189,6 +206,16 @@ class _Group:
     record_id: RecordId
     objects: tuple[ObjectVersion, ...]
     disposed: bool
+
+    @property
+    def evidence(self) -> list[ObjectVersion]:
+        """What log entries commit to."""
+        return [one for one in self.objects if one.key.startswith(evidence_prefix(self.record_id))]
+
+    @property
+    def entries(self) -> list[int]:
+        """The log entries to which that belongs, by their indexes."""
+        return [index for one in self.evidence if (index := kept_index(one.key)) is not None]
 
     def tells_more_than(self, record: Record | None) -> bool:
         """Whether the record is not there, has fewer versions, or waits for a decision that may be here."""
@@ -216,6 +243,7 @@ class _Whole:
     versions: tuple[DescribedVersion, ...]
     marks: tuple[StateMark, ...]
     report: KeptReport | None
+    evidence: tuple[SealedEntry, ...]
 
     @property
     def state(self) -> RecordState:
@@ -241,10 +269,14 @@ def _read(archive: Archive, verify: bool, group: _Group) -> _Found:
         report = read_signatures(archive.store, group.objects)
     except IntegrityFailure as unreadable:
         return _Found(None, (Problem("object-not-readable", group.record_id, unreadable.message.en),))
-    problems = tuple(_doubts(archive, verify, group, original, described))
+    evidence, strange = read_evidence(archive.store, group.evidence)
+    problems = (
+        *_doubts(archive, verify, group, original, described),
+        *(Problem("evidence-not-readable", group.record_id, wrong.message.en) for wrong in strange),
+    )
     locked_until = archive.store.lock_of(original.key, original.version)
     stored = ObjectVersion(original.key, original.version, described.content, locked_until)
-    return _Found(_Whole(group.record_id, stored, versions, marks, report), problems)
+    return _Found(_Whole(group.record_id, stored, versions, marks, report, evidence), problems)
 
 
 def _versions(archive: Archive, group: _Group) -> tuple[DescribedVersion, ...]:
@@ -273,7 +305,7 @@ def _doubts(
     described_by = (metadata_key(group.record_id, n + 1) for n in range(described.version.version))
     known = {original.key, signatures_key(group.record_id), *described_by}
     # Renditions are recorded again by the step that makes them, after it has looked at them.
-    expected = (state_prefix(group.record_id), rendition_prefix(group.record_id))
+    expected = (state_prefix(group.record_id), rendition_prefix(group.record_id), evidence_prefix(group.record_id))
     strange = [key for key in keys if key not in known and not key.startswith(expected)]
     if strange or len(keys) != len(set(keys)):
         yield Problem("more-than-expected", group.record_id, "objects or versions that this service did not write")
@@ -290,6 +322,7 @@ class _Kept:
 
     added: list[_Whole] = field(default_factory=list)
     advanced: int = 0
+    payloads: int = 0
 
 
 def _keep(archive: Archive, found: Sequence[_Whole], last: RecordId, unit: RegisterUnit) -> _Kept:
@@ -302,6 +335,7 @@ def _keep(archive: Archive, found: Sequence[_Whole], last: RecordId, unit: Regis
             kept.added.append(one)
         else:
             kept.advanced += _advance(archive, unit, record, one)
+        kept.payloads += sum(map(unit.log.restore_payload, one.evidence))
     unit.progress.put(_PROGRESS, last)
     return kept
 
@@ -377,6 +411,7 @@ class _Tally:
     passed: int = 0
     records: int = 0
     advanced: int = 0
+    payloads: int = 0
     versions: int = 0
     disposed: int = 0
     problems: int = 0
@@ -391,6 +426,7 @@ class _Tally:
             self.listed += one.problems[: LISTED_PROBLEMS - len(self.listed)]
         self.records += len(kept.added)
         self.advanced += kept.advanced
+        self.payloads += kept.payloads
         for whole in kept.added:
             self.versions += len(whole.versions)
             self.states[whole.state] = self.states.get(whole.state, 0) + 1
@@ -399,6 +435,7 @@ class _Tally:
         return Rebuilt(
             records=self.records,
             advanced=self.advanced,
+            payloads=self.payloads,
             versions=self.versions,
             quarantined=self.states.get(RecordState.QUARANTINED, 0),
             rejected=self.states.get(RecordState.REJECTED, 0),

@@ -1,4 +1,4 @@
-"""The receipt of a record, made anew from its log entry at every time it is asked for.
+"""The log entry of a record's deposit, and the receipt that is made of it at every time it is asked for.
 
 Not a step itself: depositing answers with it, and it may be asked for later. Whatever the receipt states stands in
 the entry and its payload, so that its text is always the same.
@@ -6,33 +6,63 @@ the entry and its payload, so that its text is always the same.
 
 from __future__ import annotations
 
+from archive_service.errors import Message, NotFound
+from archive_service.evidence.entry import is_deposit
 from archive_service.evidence.receipt import Receipt
 from archive_service.model.archive import Archive
-from archive_service.model.events import EventType
+from archive_service.model.events import LoggedEvent
 from archive_service.model.identifiers import RecordId
 from archive_service.model.record import ContentDigest
 from archive_service.model.units import RegisterUnit
 
-# A record's deposit is its first entry, but for what a killed try may have left before it.
-_FIRST = 8
+
+def first_entry(unit: RegisterUnit, record_id: RecordId) -> LoggedEvent | None:
+    """Return the entry of the record's coming to be, whether its payload is still there or not; None for no record.
+
+    It is that of its deposit: nothing is logged of an id that was not answered for but refusals, and a refused id is
+    never used again. In a register made anew from the store, whose log does not tell of the deposit, it is the one
+    that says so.
+    """
+    return next(iter(unit.log.of_record(record_id, -1, 1)), None)
+
+
+def deposit_entry(unit: RegisterUnit, record_id: RecordId) -> LoggedEvent | None:
+    """Return the entry of the record's deposit; None where the log does not tell of it."""
+    first = first_entry(unit, record_id)
+    return first if first is not None and is_deposit(first.entry) else None
 
 
 def find_receipt(unit: RegisterUnit, record_id: RecordId) -> Receipt | None:
     """Return what was taken; None where the log does not tell (a register made anew, or an erased payload)."""
-    for logged in unit.log.of_record(record_id, -1, _FIRST):
-        event = logged.event
-        if event is not None and event.type is EventType.DEPOSITED and "idempotency_key" in event.values:
-            values = {name: str(value) for name, value in event.values.items()}
-            return Receipt(
-                record_id,
-                ContentDigest(int(values["size_bytes"]), values["sha256"], values["sha512"]),
-                values["idempotency_key"],
-                logged.index,
-                logged.entry,
-                event.at,
-                int(values["maximum_merge_delay_seconds"]),
-            )
-    return None
+    logged = deposit_entry(unit, record_id)
+    if logged is None or logged.event is None:
+        return None
+    values = {name: str(value) for name, value in logged.event.values.items()}
+    return Receipt(
+        record_id,
+        ContentDigest(int(values["size_bytes"]), values["sha256"], values["sha512"]),
+        values["idempotency_key_sha256"],
+        logged.index,
+        logged.entry,
+        logged.event.at,
+        int(values["maximum_merge_delay_seconds"]),
+    )
+
+
+def require_receipt(unit: RegisterUnit, record_id: RecordId) -> Receipt:
+    """Return what was taken. Raises NotFound ``no-receipt`` where the log does not tell."""
+    found = find_receipt(unit, record_id)
+    if found is None:
+        raise NotFound(
+            Message(
+                "The log does not tell of this record's deposit: the register was made anew. Ask for its proof: it is "
+                "of the entry that is there. The depositor's own copy of the receipt stays good.",
+                "Nhật ký không có nội dung lần nộp của tài liệu này: sổ đăng ký đã được dựng lại. Hãy yêu cầu bằng "
+                "chứng (proof) của mục nhật ký hiện có. Biên nhận mà bên nộp đang giữ vẫn có giá trị.",
+            ),
+            code="no-receipt",
+        )
+    return found
 
 
 def sign_receipt(archive: Archive, receipt: Receipt) -> str:

@@ -16,7 +16,8 @@ from archive_service.model.archive import Archive
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.record import SearchState
-from archive_service.model.units import RecordSelection, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
 
 # What a record is shown with until it is in the index again.
 PROBLEM = "missing-from-index"

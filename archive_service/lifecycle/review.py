@@ -18,7 +18,8 @@ from archive_service.model.jobs import JobKind
 from archive_service.model.objects import StateMark
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import Record, RecordState, SearchState, require_transition
-from archive_service.model.units import RecordSelection, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
 from retention.locks import quarantine_lock_until
 
 

@@ -10,7 +10,8 @@ import dataclasses
 from archive_service.lifecycle.continuity import LogParts, require_continuity
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
-from archive_service.model.units import LogKey, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import LogKey
 from archive_verify.notes import parse_verifier_key
 
 # Who changes keys, in the log.

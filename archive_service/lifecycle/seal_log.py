@@ -19,7 +19,8 @@ from archive_service.lifecycle.published import (
     read_published,
 )
 from archive_service.model.archive import Archive
-from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.checkpoint import Checkpoint, parse_checkpoint
 from archive_verify.errors import Refused
 from archive_verify.merkle import leaf_hash, require_consistency

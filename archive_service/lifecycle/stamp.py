@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from archive_service.errors import ArchiveError, Misconfigured
 from archive_service.evidence.canonical import canonical_json
+from archive_service.evidence.entry import is_deposit
 from archive_service.evidence.hash_tree import Group, GroupKind, HashTree, encode_groups, make_group
-from archive_service.evidence.lines import token_label
+from archive_service.evidence.lines import mark_renewed, token_label
 from archive_service.model.archive import Archive
 from archive_service.model.events import EventType, LoggedEvent
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
@@ -41,9 +41,6 @@ _LONGEST_RETRY = dt.timedelta(minutes=30)
 
 # How long a reason is kept and shown.
 _PROBLEM_LETTERS = 300
-
-# Canonical JSON, and no value of an entry is free text: this is in the bytes of a deposit's entry and in no other's.
-_DEPOSIT = b'"type":"deposited"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +189,7 @@ def _record_groups(archive: Archive, plan: _Plan) -> Iterator[Group]:
         count = min(_ENTRIES_AT_A_TIME, plan.end_entry - start)
         # Entries never change, so they need not be seen in one view.
         for logged in archive.register.read(lambda unit, start=start, count=count: unit.log.entries(start, count)):  # type: ignore[misc]
-            if _DEPOSIT in logged.entry:
+            if is_deposit(logged.entry):
                 yield make_group(GroupKind.RECORD, str(logged.index), _hashes(logged))
 
 
@@ -247,7 +244,7 @@ def _ask(archive: Archive, owed: TimestampToken) -> StampingFailure | None:
 
     def keep(unit: RegisterUnit) -> None:
         if unit.timestamps.stamped(owed.batch_id, owed.authority, token.der, token.at, ends):
-            _mark_renewed(unit, batch, ends)
+            mark_renewed(unit.timestamps, batch, ends)
 
     archive.register.write(keep)
     return None
@@ -258,15 +255,6 @@ def _lasts_until(token: Token, roots: Sequence[bytes]) -> dt.datetime:
     path = require_path(token.signer, roots, token.certificates, token.at)
     ends: dt.datetime = min(one.not_valid_after for one in path)
     return ends
-
-
-def _mark_renewed(unit: RegisterUnit, batch: TimestampBatch, ends: dt.datetime) -> None:
-    """Say of the tokens in the batch that they are renewed, where the new token outlasts them."""
-    for label in json.loads(batch.renews or "{}").get("tokens", []):
-        batch_id, _, authority = label.partition(":")
-        for token in unit.timestamps.tokens(int(batch_id)):
-            if token.authority == authority and token.expires_at is not None and token.expires_at < ends:
-                unit.timestamps.set_renewed(token.batch_id, authority, batch.id)
 
 
 def _failed(archive: Archive, owed: TimestampToken, code: str, problem: str) -> StampingFailure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from archive_service.errors import Message, NotFound
 from archive_service.evidence.evidence_record import make_evidence_record
 from archive_service.evidence.lines import NotInBatch, RecordStamps, line_of
+from archive_service.lifecycle.receipts import deposit_entry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.units import RegisterUnit
 
@@ -18,23 +19,17 @@ def evidence_record_of(unit: RegisterUnit, record_id: RecordId, authority: str |
     It is about two objects: the original's bytes and the bytes of the log entry of its deposit.
     Raises NotFound ``not-stamped-yet`` while no batch holds the record or the token is still owed.
     """
-    entry = _deposit_entry(unit, record_id)
-    if entry is None:
+    deposited = deposit_entry(unit, record_id)
+    if deposited is None:
         raise _not_stamped()
-    return _made(unit, entry, authority)
+    return _made(unit, deposited.index, authority)
 
 
 def authorities_of(unit: RegisterUnit, record_id: RecordId) -> list[str]:
     """Return who has stamped the record's batch, by name."""
-    entry = _deposit_entry(unit, record_id)
-    batch = unit.timestamps.containing(entry) if entry is not None else None
+    deposited = deposit_entry(unit, record_id)
+    batch = unit.timestamps.containing(deposited.index) if deposited is not None else None
     return [] if batch is None else _stamped_by(unit, batch.id)
-
-
-def _deposit_entry(unit: RegisterUnit, record_id: RecordId) -> int | None:
-    """Return the index of the entry that deposited the record: the first of its life but for tries that failed."""
-    logged = unit.log.of_record(record_id, -1, 100)
-    return next((one.index for one in logged if b'"type":"deposited"' in one.entry), None)
 
 
 def _stamped_by(unit: RegisterUnit, batch_id: int) -> list[str]:

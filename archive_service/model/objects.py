@@ -1,7 +1,8 @@
 """What lies in the store: its keys, and the small objects from which a lost register can be made anew.
 
-Beside each original lie the versions of its metadata and the marks of its state; tombstones name what was disposed
-of. The forms are kept for decades: fields are only ever added. ``format`` names the version.
+Beside each original lie the versions of its metadata, the marks of its state and what the log's entries of its life
+commit to; tombstones name what was disposed of. The forms are kept for decades: fields are only ever added.
+``format`` names the version.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +32,15 @@ TOMBSTONES = "tombstones/"
 # Checkpoints and entries of logs. A log that was begun anew has a prefix of its own beside the one before.
 LOGS = "log/"
 _NUMBER_DIGITS = 15
+_INDEX = re.compile(rf"[0-9]{{1,{_NUMBER_DIGITS}}}")
 # Reports of audits.
 AUDITS = "audits/"
 
+# Stamped batches of logs, with their tokens.
+TIMESTAMPS = "timestamps/"
+
 # Everything that outlives the register, in the order of the keys.
-KEPT = (AUDITS, LOGS, RECORDS, TOMBSTONES)
+KEPT = (AUDITS, LOGS, RECORDS, TIMESTAMPS, TOMBSTONES)
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
@@ -84,6 +90,30 @@ def rendition_key(record_id: RecordId, kind: RenditionKind, number: int) -> str:
     return f"{rendition_prefix(record_id, kind)}{number}"
 
 
+def evidence_prefix(record_id: RecordId) -> str:
+    """Return the prefix of what the log's entries of a record's life commit to: it goes with the record."""
+    return f"{record_prefix(record_id)}evidence/"
+
+
+def evidence_key(record_id: RecordId, origin: str, index: int) -> str:
+    """Return the key of what one entry of the log of that name commits to.
+
+    >>> evidence_key(RecordId("0193a4c1-7b1c-7000-8000-000000000001"), "archive.example/log", 12)
+    'records/0193a4c1-7b1c-7000-8000-000000000001/evidence/43bb4a884ada32c4/12'
+    """
+    return f"{evidence_prefix(record_id)}{_log_name(origin)}/{index}"
+
+
+def kept_index(key: str) -> int | None:
+    """Return the index of the entry in a key under a record's evidence; None for a key that this service did not make.
+
+    >>> kept_index("records/0193a4c1-7b1c-7000-8000-000000000001/evidence/43bb4a884ada32c4/12")
+    12
+    """
+    name = key.rpartition("/")[2]
+    return int(name) if _INDEX.fullmatch(name) else None
+
+
 def tombstone_key(record_id: RecordId) -> str:
     """Return the key of what says that a record was disposed of; it outlives everything under the record."""
     return f"{TOMBSTONES}{record_id}"
@@ -113,6 +143,19 @@ def entries_key(origin: str, start: int) -> str:
     return f"{entries_prefix(origin)}{_numbered(start)}"
 
 
+def batches_prefix(origin: str) -> str:
+    """Return the prefix of the stamped batches of the log of that name, and of nothing else."""
+    return f"{TIMESTAMPS}{_log_name(origin)}/"
+
+
+def batch_prefix(origin: str, batch_id: int, root: bytes) -> str:
+    """Return the prefix of one batch and its tokens; prefixes are in the order of batches.
+
+    A register that was put back to before a batch gives its number again: the tree's root tells the two apart.
+    """
+    return f"{batches_prefix(origin)}{batch_id:012}-{root.hex()[:16]}/"
+
+
 def number_of(key: str) -> int:
     """Return the size or index in a key of a log.
 
@@ -123,7 +166,12 @@ def number_of(key: str) -> int:
 
 
 def _log_prefix(origin: str) -> str:
-    return f"{LOGS}{hashlib.sha256(origin.encode()).hexdigest()[:16]}/"
+    return f"{LOGS}{_log_name(origin)}/"
+
+
+def _log_name(origin: str) -> str:
+    """Return a log's name as it stands in keys: a log that was begun anew counts from 0 again."""
+    return hashlib.sha256(origin.encode()).hexdigest()[:16]
 
 
 def _numbered(number: int) -> str:

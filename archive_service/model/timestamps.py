@@ -119,6 +119,17 @@ class Timestamps(Protocol):
         """
         ...
 
+    def stamped_since(self, instant: dt.datetime) -> list[TimestampToken]:
+        """Return the tokens that state a later time, by batch and authority."""
+        ...
+
+    def restore(self, batch: TimestampBatch, tokens: Sequence[TimestampToken]) -> bool:
+        """Write a batch under its own number, and tokens, where they are not there; return whether anything was.
+
+        Nothing happens where the number is another batch's.
+        """
+        ...
+
     def failed(self, batch_id: int, authority: str, problem: str, due_at: dt.datetime) -> None:
         """Say why a token could not be had, and when to ask again; the authority is asked for nothing else before."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 
 import pytest
@@ -53,7 +54,7 @@ def test_the_receipt_of_a_deposit_is_signed_and_the_same_at_every_time(service: 
     header, values, end = note.text.split("\n")
     assert (header, end) == ("archive-service/receipt/v1", "")
     assert json.loads(values)["sha256"] == first["content"]["sha256"]
-    assert json.loads(values)["idempotency_key"] == "key-7"
+    assert json.loads(values)["idempotency_key_sha256"] == hashlib.sha256(b"key-7").hexdigest()
     assert json.loads(values)["record"] == first["id"]
 
 
@@ -89,7 +90,8 @@ def test_the_proof_of_another_record_proves_nothing(service: Service, depositor:
     with pytest.raises(Refused):
         require_logged(entry_of(one["receipt"])[1], proof, KEYS)
     index = entry_of(other["receipt"])[0]
-    assert_problem(depositor.get(f"/api/v1/records/{one['id']}/proof?index={index}"), 404, "not-found")
+    told = assert_problem(depositor.get(f"/api/v1/records/{one['id']}/proof?index={index}"), 404, "not-found")
+    assert "Take an index from" in told["detail"]
 
 
 def test_a_monitor_rebuilds_the_tree_from_entries_and_from_tiles(service: Service, auditor: ApiCaller) -> None:
@@ -113,7 +115,8 @@ def test_a_monitor_rebuilds_the_tree_from_entries_and_from_tiles(service: Servic
 def test_what_no_checkpoint_covers_is_not_served(service: Service, auditor: ApiCaller, address: str) -> None:
     auditor.post("/api/v1/verifications", {"sha256": "0" * 64})
     seal_log(service.archive)
-    assert_problem(auditor.get(f"/api/v1/log/tile/{address}"), 404, "not-found")
+    told = assert_problem(auditor.get(f"/api/v1/log/tile/{address}"), 404, "not-found")
+    assert "GET /log/checkpoint" in told["detail"]
 
 
 def test_each_checkpoint_is_proven_to_extend_the_one_before(service: Service, auditor: ApiCaller) -> None:
@@ -135,7 +138,8 @@ def test_sizes_that_are_none_are_invalid(service: Service, auditor: ApiCaller, q
 
 
 def test_before_the_first_checkpoint_there_is_none(service: Service) -> None:
-    assert_problem(service.nobody().get("/api/v1/log/checkpoint"), 404, "no-checkpoint")
+    told = assert_problem(service.nobody().get("/api/v1/log/checkpoint"), 404, "no-checkpoint")
+    assert "Ask again in a minute" in told["detail"]
 
 
 def test_a_witness_is_heard_and_its_word_goes_out_with_the_checkpoint_and_with_proofs(

@@ -99,6 +99,19 @@ TABLE = (
         _get("/api/v1/records/{stored}/events"),
     ),
     Endpoint(
+        f"{_RECORD}/evidence-record",
+        "GET",
+        _READERS | {Role.DEPOSITOR, Role.MANAGER},
+        _get("/api/v1/records/{stored}/evidence-record"),
+    ),
+    # A package holds the original and its events' payloads: who acted, and the reasons that people wrote.
+    Endpoint(
+        f"{_RECORD}/evidence",
+        "GET",
+        frozenset({Role.AUDITOR, Role.RECORDS_MANAGER}),
+        _get("/api/v1/records/{stored}/evidence"),
+    ),
+    Endpoint(
         f"{_RECORD}/versions",
         "GET",
         _READERS | {Role.DEPOSITOR, Role.MANAGER},
@@ -253,6 +266,8 @@ def test_table_names_every_endpoint(world: World) -> None:
         ("GET", "/api/v1/records/{stored}/events"),
         ("GET", "/api/v1/records/{stored}/versions"),
         ("GET", "/api/v1/records/{stored}/signatures"),
+        ("GET", "/api/v1/records/{stored}/evidence"),
+        ("GET", "/api/v1/records/{stored}/evidence-record"),
         ("GET", "/api/v1/records/{stored}/receipt"),
         ("GET", "/api/v1/records/{stored}/proof"),
         ("GET", "/api/v1/records/{stored}/renditions"),

@@ -39,7 +39,10 @@ from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.model.signature_json import KeptReport
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier
-from archive_service.model.units import ApiKey, RecordSelection, RegisterUnit, Reservation
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.api_keys import ApiKey
+from archive_service.model.units.records import RecordSelection
+from archive_service.model.units.reservations import Reservation
 from archive_service.storage.register.register import SqlRegister
 from tests.results import (
     CENTRE,

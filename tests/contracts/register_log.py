@@ -13,8 +13,9 @@ import pytest
 
 from archive_service.evidence.entry import seal_event
 from archive_service.evidence.tree import Tree, append
-from archive_service.model.events import Event, EventType
-from archive_service.model.units import LogKey, RegisterUnit, SignedCheckpoint
+from archive_service.model.events import Event, EventType, SealedEntry
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import LogKey, SignedCheckpoint
 from archive_service.storage.register.register import SqlRegister
 from archive_verify.merkle import leaf_hash, root_of
 from tests.contracts.register import MINUTE, read_event
@@ -98,6 +99,19 @@ class RegisterLogContract:
         assert [one.index for one in logged] == [0, 1, 2, 3]
         [found] = register.read(lambda unit: unit.log.of_record(record_id(2), -1, 10))
         assert (found.index, found.entry) == (2, about)
+
+    def test_what_an_entry_commits_to_is_given_back_to_that_very_entry_once(self, register: SqlRegister) -> None:
+        sealed = seal_event(read_event(), bytes(32))
+        register.write(lambda unit: unit.log.append(read_event()))
+        register.write(lambda unit: unit.log.catch_up([sealed.entry]))
+        assert register.read(lambda unit: unit.log.without_payload([0, 1, 2])) == {1}
+        kept = SealedEntry(1, sealed.entry, sealed.payload, sealed.salt)
+        for wrong in (dataclasses.replace(kept, index=2), dataclasses.replace(kept, entry=b"{}")):
+            assert not register.write(lambda unit, wrong=wrong: unit.log.restore_payload(wrong))  # type: ignore[misc]
+        assert register.write(lambda unit: unit.log.restore_payload(kept))
+        assert not register.write(lambda unit: unit.log.restore_payload(kept))
+        assert register.read(lambda unit: unit.log.sealed(1, 1)) == [kept]
+        assert register.read(lambda unit: unit.log.without_payload([0, 1, 2])) == set()
 
     @pytest.mark.timeout(1800)
     def test_32_writers_leave_no_gap_and_the_tree_is_that_of_a_rebuild(self, register: SqlRegister) -> None:

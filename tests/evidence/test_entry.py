@@ -14,6 +14,7 @@ from archive_service.evidence.entry import (
     SALT_BYTES,
     commitment_holds,
     format_instant,
+    is_deposit,
     open_event,
     parse_instant,
     seal_event,
@@ -51,6 +52,12 @@ def test_the_bytes_of_an_entry_never_change() -> None:
     assert (
         hashlib.sha256(sealed.entry).hexdigest() == "cefab70006b8407e9080ec1e1609e766fa1f8698e3b7aa5e81a16276410dcdea"
     )
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_an_entry_is_a_deposit_s_by_its_type_alone(kind: EventType) -> None:
+    event = Event(kind, '"type":"deposited"', EVENT.at, EVENT.record_id, {"type": "deposited"})
+    assert is_deposit(seal_event(event, SALT).entry) is (kind is EventType.DEPOSITED)
 
 
 def test_an_event_of_no_record_says_so() -> None:

@@ -78,7 +78,7 @@ def test_receipt_is_two_lines_and_always_the_same() -> None:
     receipt = Receipt(
         RecordId("0193a4c1-7b1c-7000-8000-000000000001"),
         ContentDigest(3, "a" * 64, "b" * 128),
-        "key-1",
+        "c" * 64,
         7,
         b"entry",
         AT,
@@ -86,7 +86,8 @@ def test_receipt_is_two_lines_and_always_the_same() -> None:
     )
     assert receipt.text == (
         "archive-service/receipt/v1\n"
-        '{"entry":"ZW50cnk=","idempotency_key":"key-1","index":7,"issued_at":"2026-11-26T08:30:00.000000Z",'
+        f'{{"entry":"ZW50cnk=","idempotency_key_sha256":"{"c" * 64}","index":7,'
+        '"issued_at":"2026-11-26T08:30:00.000000Z",'
         '"maximum_merge_delay_seconds":86400,"record":"0193a4c1-7b1c-7000-8000-000000000001",'
         f'"sha256":"{"a" * 64}","sha512":"{"b" * 128}"}}\n'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import httpx
 
+from archive_service.api.identity import REMEMBERED_SECONDS
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.record import SearchState
 from examples.results import ExampleResult, write_results
 from tests.faults import warm
 from tests.faults.place import COMMAND_SECONDS, Place, results, trapped
-from tests.faults.points import DEPOSIT_CALLS, ENRICH_CALLS, INDEX_CALLS, REINDEX_CALLS, points_of
+from tests.faults.points import DEPOSIT_CALLS, ENRICH_CALLS, INDEX_CALLS, OF_A_NEWCOMER, REINDEX_CALLS, points_of
 from tests.faults.proxy import Fault, FaultProxy, proxy_to
 
 ROWS = 3
@@ -39,7 +41,6 @@ def kill_deposits(place: Place, seed: int, times: int, parts: tuple[str, ...] = 
     source = results(seed)
     cut_off: list[ExampleResult] = []
     for done in range(0, times, AT_ONE_KILL):
-        # One point after another: as soon as one request has passed the first call, the caller is remembered.
         armed = [point for point in points for _ in range(min(AT_ONE_KILL, times - done))]
         deposits = list(islice(source, len(armed)))
         _kill_deposits_at(place, list(zip(armed, deposits, strict=True)))
@@ -57,6 +58,8 @@ def _kill_deposits_at(place: Place, deposits: Sequence[tuple[str, ExampleResult]
     ):
         sent = []
         for point, result in deposits:
+            if point in OF_A_NEWCOMER:
+                time.sleep(REMEMBERED_SECONDS)
             traps.arm(point)
             sent.append(clients.submit(_is_without_answer, place, http, result))
             traps.wait_until_held()

@@ -24,7 +24,8 @@ from archive_service.model.events import EventType
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.permissions import Role
 from archive_service.model.record import Record, SearchState
-from archive_service.model.units import RecordSelection, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
 from archive_service.settings import Settings
 from archive_service.storage.digests import digest_of_blocks
 from archive_service.storage.reference_files import read_reference
@@ -174,7 +175,7 @@ class Place:
 
 
 def trapped(traps: Traps, threads: int) -> dict[str, str]:
-    """Return the settings of a process with traps: threads for so many deposits of one caller, who may have half of them."""
+    """Return the settings of a process with traps, and threads for so many deposits of a caller, who may have half."""
     return {"ARCHIVE_KILL_AT": str(traps.folder), "ARCHIVE_WEB_THREADS": str(2 * threads + 4)}
 
 

@@ -13,6 +13,9 @@ DEPOSIT_CALLS: Mapping[str, int] = {
     "store.put_all": 1,
 }
 
+# Who is remembered is not asked for in the register, and does not come to these.
+OF_A_NEWCOMER = frozenset({"register.read:before:2", "register.read:after:2"})
+
 # The calls by which a worker reads a record's words: claim, keep, done. It also looks for work, which is another read
 # each time.
 ENRICH_CALLS: Mapping[str, int] = {

@@ -23,7 +23,7 @@ from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.objects import original_key
 from archive_service.model.ports import SearchIndex
 from archive_service.model.record import DocumentText, PageText, Record, TextSource, Trust
-from archive_service.model.units import SignedCheckpoint
+from archive_service.model.units.log import SignedCheckpoint
 from archive_service.storage.register.api_keys import SqlProgress
 from archive_verify.merkle import leaf_hash, root_of
 from archive_verify.notes import Note, parse_note

@@ -427,9 +427,12 @@ class TestManifest:
         assert said["retention"] == {"class": None, "rule_version": None}
 
     def test_the_manifest_names_nobody(self, ours: TestArchive) -> None:
-        done = ours.deposit()
+        done = ours.deposit(key="Nguyen Van An 0123456789")
         values = str(ours.events(EventType.DEPOSITED)[0].values)
         assert done.record.metadata.subject.name not in values
+        assert "Nguyen" not in values
+        assert done.receipt is not None
+        assert "Nguyen" not in done.receipt
         assert all(one.number not in values for one in done.record.metadata.subject.identifiers)
 
     def test_the_receipt_states_the_entry_and_is_signed(self, ours: TestArchive) -> None:
@@ -440,5 +443,5 @@ class TestManifest:
         values = json.loads(note.text.split("\n")[1])
         [logged] = ours.register.read(lambda unit: unit.log.of_record(done.record.id, -1, 10))
         assert (values["index"], base64.b64decode(values["entry"])) == (logged.index, logged.entry)
-        assert values["idempotency_key"] == "key-7"
+        assert values["idempotency_key_sha256"] == hashlib.sha256(b"key-7").hexdigest()
         assert values["maximum_merge_delay_seconds"] == 86_400

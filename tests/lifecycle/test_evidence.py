@@ -183,10 +183,11 @@ def test_what_is_not_served_is_not_exported(ours: TestArchive, state: RecordStat
         pass
 
 
-def test_only_those_who_may_read_the_original_get_it(ours: TestArchive) -> None:
+def test_only_those_who_may_read_the_original_and_its_events_get_it(ours: TestArchive) -> None:
     record = proven(ours)
-    with pytest.raises(NotAllowed), evidence_package(ours.archive, ours.depositor, record.id):
-        pass
+    for reader_of_less in (ours.depositor, ours.archivist, ours.caller(Role.INTAKE_OFFICER), ours.caller(Role.MANAGER)):
+        with pytest.raises(NotAllowed), evidence_package(ours.archive, reader_of_less, record.id):
+            pass
     stranger = ours.caller(Role.AUDITOR, office=OfficeCode("BHXH-01"))
     with pytest.raises(NotFound), evidence_package(ours.archive, stranger, record.id):
         pass

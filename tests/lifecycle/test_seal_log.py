@@ -14,7 +14,7 @@ from archive_service.lifecycle import seal_log as step
 from archive_service.lifecycle.published import newest_published, published_entries, read_published
 from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.model.events import Event, EventType
-from archive_service.model.units import SignedCheckpoint
+from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.checkpoint import parse_checkpoint
 from archive_verify.merkle import leaf_hash, root_of
 from archive_verify.notes import parse_note, signers

@@ -19,7 +19,7 @@ from archive_service.lifecycle.stamped import authorities_of, evidence_record_of
 from archive_service.model.archive import Archive
 from archive_service.model.permissions import Role
 from archive_service.model.record import Record
-from archive_service.model.units import SignedCheckpoint
+from archive_service.model.units.log import SignedCheckpoint
 from archive_service.trust.local_authority import LocalAuthority
 from archive_verify.errors import Refused
 from archive_verify.evidence_record import EvidenceRecordResult, check_evidence_record, require_record_trusted

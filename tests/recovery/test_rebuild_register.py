@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from typing import Any
 
 import pytest
 
 from archive_service.errors import Conflict
+from archive_service.evidence.kept_entry import kept_entry_object
 from archive_service.lifecycle import rebuild_register as step
+from archive_service.lifecycle.catch_up import catch_up
 from archive_service.lifecycle.correct import Correction, correct
+from archive_service.lifecycle.evidence import evidence_package
 from archive_service.lifecycle.find import Search, find
+from archive_service.lifecycle.keep_evidence import keep_evidence
 from archive_service.lifecycle.marks import keep_tombstone
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt, rebuild_register
+from archive_service.lifecycle.receipts import require_receipt, sign_receipt
 from archive_service.lifecycle.reference import load_reference
-from archive_service.lifecycle.review import reject, release
+from archive_service.lifecycle.review import reject, release, resolve_finding
+from archive_service.lifecycle.seal_log import seal_log
+from archive_service.model.events import LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId, SubjectId
 from archive_service.model.objects import Tombstone, metadata_object, original_key
 from archive_service.model.permissions import Role
@@ -22,8 +30,12 @@ from archive_service.model.record import MetadataVersion, Record, RecordState, S
 from archive_service.storage.backup_rows import load_rows, one_load, one_view
 from archive_service.storage.digests import digest_of
 from archive_service.storage.register.schema import upgrade_schema
+from archive_verify.package import Package
+from archive_verify.steps import check
+from archive_verify.trust import Trust
+from archive_verify.verdicts import Verdict
 from retention.locks import quarantine_lock_until
-from tests.recovery.places import Place, live, lose_register
+from tests.recovery.places import History, Place, live, lose_register
 from tests.results import REFERENCE, pdf
 
 
@@ -240,3 +252,90 @@ class TestARegisterOlderThanTheStore:
         assert (result.records, result.advanced) == (0, 0)
         place.deposit(50)
         assert len(place.records()) == 8
+
+
+class TestWhatProvesARecord:
+    """Kept beside the originals, it comes back into a register that was lost with every backup of it."""
+
+    def lived(self, place: Place) -> History:
+        history = live(place)
+        seal_log(place.archive)
+        keep_evidence(place.archive)
+        return history
+
+    def lose_and_catch_up(self, place: Place) -> None:
+        lose_register(place)
+        upgrade_schema(place.register.engine)
+        catch_up(place.archive)
+
+    def rebuilt(self, place: Place, *, adopt: bool = False) -> Rebuilt:
+        return rebuild_register(place.archive, RebuildRequest(adopt=adopt), lambda _passed: None)
+
+    def proofs(self, place: Place) -> dict[RecordId, tuple[str, list[SealedEntry]]]:
+        """Return each record's receipt, and every entry of its life with what it commits to."""
+        found = {}
+        for record_id in place.records():
+            signed = place.register.read(
+                lambda unit, r=record_id: sign_receipt(place.archive, require_receipt(unit, r))  # type: ignore[misc]
+            )
+            entries = place.register.read(lambda unit, r=record_id: unit.log.of_record(r, -1, 100))  # type: ignore[misc]
+            life = [
+                place.register.read(lambda unit, i=one.index: unit.log.sealed(i, 1))[0]  # type: ignore[misc]
+                for one in entries
+                if one.event is not None and one.event.type in LIFE_EVENTS
+            ]
+            found[record_id] = (signed, life)
+        return found
+
+    def test_every_receipt_and_life_is_as_it_was(self, place: Place) -> None:
+        self.lived(place)
+        before = self.proofs(place)
+        self.lose_and_catch_up(place)
+        result = self.rebuilt(place)
+        assert self.proofs(place) == before
+        assert result.payloads == sum(len(life) for _, life in before.values())
+        assert (result.records, result.problems) == (7, 0)
+
+    def test_a_package_can_be_made_again(self, place: Place) -> None:
+        history = self.lived(place)
+        self.lose_and_catch_up(place)
+        self.rebuilt(place)
+        load_reference(place.archive, REFERENCE, "operator")
+        seal_log(place.archive)
+        trusting = Trust(place.clock.now() + dt.timedelta(hours=1), place.archive.signer.verifier_keys)
+        with evidence_package(place.archive, place.caller(Role.AUDITOR), history.corrected.id) as package:
+            found = [findings.verdict for _, findings in check(Package(b"".join(package.blocks())), trusting)]
+        assert found[:5] == [Verdict.PASS] * 5
+        assert found[6] is Verdict.PASS
+
+    def test_what_the_entries_do_not_commit_to_is_a_problem_and_never_comes_back(self, place: Place) -> None:
+        history = live(place)
+        seal_log(place.archive)
+        index = place.register.read(lambda unit: unit.log.of_record(history.plain.id, -1, 1))[0].index
+        [sealed] = place.register.read(lambda unit: unit.log.sealed(index, 1))
+        assert sealed.payload is not None
+        forged = dataclasses.replace(sealed, payload=sealed.payload.replace(b"key:test", b"key:evil"))
+        body = kept_entry_object(history.plain.id, place.archive.signer.origin, forged)
+        place.archive.store.put(body.key, body.body, body.digest, until(place))
+        assert keep_evidence(place.archive).differing == (body.key,)
+        self.lose_and_catch_up(place)
+        result = self.rebuilt(place)
+        assert [(one.code, one.record_id) for one in result.listed] == [("evidence-not-readable", history.plain.id)]
+        assert history.plain.id in place.records()
+        assert place.register.read(lambda unit: unit.log.without_payload([index])) == {index}
+
+    def test_a_register_from_an_older_backup_gets_those_of_the_entries_it_lacked(self, place: Place) -> None:
+        history = self.lived(place)
+        older = TestARegisterOlderThanTheStore()
+        yesterday = older.snapshot(place)
+        place.deposit(50)
+        finding = place.register.read(lambda unit: unit.findings.of_record(history.released.id))[0]
+        resolve_finding(place.archive, place.caller(Role.ARCHIVIST), finding.id, "đã xem")  # nothing else tells of it
+        seal_log(place.archive)
+        assert keep_evidence(place.archive).entries == 2
+        before = self.proofs(place)
+        older.go_back(place, yesterday)
+        catch_up(place.archive)
+        result = self.rebuilt(place, adopt=True)
+        assert (result.records, result.payloads) == (1, 2)
+        assert self.proofs(place) == before

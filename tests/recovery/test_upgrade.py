@@ -15,7 +15,7 @@ from archive_service.evidence.entry import commitment_holds
 from archive_service.model.events import Event, EventType
 from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.record import RecordState
-from archive_service.model.units import RecordSelection
+from archive_service.model.units.records import RecordSelection
 from archive_service.storage.backup_rows import one_view, row_of
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import newest_schema, schemas, upgrade_schema

@@ -16,7 +16,7 @@ from itertools import groupby, islice
 
 from archive_service.errors import ArchiveError, Conflict, NotFound, Unavailable
 from archive_service.lifecycle.audit.mend import Kept, damaged_versions, mend
-from archive_service.lifecycle.marks import Tombstones, digest_in_store, tombstones
+from archive_service.lifecycle.marks import Tombstones, digest_in_store, read_evidence, tombstones
 from archive_service.model.archive import Archive
 from archive_service.model.audits import ALARMS, AuditFinding, AuditOutcome, AuditScope
 from archive_service.model.events import Event, EventType
@@ -24,6 +24,7 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import (
     RECORDS,
+    evidence_prefix,
     metadata_key,
     metadata_object,
     record_of,
@@ -32,7 +33,9 @@ from archive_service.model.objects import (
     state_prefix,
 )
 from archive_service.model.record import ObjectVersion, Record, RecordState
-from archive_service.model.units import RecordSelection, RegisterUnit, Reservation
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
+from archive_service.model.units.reservations import Reservation
 from retention.calendar import day_of
 
 # Who an audit is done by, in the log.
@@ -228,12 +231,17 @@ def _judge_record(
     if repaired is not None:
         return repaired
     # A rendition is in the store first and in the register next: nobody is served it before.
-    expected = (state_prefix(record.id), rendition_prefix(record.id))
+    proofs = evidence_prefix(record.id)
+    expected = (state_prefix(record.id), rendition_prefix(record.id), proofs)
     strange = [one for one in there if not one[0].startswith(expected)]
     if strange and not _accounted_for(archive, record, strange):
         return AuditFinding(AuditOutcome.UNEXPECTED, record.id, "this service did not write it", strange[0][0])
-    drift = _drift(archive, record, everything) if wanted.verify else None
-    return drift or AuditFinding(AuditOutcome.INTACT, record.id, "")
+    if wanted.verify:
+        proof = _proof_damage(archive, wanted, record, [one for one in objects if one.key.startswith(proofs)])
+        wrong = proof or _drift(archive, record, everything)
+        if wrong is not None:
+            return wrong
+    return AuditFinding(AuditOutcome.INTACT, record.id, "")
 
 
 def _damage(
@@ -253,6 +261,23 @@ def _damage(
         return AuditFinding(AuditOutcome.MISSING, record_id, "it vanished between listing and reading", kept.key)
     if found != kept.digest:
         return AuditFinding(AuditOutcome.MISMATCH, record_id, "its bytes are not those recorded", kept.key)
+    return None
+
+
+def _proof_damage(
+    archive: Archive, wanted: Examination, record: Record, proofs: Sequence[ObjectVersion]
+) -> AuditFinding | None:
+    """Return what is wrong with what proves the record beside it, None when all of it is as the log has it."""
+    for one in proofs:
+        wanted.pace(one.stored.size_bytes)
+    entries, unreadable = read_evidence(archive.store, proofs)
+    if unreadable:
+        return AuditFinding(AuditOutcome.MISMATCH, record.id, unreadable[0].message.en, proofs[0].key)
+    for kept in entries:
+        in_log = archive.register.read(lambda unit, at=kept.index: unit.log.entry_bytes(at, 1))  # type: ignore[misc]
+        if in_log != [kept.entry]:
+            explanation = f"what is kept of entry {kept.index} is not what the log has"
+            return AuditFinding(AuditOutcome.MISMATCH, record.id, explanation, proofs[0].key)
     return None
 
 

@@ -27,7 +27,8 @@ from archive_service.model.events import Event, EventType, Json
 from archive_service.model.identifiers import RecordId, time_ordered_uuid
 from archive_service.model.objects import SmallObject, audit_paper_key, audit_report_object
 from archive_service.model.record import Record, RecordState, SearchState
-from archive_service.model.units import RecordSelection, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
 from retention.locks import quarantine_lock_until
 
 # A run is written down at least this often, in records: what a resumed run does again.

@@ -9,7 +9,8 @@ from archive_service.errors import Conflict
 from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditRun
-from archive_service.model.units import RecordSelection, RegisterUnit
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.records import RecordSelection
 
 _ACTOR = "worker"
 

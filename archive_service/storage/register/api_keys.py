@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from archive_service.model.identifiers import OfficeCode
 from archive_service.model.permissions import Role
-from archive_service.model.units import ApiKey
+from archive_service.model.units.api_keys import ApiKey
 from archive_service.storage.register import tables as t
 from archive_service.storage.register.rows import lock_name, upsert
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, insert, select, update
 
 from archive_service.evidence.entry import SALT_BYTES, open_event, record_of_entry, seal_event
 from archive_service.model.events import Event, LoggedEvent, SealedEntry
@@ -102,6 +102,20 @@ class SqlLog:
                 for offset, entry in enumerate(entries)
             ],
         )
+
+    def without_payload(self, indexes: Sequence[int]) -> set[int]:
+        """Return those of the entries that have no payload."""
+        query = select(_E.index).where(_E.index.in_(indexes), ~exists().where(_P.index == _E.index))
+        return set(self._connection.execute(query).scalars())
+
+    def restore_payload(self, sealed: SealedEntry) -> bool:
+        """Write a payload and salt where the entry is the same and has none."""
+        query = select(_E.entry).where(_E.index == sealed.index, ~exists().where(_P.index == _E.index))
+        if self._connection.execute(query).scalar_one_or_none() != sealed.entry:
+            return False
+        row = {"index": sealed.index, "salt": sealed.salt, "payload": sealed.payload}
+        self._connection.execute(_ADD_PAYLOADS, row)
+        return True
 
     def size(self) -> int:
         """Return how many entries there are."""

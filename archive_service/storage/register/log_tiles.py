@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, insert, select, update
 
-from archive_service.model.units import LogKey, SignedCheckpoint
+from archive_service.model.units.log import LogKey, SignedCheckpoint
 from archive_service.storage.register import tables as t
 from archive_service.storage.register.rows import lock_name, upsert
 

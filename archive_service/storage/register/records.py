@@ -22,7 +22,7 @@ from archive_service.model.record import (
     RecordState,
     SearchState,
 )
-from archive_service.model.units import RecordSelection
+from archive_service.model.units.records import RecordSelection
 from archive_service.storage.register import tables as t
 from archive_service.storage.register.rows import lock_name, upsert
 

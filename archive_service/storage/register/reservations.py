@@ -16,7 +16,7 @@ from archive_service.model.identifiers import (
     RecordId,
     ResultTypeCode,
 )
-from archive_service.model.units import Reservation
+from archive_service.model.units.reservations import Reservation
 from archive_service.storage.register import tables as t
 
 _C = t.reservations.c

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from archive_service.model.timestamps import AuthorityState, TimestampBatch, TimestampToken
 from archive_service.storage.register import tables as t
-from archive_service.storage.register.rows import lock_name
+from archive_service.storage.register.rows import lock_name, upsert
 
 _B = t.timestamp_batches.c
 _T = t.timestamp_tokens.c
@@ -37,18 +38,7 @@ class SqlTimestamps:
     def add(self, batch: TimestampBatch, authorities: Sequence[str], due_at: dt.datetime) -> int:
         """Write a batch and what is owed to it."""
         made = self._connection.execute(
-            insert(t.timestamp_batches)
-            .values(
-                first_entry=batch.first_entry,
-                end_entry=batch.end_entry,
-                checkpoint_size=batch.checkpoint_size,
-                algorithm=batch.algorithm,
-                root=batch.root,
-                groups=batch.groups,
-                renews=batch.renews,
-                made_at=batch.made_at,
-            )
-            .returning(_B.id)
+            insert(t.timestamp_batches).values(**_columns(batch)).returning(_B.id)
         ).scalar_one()
         owed = [{"batch_id": made, "authority": name, "attempts": 0, "due_at": due_at} for name in authorities]
         if owed:
@@ -117,6 +107,31 @@ class SqlTimestamps:
         if done.rowcount:
             self._let_owed_be_due(authority, stamped_at)
         return done.rowcount > 0
+
+    def stamped_since(self, instant: dt.datetime) -> list[TimestampToken]:
+        """Return tokens that were given later."""
+        query = select(t.timestamp_tokens).where(_T.token.is_not(None), _T.stamped_at > instant)
+        return [_token(row) for row in self._connection.execute(query.order_by(_T.batch_id, _T.authority))]
+
+    def restore(self, batch: TimestampBatch, tokens: Sequence[TimestampToken]) -> bool:
+        """Write what is not there of a batch and its tokens."""
+        there = self.get(batch.id, groups=False)
+        if there is not None and there.root != batch.root:
+            return False
+        if there is None:
+            self._connection.execute(insert(t.timestamp_batches).values(**_columns(batch), id=batch.id))
+            self._number_on()
+        known = {token.authority: token.token for token in self.tokens(batch.id)}
+        lacking = [token for token in tokens if known.get(token.authority) is None]
+        for token in lacking:
+            upsert(self._connection, t.timestamp_tokens, asdict(token))
+        return there is None or bool(lacking)
+
+    def _number_on(self) -> None:
+        """Let numbers go on after the highest; SQLite does by itself."""
+        if self._connection.dialect.name == "postgresql":
+            sequence = func.pg_get_serial_sequence("timestamp_batches", "id")
+            self._connection.execute(select(func.setval(sequence, select(func.max(_B.id)).scalar_subquery())))
 
     def failed(self, batch_id: int, authority: str, problem: str, due_at: dt.datetime) -> None:
         """Keep the reason, unless another worker had the token meanwhile."""
@@ -189,6 +204,11 @@ class SqlTimestamps:
         self._connection.execute(
             update(t.timestamp_tokens).where(and_(_T.batch_id == batch_id, _T.authority == authority)).values(**values)
         )
+
+
+def _columns(batch: TimestampBatch) -> dict[str, Any]:
+    """Return a batch's columns but its number."""
+    return {name: value for name, value in asdict(batch).items() if name != "id"}
 
 
 def _batch(row: Row[Any]) -> TimestampBatch:

@@ -1,0 +1,120 @@
+"""Keeping what the log's entries of a record's life commit to beside its original, so that it outlives the register.
+
+Entries and checkpoints lie in the store by themselves, without what could name anybody. Payload and salt go where the
+record is, and go when it is disposed of. Run every minute by whichever worker comes first; killed anywhere, the next
+run goes on: every object is create-only and follows from its entry alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from archive_service.errors import IntegrityFailure
+from archive_service.evidence.entry import record_of_entry, type_of_entry
+from archive_service.evidence.kept_entry import kept_entry_object
+from archive_service.model.archive import Archive
+from archive_service.model.events import LIFE_EVENTS, SealedEntry
+from archive_service.model.identifiers import RecordId
+from archive_service.model.objects import SmallObject
+from archive_service.model.record import RecordState
+from archive_service.model.units import RegisterUnit
+from retention.locks import longer_lock, quarantine_lock_until
+
+# Where it stands: the index of the first log entry that was not looked at yet.
+_PROGRESS = "keep-evidence"
+
+_AT_ONCE = 500
+_WRITERS = 8
+
+_TAKEN = "stored-differs"
+_LIFE = frozenset(map(str, LIFE_EVENTS))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvidence:
+    """What one run did: how many entries are kept, and under which keys the store holds something else: an alarm."""
+
+    entries: int
+    differing: tuple[str, ...]
+
+
+def keep_evidence(archive: Archive) -> KeptEvidence:
+    """Keep what every entry of a record's life commits to, once the entry is in a published checkpoint.
+
+    Idempotent; several workers may run it at once. Raises Unavailable: what was kept stays.
+    """
+    kept, differing = 0, list[str]()
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        while (batch := archive.register.read(partial(_next, archive))) is not None:
+            taken = [key for key in pool.map(partial(_put, archive), batch.objects) if key is not None]
+            archive.register.write(partial(_passed, batch.end))
+            kept += len(batch.objects) - len(taken)
+            differing += taken
+    return KeptEvidence(kept, tuple(differing))
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A small object, and until when it is locked: as long as the original beside which it lies."""
+
+    object: SmallObject
+    until: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    objects: tuple[_Locked, ...]
+    end: int
+
+
+def _next(archive: Archive, unit: RegisterUnit) -> _Batch | None:
+    """Return what the next published entries leave to keep, None when all of them were looked at."""
+    start, published = _stands(unit), unit.tree.newest(published=True)
+    if published is None or published.size <= start:
+        return None
+    end = min(published.size, start + _AT_ONCE)
+    return _Batch(tuple(_objects(archive, unit, unit.log.sealed(start, end - start))), end)
+
+
+def _objects(archive: Archive, unit: RegisterUnit, entries: list[SealedEntry]) -> Iterator[_Locked]:
+    """Yield what is kept of the entries; nothing of a record that was disposed of."""
+    life = [(record_id, one) for one in entries if (record_id := _lived(one)) is not None]
+    records = unit.records.get_many([record_id for record_id, _ in life])
+    wanted = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
+    for record_id, one in life:
+        record = records.get(record_id)
+        if record is not None and record.state is not RecordState.DISPOSED:
+            until = longer_lock(record.original.locked_until, wanted)
+            yield _Locked(kept_entry_object(record_id, archive.signer.origin, one), until)
+
+
+def _lived(sealed: SealedEntry) -> RecordId | None:
+    """Return the record of whose life the entry tells and whose payload is there."""
+    if sealed.payload is None or type_of_entry(sealed.entry) not in _LIFE:
+        return None
+    return record_of_entry(sealed.entry)
+
+
+def _put(archive: Archive, wanted: _Locked) -> str | None:
+    """Put one object; return its key where the store holds something else under it."""
+    small = wanted.object
+    try:
+        archive.store.put(small.key, small.body, small.digest, wanted.until)
+    except IntegrityFailure as taken:
+        if taken.code != _TAKEN:
+            raise
+        return small.key
+    return None
+
+
+def _stands(unit: RegisterUnit) -> int:
+    return int(unit.progress.get(_PROGRESS) or 0)
+
+
+def _passed(end: int, unit: RegisterUnit) -> None:
+    if end > _stands(unit):
+        unit.progress.put(_PROGRESS, str(end))
