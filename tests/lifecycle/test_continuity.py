@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archive_service.errors import IntegrityFailure, Misconfigured, Unavailable
 from archive_service.lifecycle import catch_up as step
+from archive_service.lifecycle import continuity
 from archive_service.lifecycle.catch_up import CaughtUp, catch_up
 from archive_service.lifecycle.continuity import LOOK_AGAIN, LOOK_SOON, ContinuousRegister, LogParts
 from archive_service.lifecycle.diagnose import check_components
@@ -188,6 +192,54 @@ def test_each_process_looks_once_a_minute_and_not_at_every_write(ours: TestArchi
     ours.clock.forward(LOOK_AGAIN)
     enter(archive)
     assert ours.faults.calls.count("store.list_under") == listed + 1
+
+
+def test_nobody_writes_while_the_first_answer_is_awaited(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(guarded(ours), 5)
+    backup = Backup(ours)
+    enter(ours.archive, 5)
+    seal_log(ours.archive)
+    backup.restore()
+    later, before = guarded(ours), entries(ours.archive)
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(*about: Any) -> int | None:
+        asked.set()
+        assert answer.wait(20)
+        return newest_published(*about)
+
+    monkeypatch.setattr(continuity, "newest_published", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(enter, later)
+        assert asked.wait(20)
+        second = pool.submit(enter, later)
+        assert wait([second], timeout=0.3).done == set()
+        answer.set()
+        for writing in (first, second):
+            with pytest.raises(IntegrityFailure):
+                writing.result(20)
+    assert entries(ours.archive) == before
+
+
+def test_later_the_others_go_on_while_one_asks_again(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = guarded(ours)
+    enter(archive)
+    ours.clock.forward(LOOK_AGAIN)
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(*about: Any) -> int | None:
+        asked.set()
+        assert answer.wait(20)
+        return newest_published(*about)
+
+    monkeypatch.setattr(continuity, "newest_published", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(enter, archive)
+        assert asked.wait(20)
+        enter(archive)
+        assert not first.done()
+        answer.set()
+        first.result(20)
 
 
 def test_what_could_not_be_told_at_first_is_refused_and_later_the_last_answer_stands(ours: TestArchive) -> None:
