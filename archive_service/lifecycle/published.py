@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from archive_service.errors import IntegrityFailure
 from archive_service.evidence.tiles import entry_bundle, parse_entry_bundle
@@ -16,6 +18,7 @@ from archive_service.lifecycle.marks import oldest, read_small
 from archive_service.model.objects import (
     checkpoint_key,
     checkpoints_prefix,
+    entries_from,
     entries_key,
     entries_prefix,
     not_readable,
@@ -76,26 +79,56 @@ def publish_checkpoint(store: ObjectStore, note: str, lock_until: dt.datetime) -
             raise
 
 
-def publish_entries(store: ObjectStore, origin: str, start: int, entries: list[bytes], until: dt.datetime) -> None:
-    """Put the entries from index ``start`` on into the store. Idempotent for the same entries. Raises Unavailable."""
-    wanted = small_object(entries_key(origin, start), entry_bundle(entries))
+def publish_entries(
+    store: ObjectStore, checkpoint: Checkpoint, start: int, entries: list[bytes], until: dt.datetime
+) -> None:
+    """Put entries from index ``start`` on into the store, for the checkpoint that comes after them.
+
+    Idempotent for the same checkpoint. What was put for one that was then never published stays, and is passed over.
+    Raises Unavailable.
+    """
+    wanted = small_object(entries_key(checkpoint.origin, start, checkpoint.root), entry_bundle(entries))
     store.put(wanted.key, wanted.body, wanted.digest, until)
 
 
 def published_entries(store: ObjectStore, origin: str, start: int) -> Iterator[bytes]:
-    """Yield the entries in the store from index ``start`` on, in order, until the first that is not there.
+    """Yield the entries under published checkpoints from index ``start`` on, in order, until the first not there.
 
     What they are is for their checkpoint to tell. Raises IntegrityFailure for an object that is no bundle; Unavailable.
     """
     index = start
-    first = entries_key(origin, max(0, start - BUNDLE_ENTRIES))
-    for listed in store.list_under(entries_prefix(origin), after=first if start > BUNDLE_ENTRIES else ""):
-        begins = number_of(listed.key)
+    before = max(0, start - BUNDLE_ENTRIES)
+    covering = _Covering(store, origin, before)
+    bundles = store.list_under(entries_prefix(origin), after=entries_from(origin, before) if before else "")
+    for key, versions in groupby(bundles, attrgetter("key")):
+        begins = number_of(key)
         if begins > index:
             return
+        listed = oldest(versions)
+        if listed is None or not covering.has(key, begins):
+            continue
         for entry in _bundle(store, listed)[index - begins :]:
             yield entry
             index += 1
+
+
+class _Covering:
+    """Answers for bundles asked in rising order whether the next published checkpoint is the one they were put for."""
+
+    def __init__(self, store: ObjectStore, origin: str, after: int) -> None:
+        self._store, self._origin = store, origin
+        listed = store.list_under(checkpoints_prefix(origin), after=checkpoint_key(origin, after))
+        self._sizes = (number_of(key) for key, _ in groupby(listed, attrgetter("key")))
+        self._next = next(self._sizes, None)
+        self._root = b""
+
+    def has(self, key: str, begins: int) -> bool:
+        while self._next is not None and self._next <= begins:
+            self._next, self._root = next(self._sizes, None), b""
+        if self._next is None:
+            return False
+        self._root = self._root or read_published(self._store, self._origin, self._next)[1].root
+        return key == entries_key(self._origin, begins, self._root)
 
 
 def _bundle(store: ObjectStore, listed: ObjectVersion) -> list[bytes]:

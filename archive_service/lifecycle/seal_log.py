@@ -146,21 +146,26 @@ def _add(unit: RegisterUnit, last: SignedCheckpoint | None, made: SignedCheckpoi
 
 
 def _publish(archive: Archive) -> None:
-    """Put checkpoints into the store, each after the entries that it adds to the one before."""
-    origin, until = archive.signer.origin, archive.clock.now() + _lock_time(archive)
-    waiting, published = archive.register.read(
-        lambda unit: (unit.tree.unpublished(_PUBLISHED_AT_ONCE), unit.tree.newest(published=True))
-    )
-    begun = published.size if published is not None else 0
-    for checkpoint in waiting:
-        for start in range(begun, checkpoint.size, BUNDLE_ENTRIES):
+    """Put checkpoints into the store, each after the entries that it adds to the one before of the same log."""
+    until = archive.clock.now() + _lock_time(archive)
+    waiting = archive.register.read(lambda unit: unit.tree.unpublished(_PUBLISHED_AT_ONCE))
+    for signed in waiting:
+        checkpoint = parse_checkpoint(parse_note(signed.note.encode()).text)
+        for start in range(_begun(archive, checkpoint), checkpoint.size, BUNDLE_ENTRIES):
             count = min(BUNDLE_ENTRIES, checkpoint.size - start)
             entries = archive.register.read(lambda unit, start=start, count=count: unit.log.entry_bytes(start, count))  # type: ignore[misc]
-            publish_entries(archive.store, origin, start, entries, until)
-        publish_checkpoint(archive.store, checkpoint.note, until)
+            publish_entries(archive.store, checkpoint, start, entries, until)
+        publish_checkpoint(archive.store, signed.note, until)
         now = archive.clock.now()
         archive.register.write(lambda unit, size=checkpoint.size, now=now: unit.tree.mark_published(size, now))  # type: ignore[misc]
-        begun = checkpoint.size
+
+
+def _begun(archive: Archive, checkpoint: Checkpoint) -> int:
+    """Return how many entries are published before this checkpoint, under its log's name: none for the first."""
+    before = archive.register.read(lambda unit: unit.tree.before(checkpoint.size))
+    if before is None or parse_checkpoint(parse_note(before.note.encode()).text).origin != checkpoint.origin:
+        return 0
+    return before.size
 
 
 def _lock_time(archive: Archive) -> dt.timedelta:

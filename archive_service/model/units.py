@@ -472,6 +472,10 @@ class LogTree(Protocol):
         """Return the checkpoint of exactly that size."""
         ...
 
+    def before(self, size: int) -> SignedCheckpoint | None:
+        """Return the largest checkpoint that is smaller than that size."""
+        ...
+
     def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Return size and root of checkpoints larger than ``after``, smallest first."""
         ...

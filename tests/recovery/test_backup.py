@@ -17,8 +17,9 @@ from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import rebuild
 from archive_service.lifecycle.marks import keep_tombstone
+from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.model.audits import AuditOutcome, AuditRun
-from archive_service.model.objects import Tombstone, original_key
+from archive_service.model.objects import Tombstone, number_of, original_key
 from archive_service.model.permissions import Role
 from archive_service.model.record import RecordState
 from archive_service.storage.backup import BackedUp, Source, back_up
@@ -315,6 +316,34 @@ class TestABackup:
                 AuditOutcome.INTACT: 7,
                 AuditOutcome.UNKNOWN: 1,
             }
+
+    def test_holds_no_more_of_the_published_log_than_its_register_signed(
+        self, place: Place, backups: BackupPlace, tmp_path: Path
+    ) -> None:
+        """The log is published while objects are copied; after a restore it goes on otherwise, and is published."""
+        live(place)
+        seal_log(place.archive)
+        size = place.register.read(lambda unit: unit.log.size())
+        write = backups.store.put
+        calls: list[str] = []
+
+        def put(key: str, *args: Any) -> Any:
+            calls.append(key)
+            if len(calls) == 2:
+                place.deposit(50)
+                seal_log(place.archive)
+            return write(key, *args)
+
+        backups.store.put = put  # type: ignore[method-assign,assignment]
+        back_up_to(place, backups)
+        with another(tmp_path) as second:
+            restore_into(second, backups)
+            listed = [one.key for one in second.archive.store.list_under("log/")]
+            assert max(number_of(key) for key in listed if "/checkpoints/" in key) == size
+            assert max(number_of(key) for key in listed if "/entries/" in key) < size
+            second.deposit(51)
+            assert seal_log(second.archive) is not None
+            assert not log_waits(second.archive)
 
     def test_lies_locked_in_a_store_that_can_lock(self, place: Place, minio_url: str, tmp_path: Path) -> None:
         live(place)

@@ -75,6 +75,12 @@ class SqlLogTree:
         found = self._connection.execute(select(t.log_checkpoints).where(_C.size == size)).one_or_none()
         return _checkpoint(found) if found is not None else None
 
+    def before(self, size: int) -> SignedCheckpoint | None:
+        """Return the last checkpoint before one of that size."""
+        query = select(t.log_checkpoints).where(_C.size < size).order_by(_C.size.desc()).limit(1)
+        found = self._connection.execute(query).one_or_none()
+        return _checkpoint(found) if found is not None else None
+
     def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Return size and root of checkpoints larger than ``after``, smallest first."""
         query = select(_C.size, _C.root).where(_C.size > after).order_by(_C.size).limit(limit)
