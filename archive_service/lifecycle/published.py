@@ -8,19 +8,24 @@ data (their payloads stay in the register), so they may be locked for long.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 
 from archive_service.errors import IntegrityFailure
+from archive_service.evidence.entry import commitment_holds
 from archive_service.evidence.tiles import entry_bundle, parse_entry_bundle
 from archive_service.lifecycle.marks import oldest, read_small
+from archive_service.model.events import EventType, SealedEntry
 from archive_service.model.objects import (
     checkpoint_key,
     checkpoints_prefix,
     entries_from,
     entries_key,
     entries_prefix,
+    json_object,
+    key_event_key,
     not_readable,
     number_of,
     small_object,
@@ -33,6 +38,8 @@ from archive_verify.notes import Note, parse_note
 
 # Entries in one object: about 1.5 MB.
 BUNDLE_ENTRIES = 4096
+
+_KEY_EVENTS = tuple(f'"type":"{one}"'.encode() for one in (EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED))
 
 _TAKEN = "stored-differs"
 
@@ -89,6 +96,43 @@ def publish_entries(
     """
     wanted = small_object(entries_key(checkpoint.origin, start, checkpoint.root), entry_bundle(entries))
     store.put(wanted.key, wanted.body, wanted.digest, until)
+
+
+def is_key_event(entry: bytes) -> bool:
+    """Whether the entry is about the log's keys. No value of an entry is free text, so its bytes tell."""
+    return any(of_type in entry for of_type in _KEY_EVENTS)
+
+
+def publish_key_event(store: ObjectStore, origin: str, sealed: SealedEntry, until: dt.datetime) -> None:
+    """Put what an entry about the log's keys commits to into the store: it holds no personal data.
+
+    A register that lost the entry must hear again which keys are the log's. Idempotent. Raises Unavailable.
+    """
+    if sealed.payload is None or sealed.salt is None:
+        return
+    values = {"format": 1, "payload": sealed.payload.decode(), "salt": sealed.salt.hex()}
+    wanted = json_object(key_event_key(origin, sealed.index, sealed.entry), values)
+    store.put(wanted.key, wanted.body, wanted.digest, until)
+
+
+def published_key_event(store: ObjectStore, origin: str, index: int, entry: bytes) -> SealedEntry | None:
+    """Return the entry with what it commits to, None where the store does not have that.
+
+    The commitment was checked. Raises IntegrityFailure when what stands there is something else; Unavailable.
+    """
+    key = key_event_key(origin, index, entry)
+    listed = oldest(one for one in store.list_under(key) if one.key == key)
+    if listed is None:
+        return None
+    try:
+        values = json.loads(read_small(store, listed))
+        payload, salt = str(values["payload"]).encode(), bytes.fromhex(values["salt"])
+        holds = commitment_holds(entry, payload, salt)
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise not_readable(key) from wrong
+    if not holds:
+        raise not_readable(key)
+    return SealedEntry(index, entry, payload, salt)
 
 
 def published_entries(store: ObjectStore, origin: str, start: int) -> Iterator[bytes]:

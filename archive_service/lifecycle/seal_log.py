@@ -13,9 +13,11 @@ from archive_service.evidence.tree import Tree, append
 from archive_service.lifecycle.continuity import rolled_back
 from archive_service.lifecycle.published import (
     BUNDLE_ENTRIES,
+    is_key_event,
     newest_published,
     publish_checkpoint,
     publish_entries,
+    publish_key_event,
     read_published,
 )
 from archive_service.model.archive import Archive
@@ -155,9 +157,16 @@ def _publish(archive: Archive) -> None:
             count = min(BUNDLE_ENTRIES, checkpoint.size - start)
             entries = archive.register.read(lambda unit, start=start, count=count: unit.log.entry_bytes(start, count))  # type: ignore[misc]
             publish_entries(archive.store, checkpoint, start, entries, until)
+            _publish_key_events(archive, start, entries, until)
         publish_checkpoint(archive.store, signed.note, until)
         now = archive.clock.now()
         archive.register.write(lambda unit, size=checkpoint.size, now=now: unit.tree.mark_published(size, now))  # type: ignore[misc]
+
+
+def _publish_key_events(archive: Archive, start: int, entries: list[bytes], until: dt.datetime) -> None:
+    for index in (start + offset for offset, entry in enumerate(entries) if is_key_event(entry)):
+        for sealed in archive.register.read(lambda unit, index=index: unit.log.sealed(index, 1)):  # type: ignore[misc]
+            publish_key_event(archive.store, archive.signer.origin, sealed, until)
 
 
 def _begun(archive: Archive, checkpoint: Checkpoint) -> int:

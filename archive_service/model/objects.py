@@ -126,14 +126,9 @@ def entries_key(origin: str, start: int, root: bytes) -> str:
     return f"{entries_from(origin, start)}{root.hex()[:16]}"
 
 
-def log_key_key(origin: str, verifier_key: str) -> str:
-    """Return the key of the object that names one of a log's own keys."""
-    return f"{log_keys_prefix(origin)}{hashlib.sha256(verifier_key.encode()).hexdigest()[:16]}"
-
-
-def log_keys_prefix(origin: str) -> str:
-    """Return the prefix of the objects that name the keys of the log of that name, and of nothing else."""
-    return f"{_log_prefix(origin)}{LOG_KEYS}/"
+def key_event_key(origin: str, index: int, entry: bytes) -> str:
+    """Return the key of what an entry about the log's keys commits to."""
+    return f"{_log_prefix(origin)}{LOG_KEYS}/{_numbered(index)}/{hashlib.sha256(entry).hexdigest()[:16]}"
 
 
 def log_kind_of(key: str) -> str:
@@ -146,7 +141,7 @@ def log_kind_of(key: str) -> str:
 
 
 def number_of(key: str) -> int:
-    """Return the size or index in a key of a log's checkpoint or entries.
+    """Return the size or index in a key of a log.
 
     >>> number_of(checkpoint_key("archive.example/log", 1234567))
     1234567

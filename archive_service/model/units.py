@@ -413,7 +413,11 @@ class Log(Protocol):
         ...
 
     def catch_up(self, entries: Sequence[bytes]) -> None:
-        """Write entries of this very log that a restored register lacks, at the end; their payloads are lost."""
+        """Write entries of this very log that a restored register lacks, at the end, without payloads."""
+        ...
+
+    def put_payload(self, sealed: SealedEntry) -> None:
+        """Write the payload of an entry that was caught up with; the caller has checked that it is that entry's."""
         ...
 
     def size(self) -> int:

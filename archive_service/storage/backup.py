@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from archive_service import __version__
 from archive_service.errors import NotFound, TooLarge
-from archive_service.model.objects import ENTRIES, KEPT, LOG_KEYS, LOGS, log_kind_of, number_of, original_key, record_of
+from archive_service.model.objects import CHECKPOINTS, KEPT, LOGS, log_kind_of, number_of, original_key, record_of
 from archive_service.model.ports import ObjectStore, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion, RecordState
 from archive_service.storage.backup_place import BACKUPS, BackupPlace, ListedObject, Manifest, listed_object
@@ -162,10 +162,10 @@ class _Sides:
 
     def belongs(self, key: str) -> bool:
         """Whether the object is of the register's instant: a log further than the register would refuse it later."""
-        if not key.startswith(LOGS) or log_kind_of(key) == LOG_KEYS:
+        if not key.startswith(LOGS):
             return True
-        # Entries from the last signed one on were published after the register was read.
-        return number_of(key) <= self.signed_size - (log_kind_of(key) == ENTRIES)
+        # A checkpoint is named by its size, all else by the index of its first entry.
+        return number_of(key) < self.signed_size + (log_kind_of(key) == CHECKPOINTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from archive_service.lifecycle.catch_up import CaughtUp, catch_up
 from archive_service.lifecycle.continuity import LOOK_AGAIN, LOOK_SOON, ContinuousRegister, LogParts
 from archive_service.lifecycle.diagnose import check_components
 from archive_service.lifecycle.published import newest_published
+from archive_service.lifecycle.rotate_keys import retire_keys
 from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
@@ -138,6 +139,47 @@ def test_catching_up_gives_back_every_published_entry_and_the_log_goes_on(ours: 
     assert made is not None
     assert made.root == root_of(leaf_hash(entry) for entry in entries(later))
     assert catch_up(ours.archive).after == len(entries(later))
+
+
+@pytest.mark.parametrize("from_nothing", [False, True])
+def test_keys_that_were_changed_in_the_gap_are_known_again_after_catching_up(
+    ours: TestArchive, from_nothing: bool
+) -> None:
+    if from_nothing:
+        backup = Backup(ours)  # with the reference data's entry alone
+    enter(guarded(ours), 5)
+    seal_log(ours.archive)
+    if not from_nothing:
+        backup = Backup(ours)
+    rotated = guarded(ours, 1, 2)
+    enter(rotated)
+    seal_log(rotated)
+    retired = guarded(ours, 2)
+    retire_keys(retired)
+    seal_log(retired)
+    known = ours.register.read(lambda unit: unit.tree.all_keys())
+    told = ours.events(EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED)
+    backup.restore()
+    catch_up(_replaced(ours.archive, ours.archive.register, signer(2)))  # type: ignore[arg-type]
+    assert ours.register.read(lambda unit: unit.tree.all_keys()) == known
+    assert ours.events(EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED) == told
+    enter(guarded(ours, 2))
+    with pytest.raises(Misconfigured):
+        enter(guarded(ours, 1))
+    assert ours.events(EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED) == told
+
+
+def test_another_word_on_keys_than_the_entry_commits_to_is_not_taken(ours: TestArchive) -> None:
+    backup = Backup(ours)
+    enter(guarded(ours))
+    seal_log(ours.archive)
+    [key] = [one.key for one in ours.store.list_under("log/") if "/keys/" in one.key]
+    ours.store.tamper(key, ours.content_of(key).replace(b"archive.test", b"another.test"))
+    backup.restore()
+    before = entries(ours.archive)
+    with pytest.raises(IntegrityFailure):
+        catch_up(ours.archive)
+    assert entries(ours.archive) == before
 
 
 def test_a_register_that_wrote_on_after_a_restore_is_not_joined_to_the_published_log(ours: TestArchive) -> None:

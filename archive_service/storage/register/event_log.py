@@ -95,6 +95,11 @@ class SqlLog:
             ],
         )
 
+    def put_payload(self, sealed: SealedEntry) -> None:
+        """Write a payload and its salt."""
+        row = {"index": sealed.index, "salt": sealed.salt, "payload": sealed.payload}
+        self._connection.execute(_ADD_PAYLOADS, row)
+
     def size(self) -> int:
         """Return how many entries there are."""
         return int(self._connection.execute(select(t.log_head.c.size).where(t.log_head.c.id == 1)).scalar_one())
