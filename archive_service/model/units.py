@@ -489,7 +489,7 @@ class LogTree(Protocol):
         ...
 
     def mark_published(self, size: int, now: dt.datetime) -> None:
-        """Say that the checkpoint of that size is in the store."""
+        """Say that the checkpoint of that size is in the store; when that was said first stands."""
         ...
 
     def add_cosignature(self, size: int, key_name: str, line: str, now: dt.datetime) -> None:

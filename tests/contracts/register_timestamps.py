@@ -6,9 +6,11 @@ import datetime as dt
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.storage.register.register import SqlRegister
+from tests.contracts.register import require_refused
 from tests.results import NOW
 
 MINUTE = dt.timedelta(minutes=1)
@@ -118,6 +120,34 @@ class RegisterTimestampsContract:
         register.write(lambda unit: unit.timestamps.set_renewed(first, "one", second + 7))
         assert expiring(NOW + 3 * YEAR) == [second]
         assert register.read(lambda unit: unit.timestamps.tokens(first))[0].renewed_by == second
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE timestamp_tokens SET token = NULL",
+            "UPDATE timestamp_tokens SET stamped_at = '2020-01-01 00:00:00'",
+            "UPDATE timestamp_tokens SET expires_at = '2020-01-01 00:00:00'",
+            "UPDATE timestamp_tokens SET authority = 'another' WHERE authority = 'one'",
+            "UPDATE timestamp_tokens SET renewed_by = 99",
+            "DELETE FROM timestamp_tokens",
+            "UPDATE timestamp_batches SET end_entry = 11",
+            "DELETE FROM timestamp_batches",
+        ],
+    )
+    def test_the_database_refuses_to_change_what_was_stamped(self, register: SqlRegister, statement: str) -> None:
+        [first] = add(register, batch(0, 10))
+        give(register, first, "one", NOW + YEAR)
+        register.write(lambda unit: unit.timestamps.set_renewed(first, "one", first))
+        before = register.read(lambda unit: unit.timestamps.tokens(first))
+        require_refused(register, statement)
+        assert register.read(lambda unit: unit.timestamps.tokens(first)) == before
+
+    def test_a_token_that_was_never_given_may_be_let_go(self, register: SqlRegister) -> None:
+        [first] = add(register, batch(0, 10))
+        give(register, first, "one", NOW + YEAR)
+        with register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+            connection.execute(sa.text("DELETE FROM timestamp_tokens WHERE authority = 'two'"))
+        assert [one.authority for one in register.read(lambda unit: unit.timestamps.tokens(first))] == ["one"]
 
     def test_each_authority_has_a_state(self, register: SqlRegister) -> None:
         first, second = add(register, batch(0, 10), batch(10, 12, NOW + MINUTE))

@@ -35,8 +35,10 @@ KEYS = signer().verifier_keys
 def owner(ours: TestArchive, *statements: str, **values: object) -> None:
     """Change the database as its owner can, past every guard."""
     with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for name in ("update", "delete", "replace"):
-            connection.execute(sa.text(f"DROP TRIGGER IF EXISTS log_entries_no_{name}"))
+        for name in (
+            connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+        ):
+            connection.execute(sa.text(f"DROP TRIGGER {name}"))
         for statement in statements:
             connection.execute(sa.text(statement), values)
 

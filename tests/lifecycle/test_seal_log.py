@@ -48,8 +48,10 @@ def sealed(ours: TestArchive) -> SignedCheckpoint:
 def tamper(ours: TestArchive, *statements: str) -> None:
     """Change the database as its owner can, past every guard."""
     with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for name in ("update", "delete", "replace"):
-            connection.execute(sa.text(f"DROP TRIGGER IF EXISTS log_entries_no_{name}"))
+        for name in (
+            connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+        ):
+            connection.execute(sa.text(f"DROP TRIGGER {name}"))
         for statement in statements:
             connection.execute(sa.text(statement))
 

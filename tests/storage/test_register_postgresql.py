@@ -113,5 +113,6 @@ def test_reading_changes_nothing(register: SqlRegister) -> None:
     assert register.read(lambda unit: unit.progress.get("a")) is None
 
 
-def test_emptying_the_log_is_refused_too(register: SqlRegister) -> None:
-    require_refused(register, "TRUNCATE log_entries")
+@pytest.mark.parametrize("table", ["log_entries", "log_checkpoints", "timestamp_batches", "timestamp_tokens"])
+def test_emptying_the_log_and_its_evidence_is_refused_too(register: SqlRegister, table: str) -> None:
+    require_refused(register, f"TRUNCATE {table}")

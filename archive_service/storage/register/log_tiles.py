@@ -92,8 +92,9 @@ class SqlLogTree:
         return [_checkpoint(row) for row in self._connection.execute(query)]
 
     def mark_published(self, size: int, now: dt.datetime) -> None:
-        """Say that a checkpoint is in the store."""
-        self._connection.execute(update(t.log_checkpoints).where(_C.size == size).values(published_at=now))
+        """Say that a checkpoint is in the store, where nobody has said so."""
+        waiting = update(t.log_checkpoints).where(_C.size == size, _C.published_at.is_(None))
+        self._connection.execute(waiting.values(published_at=now))
 
     def add_cosignature(self, size: int, key_name: str, line: str, now: dt.datetime) -> None:
         """Keep a witness's line."""
