@@ -57,7 +57,8 @@ def back_up_to(place: Place, backups: BackupPlace) -> BackedUp:
 
 def restore_into(place: Place, backups: BackupPlace, **asked: Any) -> Restored:
     until = quarantine_lock_until(place.clock.now(), 14)
-    target = Target(place.register.engine, place.archive.store, place.archive.staging, until)
+    years = quarantine_lock_until(place.clock.now(), 3650)
+    target = Target(place.register.engine, place.archive.store, place.archive.staging, until, years)
     return restore(backups, target, RestoreRequest(**asked), quiet)
 
 
@@ -116,6 +117,24 @@ class TestARestore:
             rebuild(second.archive, "restored", lambda _progress: None)
             found = find(second.archive, second.caller(Role.AUDITOR), Search("lương hưu"))
             assert history.plain.id in {hit.record.id for hit in found.hits}
+
+    def test_locks_the_log_and_audit_reports_for_as_long_as_when_they_were_new(
+        self, place: Place, backups: BackupPlace, tmp_path: Path
+    ) -> None:
+        live(place)
+        seal_log(place.archive)
+        audit(place.archive, AuditRequest())
+        back_up_to(place, backups)
+        with another(tmp_path) as second:
+            restore_into(second, backups)
+            now, store = second.clock.now(), second.archive.store
+            days = {
+                listed.key.split("/")[0]: until - now
+                for listed in store.list_under("")
+                if (until := store.lock_of(listed.key, listed.version)) is not None
+            }
+            assert days["log"] > days["records"] * 100
+            assert days["audits"] > days["records"] * 100
 
     def test_life_goes_on_after_it(self, place: Place, backups: BackupPlace, tmp_path: Path) -> None:
         """New rows are numbered after the restored ones, and the log has no gap."""
