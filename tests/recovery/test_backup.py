@@ -19,9 +19,10 @@ from archive_service.lifecycle.index import rebuild
 from archive_service.lifecycle.marks import keep_tombstone
 from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.model.audits import AuditOutcome, AuditRun
-from archive_service.model.objects import Tombstone, number_of, original_key
+from archive_service.model.objects import Tombstone, number_of, original_key, rendition_key
 from archive_service.model.permissions import Role
-from archive_service.model.record import RecordState
+from archive_service.model.record import Record, RecordState
+from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.storage.backup import BackedUp, Source, back_up
 from archive_service.storage.backup_place import BackupPlace
 from archive_service.storage.backup_restore import Restored, RestoreRequest, Target, restore
@@ -31,6 +32,7 @@ from archive_service.storage.store_url import open_store
 from retention.locks import quarantine_lock_until
 from tests import servers
 from tests.recovery.places import Place, Urls, fresh_urls, live, open_place
+from tests.results import digest
 
 # What the new store decides, column by column; the rest of every row must be the same.
 OF_THE_STORE = {
@@ -77,6 +79,15 @@ def another(tmp_path: Path, urls: Urls | None = None, name: str = "second") -> I
     embedded = Urls(f"sqlite:///{folder / 'register.sqlite'}", f"file:{folder / 'objects'}")
     with open_place(urls or embedded, folder, upgrade=False) as opened:
         yield opened
+
+
+def rendered(place: Place, record: Record) -> None:
+    """Give the record a rendition, as sealing does."""
+    key, content = rendition_key(record.id, RenditionKind.SEALED, 1), b"%PDF sealed"
+    until = quarantine_lock_until(place.clock.now(), 14)
+    stored = place.archive.store.put(key, content, digest(content), until)
+    made = Rendition(record.id, RenditionKind.SEALED, 1, digest(content), stored, place.clock.now())
+    place.register.write(lambda unit: unit.renditions.add(made))
 
 
 def rows(place: Place) -> dict[str, list[dict[str, Any]]]:
@@ -312,6 +323,26 @@ class TestABackup:
         assert done.manifest.missing == (original_key(second.id),)
         assert done.manifest.object_count == len(place.objects()) - 1
         assert done.manifest == backups.manifest()
+
+    @pytest.mark.parametrize("what", ["metadata/1", "signatures/1", "renditions/"])
+    def test_never_holds_a_damaged_object_of_which_the_register_says_a_digest(
+        self, place: Place, backups: BackupPlace, tmp_path: Path, what: str
+    ) -> None:
+        history = live(place)
+        rendered(place, history.plain)
+        if not place.urls.store.startswith("file:"):
+            pytest.skip("the store keeps its bytes where no test can change them")
+        key = next(key for key, _, _ in place.objects() if key.startswith(f"records/{history.plain.id}/{what}"))
+        [rotten] = (tmp_path / "first" / "objects").rglob(key.removeprefix("records/"))
+        rotten.chmod(0o600)
+        content = rotten.read_bytes()
+        rotten.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        done = back_up_to(place, backups)
+        assert (done.manifest.damaged, done.manifest.missing) == ((key,), ())
+        assert key not in {one.key for one in backups.store.list_under("records/")}
+        rotten.unlink()
+        again = back_up_to(place, backups)
+        assert (again.manifest.damaged, again.manifest.missing) == ((), (key,))
 
     def test_is_of_one_instant_while_deposits_go_on(self, place: Place, backups: BackupPlace, tmp_path: Path) -> None:
         """What is deposited after the register was read is in the store only, and does not tear the backup."""
