@@ -19,6 +19,7 @@ from archive_service.lifecycle.diagnose import (
     Diagnosis,
     check_audit,
     check_components,
+    check_log,
     check_timestamps,
     compare_counts,
     prove_lock,
@@ -179,6 +180,7 @@ def _everything(archive: Archive) -> tuple[Diagnosis, ...]:
         *check_components(archive),
         *compare_counts(archive),
         *prove_lock(archive),
+        *check_log(archive),
         *check_timestamps(archive),
         check_audit(archive),
     )

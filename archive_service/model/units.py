@@ -500,6 +500,10 @@ class LogTree(Protocol):
         """Return the witnesses' signature lines on the checkpoint of that size, by name."""
         ...
 
+    def last_cosigned(self) -> dict[str, int]:
+        """Return the size of the largest checkpoint that each witness signed, by the witness's name."""
+        ...
+
     def all_keys(self) -> list[LogKey]:
         """Return every key that signs or has signed, oldest first."""
         ...

@@ -15,6 +15,7 @@ from tests.results import NOW
 
 MINUTE = dt.timedelta(minutes=1)
 YEAR = dt.timedelta(days=365)
+NAMES = ("one", "two", "three")
 
 
 def batch(first: int, end: int, made_at: dt.datetime = NOW, renews: str | None = None) -> TimestampBatch:
@@ -26,7 +27,13 @@ def add(register: SqlRegister, *batches: TimestampBatch, authorities: tuple[str,
 
 
 def claim(register: SqlRegister, now: dt.datetime = NOW, limit: int = 10) -> list[TimestampToken]:
-    return register.write(lambda unit: unit.timestamps.claim_owed(now, now + MINUTE, limit))
+    """Take up to that many, one after another."""
+    taken: list[TimestampToken] = []
+    while len(taken) < limit and (
+        one := register.write(lambda unit: unit.timestamps.claim_owed(NAMES, now, now + MINUTE))
+    ):
+        taken.append(one)
+    return taken
 
 
 def give(register: SqlRegister, batch_id: int, authority: str, ends: dt.datetime) -> bool:
@@ -76,8 +83,8 @@ class RegisterTimestampsContract:
         taken = claim(register)
         assert [(one.batch_id, one.authority, one.attempts) for one in taken] == [(made, "one", 1), (made, "two", 1)]
         assert claim(register) == []
-        assert not register.read(lambda unit: unit.timestamps.any_owed(NOW))
-        assert register.read(lambda unit: unit.timestamps.any_owed(NOW + MINUTE))
+        assert not register.read(lambda unit: unit.timestamps.any_owed(NAMES, NOW))
+        assert register.read(lambda unit: unit.timestamps.any_owed(NAMES, NOW + MINUTE))
         assert [one.attempts for one in claim(register, NOW + MINUTE, limit=1)] == [2]
 
     def test_the_first_token_stays_and_failure_after_it_says_nothing(self, register: SqlRegister) -> None:
@@ -120,6 +127,14 @@ class RegisterTimestampsContract:
         register.write(lambda unit: unit.timestamps.set_renewed(first, "one", second + 7))
         assert expiring(NOW + 3 * YEAR) == [second]
         assert register.read(lambda unit: unit.timestamps.tokens(first))[0].renewed_by == second
+
+    def test_only_the_authorities_named_are_asked_for_what_they_owe(self, register: SqlRegister) -> None:
+        add(register, batch(0, 10))
+        register.write(lambda unit: unit.timestamps.claim_owed(["two"], NOW, NOW + MINUTE))
+        assert not register.read(lambda unit: unit.timestamps.any_owed(["two"], NOW))
+        assert register.write(lambda unit: unit.timestamps.claim_owed(["two"], NOW, NOW + MINUTE)) is None
+        assert register.read(lambda unit: unit.timestamps.any_owed(["one"], NOW))
+        assert not register.read(lambda unit: unit.timestamps.any_owed([], NOW))
 
     @pytest.mark.parametrize(
         "statement",

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, insert, select, update
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from archive_service.model.units import LogKey, SignedCheckpoint
 from archive_service.storage.register import tables as t
@@ -108,6 +108,11 @@ class SqlLogTree:
         """Return the witnesses' lines on a checkpoint."""
         query = select(_S.line).where(_S.size == size).order_by(_S.key_name)
         return list(self._connection.execute(query).scalars())
+
+    def last_cosigned(self) -> dict[str, int]:
+        """Return the largest size of each name."""
+        query = select(_S.key_name, func.max(_S.size).label("largest")).group_by(_S.key_name)
+        return {row.key_name: row.largest for row in self._connection.execute(query)}
 
     def all_keys(self) -> list[LogKey]:
         """Return every key, oldest first."""
