@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from archive_service.errors import ArchiveError, IntegrityFailure
+from archive_service.evidence.entry import time_of_entry
 from archive_service.lifecycle.sealed import publication, require_uncontradicted
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobState
@@ -15,6 +16,7 @@ from archive_service.model.ports import ProofResult, TimestampAuthority
 from archive_service.model.record import RecordState, SearchState
 from archive_service.model.timestamps import AuthorityState
 from archive_service.model.units import RegisterUnit, SignedCheckpoint
+from archive_verify.log_history import CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,28 @@ def check_audit(archive: Archive) -> Diagnosis:
     if last.undecided or (interval is not None and last.ended_at < archive.clock.now() - 2 * interval):
         return Diagnosis("last audit", ProofResult.INDETERMINATE, f"{sentence}: something could not be told, or is old")
     return Diagnosis("last audit", ProofResult.PASSED, f"{sentence}: no alarm")
+
+
+def check_clocks(archive: Archive) -> Diagnosis:
+    """Compare this host's clock with the database's and with the log's last entry; never raises."""
+    return _told("clocks", lambda: _clocks(archive))
+
+
+def _clocks(archive: Archive) -> tuple[ProofResult, str]:
+    database, last = archive.register.read(
+        lambda unit: (unit.log.database_time(), unit.log.entry_bytes(unit.log.size() - 1, 1))
+    )
+    now = archive.clock.now()
+    stated = time_of_entry(last[0]) if last else None
+    if stated is not None and stated - now > CLOCK_SKEW / 2:
+        told = f"the log's last entry is of {stated.isoformat(timespec='seconds')}, and this host's clock behind it"
+        return ProofResult.FAILED, f"{told}: one of the two is off; nothing is written until they agree"
+    if database is None:
+        return ProofResult.PASSED, "not behind the log; there is no second clock to compare with"
+    off = (now - database).total_seconds()
+    if abs(off) > CLOCK_SKEW.total_seconds() / 2:
+        return ProofResult.FAILED, f"this host's clock differs from the database's by {off:.0f} s"
+    return ProofResult.PASSED, f"this host's differs from the database's by {off:.1f} s"
 
 
 def check_log(archive: Archive) -> tuple[Diagnosis, ...]:

@@ -416,6 +416,10 @@ class Log(Protocol):
         """Write entries of this very log that a restored register lacks, at the end, without payloads."""
         ...
 
+    def database_time(self) -> dt.datetime | None:
+        """Return what the database's own clock shows, None where it has none but this host's."""
+        ...
+
     def put_payload(self, sealed: SealedEntry) -> None:
         """Write the payload of an entry that was caught up with; the caller has checked that it is that entry's."""
         ...

@@ -28,7 +28,6 @@ from archive_verify.merkle import leaf_hash, root_of
 from tests.archives import TestArchive
 from tests.fakes.faults import Killed
 from tests.fakes.log_signer import ORIGIN, signer
-from tests.results import NOW
 
 
 def guarded(ours: TestArchive, *generations: int, origin: str = ORIGIN) -> Archive:
@@ -43,7 +42,8 @@ def _replaced(archive: Archive, register: ContinuousRegister, signing: LogSignin
 
 
 def enter(archive: Archive, count: int = 1) -> None:
-    archive.register.write(lambda unit: unit.log.append(*[Event(EventType.SEARCHED, "key:a", NOW)] * count))
+    now = archive.clock.now()
+    archive.register.write(lambda unit: unit.log.append(*[Event(EventType.SEARCHED, "key:a", now)] * count))
 
 
 def entries(archive: Archive) -> list[bytes]:

@@ -9,6 +9,7 @@ import pytest
 
 from archive_service.lifecycle.diagnose import (
     Diagnosis,
+    check_clocks,
     check_components,
     check_log,
     check_timestamps,
@@ -22,6 +23,7 @@ from archive_service.model.jobs import JobKind
 from archive_service.model.objects import checkpoint_key, metadata_key, original_key
 from archive_service.model.permissions import Role
 from archive_service.model.ports import ProofResult
+from archive_service.storage.register.event_log import SqlLog
 from archive_service.trust.local_authority import LocalAuthority
 from archive_verify.checkpoint import Checkpoint
 from tests.archives import TestArchive
@@ -174,3 +176,19 @@ def test_a_witness_is_silent_when_it_has_not_signed_what_was_published_a_day_ago
     assert told() is P
     ours.clock.forward(dt.timedelta(days=2))
     assert told() is F
+
+
+def test_a_clock_that_is_behind_the_log_or_unlike_the_database_s_is_told(
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours.stored(1)
+    assert check_clocks(ours.archive).result is P
+    ours.clock.forward(-dt.timedelta(minutes=6))
+    assert check_clocks(ours.archive).result is F
+    ours.clock.forward(dt.timedelta(minutes=6))
+    database = ours.clock.now() - dt.timedelta(minutes=6)
+    monkeypatch.setattr(SqlLog, "database_time", lambda _: database)
+    told = check_clocks(ours.archive)
+    assert (told.result, "by 360 s" in told.explanation) == (F, True)
+    ours.faults.down.add("register")
+    assert check_clocks(ours.archive).result is I
