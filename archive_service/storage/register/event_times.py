@@ -7,12 +7,13 @@ good. What is compared: the times that the last entries state, and the database'
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from archive_service.errors import Message, Unavailable
-from archive_service.evidence.entry import time_of_entry
+from archive_service.evidence.entry import parse_instant
 from archive_service.model.events import Event
 from archive_service.storage.register import tables as t
 from archive_verify.log_history import CLOCK_SKEW
@@ -21,9 +22,10 @@ from archive_verify.log_history import CLOCK_SKEW
 TOLERANCE = CLOCK_SKEW / 2
 
 # Entries looked back at where another process wrote the last one.
-_LOOKED_BACK = 32
+_LOOKED_BACK = 8
 
 _E = t.log_entries.c
+_LAST = select(_E.entry).where(_E.index >= bindparam("first"), _E.index < bindparam("head"))
 
 
 class EventTimes:
@@ -54,8 +56,10 @@ class EventTimes:
 
 
 def _latest(connection: Connection, head: int) -> dt.datetime | None:
-    query = select(_E.entry).where(_E.index >= head - _LOOKED_BACK, _E.index < head)
-    return max(map(time_of_entry, connection.execute(query).scalars()), default=None)
+    last = connection.execute(_LAST, {"first": head - _LOOKED_BACK, "head": head}).scalars()
+    # All are written in one form, of which the greatest text is the latest time.
+    latest = max((str(json.loads(entry)["at"]) for entry in last), default=None)
+    return parse_instant(latest) if latest is not None else None
 
 
 def _clock_off(at: dt.datetime, seen: str) -> Unavailable:
