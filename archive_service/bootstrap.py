@@ -24,6 +24,7 @@ from archive_service.model.ports import Clock, ObjectStore, TimestampAuthority
 from archive_service.pdf.reader import Limits, SandboxedPdfReader, TrustFolders
 from archive_service.pdf.seal_key import DevicePlace, SealKey, device_key, file_key, made_key
 from archive_service.pdf.sealer import AgencySealer, SealSetup
+from archive_service.pdf.trust_folders import files_in
 from archive_service.search.index_url import open_index
 from archive_service.settings import Settings
 from archive_service.storage.backup_place import BackupPlace
@@ -33,7 +34,8 @@ from archive_service.storage.staging import Staging
 from archive_service.storage.store_url import open_store
 from archive_service.trust.authorities import AuthoritySettings, open_authorities
 from archive_verify.errors import Malformed
-from archive_verify.notes import SignatureType, VerifierKey, parse_verifier_key
+from archive_verify.notes import SignatureType, VerifierKey
+from archive_verify.trust import read_keys, read_roots
 from retention.locks import quarantine_lock_until
 
 
@@ -90,6 +92,7 @@ def open_archive(settings: Settings, *, pdf_processes: int | None = None, guarde
             authorities=authorities,
             second_store=_second_store(settings, clock),
             sealer=None if sealing is None else AgencySealer(pdf, staging, sealing),
+            agency_roots=_agency_roots(settings.agency_trust_dir),
         )
         yield armed(archive, settings.kill_at) if settings.kill_at else archive
     finally:
@@ -165,6 +168,20 @@ def _trust(settings: Settings) -> TrustFolders:
         if folder is not None and not folder.is_dir():
             raise Misconfigured(Message(f"{name} names no folder.", f"{name} không chỉ đến thư mục nào."))
     return TrustFolders(*(None if folder is None else str(folder.resolve()) for folder in named.values()))
+
+
+def _agency_roots(folder: Path | None) -> tuple[bytes, ...]:
+    """Return the certificates in the folder (DER), for evidence packages. Raises Misconfigured."""
+    try:
+        files = files_in(None if folder is None else str(folder))
+        return tuple(root for file in files for root in read_roots(file))
+    except (OSError, Malformed) as wrong:
+        raise Misconfigured(
+            Message(
+                f"ARCHIVE_AGENCY_TRUST_DIR cannot be used: {wrong} It holds certificates as PEM or DER.",
+                f"Không dùng được ARCHIVE_AGENCY_TRUST_DIR: {wrong} Thư mục chỉ chứa chứng thư dạng PEM hoặc DER.",
+            )
+        ) from wrong
 
 
 def _sealing(settings: Settings, authorities: Sequence[TimestampAuthority], clock: Clock) -> SealSetup | None:
@@ -247,8 +264,7 @@ def _witnesses(file: Path | None) -> tuple[VerifierKey, ...]:
     if file is None:
         return ()
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        keys = tuple(parse_verifier_key(line) for line in lines if line.strip() and not line.startswith("#"))
+        keys = read_keys(file)
         if any(key.type is SignatureType.ED25519 for key in keys):
             raise Malformed("A witness has a key for cosignatures.")
     except (OSError, ValueError, Malformed) as wrong:

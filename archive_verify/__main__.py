@@ -19,7 +19,7 @@ from archive_verify.errors import Malformed
 from archive_verify.package import Package
 from archive_verify.report import EXIT_CODES, as_json, as_text, overall
 from archive_verify.steps import check
-from archive_verify.trust import Trust, read_keys, read_roots
+from archive_verify.trust import Trust, read_keys, read_roots, read_statements
 
 EXIT_USAGE = 64  # EX_USAGE in sysexits.h
 
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None, now: dt.datetime | None = None)
             witness_keys=_all(read_keys, given.witness_key),
             tsa_roots=_all(read_roots, given.tsa_root),
             agency_roots=_all(read_roots, given.agency_root),
+            revocation=_all(read_statements, given.revocation),
         )
         with given.package.open("rb") as file:
             # Mapped, not read: a package may be larger than the memory at hand. An empty file cannot be mapped.
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--witness-key", "verifier keys of witnesses, all of whom must have cosigned"),
         ("--tsa-root", "root certificates of time-stamp authorities (PEM or DER)"),
         ("--agency-root", "root certificates of those who sign documents (PEM or DER)"),
+        ("--revocation", "revocation list or OCSP answer, beside those in the package (PEM or DER)"),
     ):
         parser.add_argument(option, type=Path, action="append", default=[], metavar="FILE", help=f"{what}; repeatable")
     parser.add_argument("--json", action="store_true", help="report as JSON, in both languages")

@@ -1,7 +1,8 @@
-"""The order of a log against its clock: an entry that states an earlier time than those before it was backdated.
+"""The order of a log against its clock: times that go back contradict the order of their entries.
 
-The order of entries is proven by the tree; the time that an entry states is the archive's word. Together they tell
-when an entry was put in later than it says. Clocks of several machines and waiting transactions differ a little.
+The order of entries is proven by the tree; the time that an entry states is the archive's word. Where they contradict
+each other, either an entry was put in later than it says, or a clock once ran ahead: times alone never tell which, so
+that it is neither in order nor proof of a forgery. Clocks of several machines and waiting transactions differ a little.
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ from archive_verify.errors import Malformed, Refused
 CLOCK_SKEW = dt.timedelta(minutes=10)
 
 
+class OutOfOrder(Refused):
+    """An entry states a time that contradicts its place: it was backdated, or a clock ran ahead before it."""
+
+
 def require_in_time_order(
     entries: Iterable[bytes], *, since: dt.datetime | None = None, skew: dt.timedelta = CLOCK_SKEW
 ) -> dt.datetime | None:
     """Return the latest time that entries state, in the log's order; go on from ``since``, the latest before them.
 
-    Raises Refused for an entry that states a time more than ``skew`` before an earlier entry's; Malformed.
+    Raises OutOfOrder for an entry that states a time more than ``skew`` before an earlier entry's; Malformed.
     """
     latest = since
     for entry in entries:
         at = _time_of(entry)
         if latest is not None and at < latest - skew:
-            raise Refused(f"An entry states {at.isoformat()}, although one before it is of {latest.isoformat()}.")
+            raise OutOfOrder(f"An entry states {at.isoformat()}, although one before it is of {latest.isoformat()}.")
         latest = at if latest is None else max(latest, at)
     return latest
 

@@ -31,14 +31,16 @@ def entries_are_in_the_log(package: Package, _: Trust, findings: Findings) -> No
 def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> None:
     """Step 6: the log's key signed checkpoint and receipt, and every witness that the auditor names the checkpoint."""
     checkpoint, receipt = parse_note(package.content(CHECKPOINT)), parse_note(package.content(RECEIPT))
-    origin = parse_checkpoint(checkpoint.text).origin
+    tree, life = parse_checkpoint(checkpoint.text), entries(package)
     enclosed = [parse_verifier_key(line) for line in package.content(LOG_KEYS).decode("ascii").splitlines()]
     for what, note in (("checkpoint", checkpoint), ("receipt", receipt)):
         with findings.part():
-            _require_log_signature(what, note, origin, enclosed)
+            _require_log_signature(what, note, tree.origin, enclosed)
             if not trust.log_keys:
                 raise Undecided("No log key was given (--log-key), so it could not be told who signed.")
-            _require_log_signature(what, note, origin, trust.log_keys)
+            _require_log_signature(what, note, tree.origin, trust.log_keys)
+    if tree.size <= life[-1].index:
+        findings.refused.append("Who signed the checkpoint vouched for a log before the last entry here.")
     with findings.part():
         if not trust.witness_keys:
             raise Undecided(
@@ -46,11 +48,15 @@ def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> 
             )
         cosigned = {one.key: one.at for one in verified_signatures(checkpoint, trust.witness_keys)}
         for key in trust.witness_keys:
-            if (seen := cosigned.get(key)) is None:
-                raise Refused(f"The witness {key.name} has not cosigned the checkpoint.")
-            if seen < entries(package)[-1].at - CLOCK_SKEW:
-                raise Refused(f"The witness {key.name} saw the log at {seen}, before the last entry here was written.")
-            findings.notes.append(f"The witness {key.name} saw this log at {seen}.")
+            with findings.part():
+                if (seen := cosigned.get(key)) is None:
+                    raise Refused(f"The witness {key.name} has not cosigned the checkpoint.")
+                findings.notes.append(f"The witness {key.name} saw this log at {seen}.")
+                if seen < life[-1].at - CLOCK_SKEW:
+                    raise Undecided(
+                        f"The witness {key.name} saw the log at {seen}, before the time that its last entry here "
+                        f"states ({life[-1].at}): one of their clocks was wrong."
+                    )
 
 
 def _require_log_signature(what: str, note: Note, origin: str, keys: Sequence[VerifierKey]) -> None:

@@ -35,29 +35,42 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return _sha256(b"\x01" + left + right).digest()
 
 
+class GrowingTree:
+    """A tree that entries are added to; memory is bounded by its height."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        # The roots of the perfect subtrees from the left, each smaller than the one before.
+        self._nodes: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Take the next leaf hash."""
+        node, rest = leaf, self.size
+        while rest & 1:
+            node, rest = _sha256(b"\x01" + self._nodes.pop() + node).digest(), rest >> 1
+        self._nodes.append(node)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the root over all leaves so far."""
+        if not self._nodes:
+            return EMPTY_ROOT
+        root = self._nodes[-1]
+        for left in reversed(self._nodes[:-1]):
+            root = node_hash(left, root)
+        return root
+
+
 def root_of(leaves: Iterable[bytes]) -> bytes:
     """Return the root of the tree over these leaf hashes, in order; memory is bounded by the tree's height.
 
     >>> root_of([]) == EMPTY_ROOT
     True
     """
-    # One entry a level: the root of a perfect subtree that still waits for its right sibling.
-    waiting: list[bytes | None] = []
+    tree = GrowingTree()
     for leaf in leaves:
-        node, level = leaf, 0
-        while level < len(waiting) and (left := waiting[level]) is not None:
-            node = _sha256(b"\x01" + left + node).digest()
-            waiting[level] = None
-            level += 1
-        if level == len(waiting):
-            waiting.append(node)
-        else:
-            waiting[level] = node
-    root: bytes | None = None
-    for left in waiting:
-        if left is not None:
-            root = left if root is None else node_hash(left, root)
-    return EMPTY_ROOT if root is None else root
+        tree.add(leaf)
+    return tree.root()
 
 
 def require_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Any
 
 from archive_verify.bag import bag_problems
@@ -18,8 +19,8 @@ from archive_verify.contents import (
     read_json,
 )
 from archive_verify.encoding import encode_base64
-from archive_verify.errors import Malformed, Refused
-from archive_verify.log_history import require_in_time_order
+from archive_verify.errors import Malformed, Refused, Undecided
+from archive_verify.log_history import OutOfOrder, require_in_time_order
 from archive_verify.notes import parse_note
 from archive_verify.package import Package
 from archive_verify.trust import Trust
@@ -91,7 +92,7 @@ def history_is_consistent(package: Package, _: Trust, findings: Findings) -> Non
         if {entry.record for entry in life} != {package.folder}:
             raise Refused("Not every entry is about the record that the package is named after.")
     with findings.part():
-        require_in_time_order(entry.data for entry in life)
+        _require_time_order(life)
     if any(entry.type == "disposed" for entry in life):
         findings.refused.append("The record was disposed of: it should not exist any more.")
     with findings.part():
@@ -103,6 +104,17 @@ def _require_digests(package: Package, name: str, stated: dict[str, Any]) -> Non
     for what in ("sha256", "sha512", "size_bytes"):
         if getattr(digests, what) != stated[what]:
             raise Refused(f"{name} has another {what} than the entry commits to.")
+
+
+def _require_time_order(life: Sequence[Entry]) -> None:
+    """Raise Undecided where stated times contradict the order, which is proven: a person must look which is wrong."""
+    try:
+        require_in_time_order(entry.data for entry in life)
+    except OutOfOrder as contradiction:
+        raise Undecided(
+            f"{contradiction} Either a clock was wrong then, or an entry was written later than it says: ask the "
+            "archive which, and compare its answer with the log's other entries of that time and with time-stamps."
+        ) from contradiction
 
 
 def _require_receipt(package: Package, deposit: Entry) -> None:

@@ -40,7 +40,8 @@ _LIMITS = {
     ),
     "vi": (
         "Không được chữ ký nào bảo vệ: nội dung README.txt, các tệp trong trust/ và checker/; hãy dùng bản của bạn. "
-        "Gói không cho biết các sự kiện không có trong gói: hãy hỏi nhật ký hoặc nhân chứng về những gì xảy ra sau đó."
+        "Gói không cho biết các sự kiện không có trong gói: hãy hỏi nhật ký hoặc người chứng kiến về những gì "
+        "xảy ra sau đó."
     ),
 }
 

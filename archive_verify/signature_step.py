@@ -19,6 +19,10 @@ from archive_verify.verdicts import Findings
 
 _SIGNING = {"digital_signature", "non_repudiation"}
 
+# What the archive, which reads the PDF, may have seen at deposit. Whom it trusted then is the auditor's to judge anew.
+_WRONG = {"altered", "invalid"}
+_HARMLESS = {"untrusted", "valid"}
+
 
 def signatures_hold(package: Package, trust: Trust, findings: Findings) -> None:
     """Step 10: the archive's report is the one committed to; every signature in the documents holds and is trusted."""
@@ -46,47 +50,86 @@ def _require_report(package: Package) -> None:
 
 
 def _compare_with_report(package: Package, findings: Findings) -> None:
-    """Raise Undecided when the archive, which read the PDF, saw other signatures than its bytes alone show."""
+    """Hold the archive's report, for which it read the PDF, against what the bytes alone show.
+
+    Raises Refused when it saw changes or an invalid signature; Undecided when it could not tell, or saw others.
+    """
     report = read_json(package.content(SIGNATURE_REPORT))
     reported = {tuple(signature["byte_range"]) for signature in report["signatures"]}
     found = {(0, one.gap_start, one.gap_end, one.end - one.gap_end) for one in find_signatures(package.view(ORIGINAL))}
     if reported != found:
         raise Undecided(f"The archive's report is about {len(reported)} signatures; {len(found)} were found here.")
-    findings.notes.append(f"The archive's own verdict at deposit: {report['verdict']}.")
+    said = f"The archive's own verdict at deposit: {report['verdict']}."
+    if report["verdict"] in _WRONG:
+        raise Refused(said)
+    if report["verdict"] not in _HARMLESS:
+        raise Undecided(said)
+    findings.notes.append(said)
 
 
 def _check_signatures(package: Package, name: str, trust: Trust, findings: Findings) -> None:
     pdf = package.view(name)
     signatures = find_signatures(pdf)
     if not signatures:
+        if name == SEALED:
+            raise Refused(f"{name} carries no signature: it is not sealed.")
         findings.notes.append(f"{name} carries no signature.")
     for number, signature in enumerate(signatures, start=1):
         with findings.part():
             checked = check_signature(pdf, signature, certificates(package))
-            if checked.is_time_stamp:
-                findings.notes.append(f"{name}: {number} is a time-stamp by {checked.signer_name}.")
-                continue
-            _require_trusted(package, checked, trust)
-            findings.notes.append(f"{name}: signature {number} by {checked.signer_name} holds.")
-            if signature.end != len(pdf):
-                raise Undecided(
-                    f"{len(pdf) - signature.end} bytes of {name} were added after signature {number}. Whether they"
-                    " change what a reader sees cannot be told without reading the PDF: see the archive's report."
-                )
+            with findings.part():
+                existed = _proven_time(package, name, checked, trust)
+                if checked.is_time_stamp:
+                    _require_time_stamp_trusted(package, checked, existed, trust)
+                    findings.notes.append(f"{name}: {number} is a time-stamp by {checked.signer_name}.")
+                else:
+                    _require_trusted(package, checked, existed, trust)
+                    findings.notes.append(f"{name}: signature {number} by {checked.signer_name} holds.")
+            _require_last(name, len(pdf) - signature.end, checked, is_last=number == len(signatures))
 
 
-def _require_trusted(package: Package, checked: CheckedSignature, trust: Trust) -> None:
+def _require_last(name: str, behind: int, checked: CheckedSignature, *, is_last: bool) -> None:
+    """Raise Refused for a seal that does not reach the file's end, Undecided for bytes behind any other signature.
+
+    A time-stamp vouches for a time: that something was signed behind it takes nothing from it. ``behind`` is in bytes.
+    """
+    if name == SEALED and is_last and (behind or checked.is_time_stamp):
+        raise Refused(f"No seal covers {name} to its end.")
+    if behind and (is_last or not checked.is_time_stamp):
+        raise Undecided(
+            f"{behind} bytes of {name} were added after what {checked.signer_name} signed. Whether they change what a "
+            "reader sees cannot be told without reading the PDF: see the archive's report."
+        )
+
+
+def _require_trusted(package: Package, checked: CheckedSignature, existed: dt.datetime, trust: Trust) -> None:
     """Raise unless the signer led to a root of the auditor's when the signature is proven to have existed.
 
-    Raises Refused with the reason, Undecided when no root is given or the certificate had ended before any proof.
+    Raises Refused with the reason, Undecided when no root is given, when whether a certificate was revoked is not
+    known, or when the signer's had ended before any proof.
     """
     known = (*checked.certificates, *certificates(package))
-    existed = _proven_time(package, checked, trust)
     ended = read_certificate(checked.signer).not_valid_after
     path = require_path(checked.signer, trust.agency_roots, known, min(existed, ended))
     if path[0].key_usage_value is not None and not path[0].key_usage_value.native & _SIGNING:
         raise Refused(f"The certificate of {checked.signer_name} is not one for signatures.")
-    require_not_revoked(path, existed, revocation(package))
+    _require_before_end(checked, existed, ended)
+    require_not_revoked(path, existed, _statements(package, trust))
+
+
+def _require_time_stamp_trusted(
+    package: Package, checked: CheckedSignature, existed: dt.datetime, trust: Trust
+) -> None:
+    """Raise unless a document's time-stamp is by an authority that the auditor trusts; as ``_require_trusted``."""
+    if checked.token is None:
+        raise Refused("A time-stamp in the document holds none.")
+    ended = checked.token.signer_valid_until
+    known, statements = certificates(package), _statements(package, trust)
+    require_trusted(checked.token, trust.tsa_roots, known, min(existed, ended), statements)
+    _require_before_end(checked, existed, ended)
+
+
+def _require_before_end(checked: CheckedSignature, existed: dt.datetime, ended: dt.datetime) -> None:
     if existed > ended:
         raise Undecided(
             f"The certificate of {checked.signer_name} ended on {ended:%Y-%m-%d}; "
@@ -94,16 +137,24 @@ def _require_trusted(package: Package, checked: CheckedSignature, trust: Trust) 
         )
 
 
-def _proven_time(package: Package, checked: CheckedSignature, trust: Trust) -> dt.datetime:
-    """Return the earliest instant at which the signature is proven to have existed: now, if nothing proves more."""
-    existed = trust.now
-    for name in package.names("data/evidence/"):
+def _proven_time(package: Package, name: str, checked: CheckedSignature, trust: Trust) -> dt.datetime:
+    """Return the earliest instant at which the signature is proven to have existed: now, if nothing proves more.
+
+    The evidence records are about the original and about no rendition of it.
+    """
+    existed, statements = trust.now, _statements(package, trust)
+    for record in package.names("data/evidence/") if name == ORIGINAL else ():
         with suppress(Refused, Undecided):
-            result = read_evidence(package, name)
-            require_record_trusted(result, trust.tsa_roots, certificates(package), trust.now, revocation(package))
+            result = read_evidence(package, record)
+            require_record_trusted(result, trust.tsa_roots, certificates(package), trust.now, statements)
             existed = min(existed, result.stamped_at)
-    if checked.token is not None:
+    # A document time-stamp is not proven by itself: it would outlive its own certificate.
+    if checked.token is not None and not checked.is_time_stamp:
         with suppress(Refused, Undecided):
-            require_trusted(checked.token, trust.tsa_roots, certificates(package), existed, revocation(package))
+            require_trusted(checked.token, trust.tsa_roots, certificates(package), existed, statements)
             existed = min(existed, checked.token.at)
     return existed
+
+
+def _statements(package: Package, trust: Trust) -> tuple[bytes, ...]:
+    return (*trust.revocation, *revocation(package))

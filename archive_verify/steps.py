@@ -99,11 +99,11 @@ STEPS = (
         ),
     ),
     Step(
-        Text("checkpoint", "điểm kiểm"),
+        Text("checkpoint", "điểm kiểm soát"),
         checkpoint_is_signed,
         Text(
             "A log key and witnesses that you trust vouch for the log.",
-            "Khoá nhật ký và nhân chứng mà bạn tin cậy đã ký nhật ký.",
+            "Khoá nhật ký và người chứng kiến mà bạn tin cậy đã ký nhật ký.",
         ),
         Text("The log is not signed by those you trust.", "Nhật ký không được ký bởi bên mà bạn tin cậy."),
         Text("Who vouches for the log could not be told.", "Không xác định được ai bảo đảm cho nhật ký."),

@@ -6,7 +6,7 @@ import datetime as dt
 
 from archive_verify.algorithms import digest
 from archive_verify.contents import ORIGINAL, certificates, entries, revocation
-from archive_verify.errors import Refused, Undecided
+from archive_verify.errors import Undecided
 from archive_verify.evidence_record import (
     DataObject,
     EvidenceRecordResult,
@@ -45,17 +45,24 @@ def time_is_trusted(package: Package, trust: Trust, findings: Findings) -> None:
     """Step 9: the time-stamps' signers lead to the auditor's roots, and did when they signed and were renewed."""
     for name in package.names("data/evidence/"):
         with findings.part():
+            statements = (*trust.revocation, *revocation(package))
             require_record_trusted(
-                read_evidence(package, name), trust.tsa_roots, certificates(package), trust.now, revocation(package)
+                read_evidence(package, name), trust.tsa_roots, certificates(package), trust.now, statements
             )
     if not package.names("data/evidence/"):
         findings.undecided.append("There is no time-stamp in the package whose authority could be trusted.")
 
 
 def _require_close(name: str, stamped_at: dt.datetime, stated: dt.datetime) -> None:
-    """Raise Refused for an entry younger than its time-stamp, Undecided for one far older: it may be backdated."""
+    """Raise Undecided for an entry that states a later time than its own time-stamp, or one far earlier.
+
+    The first had a wrong clock, or its authority; the second may be backdated. That it existed when stamped holds.
+    """
     if stamped_at < stated - CLOCK_SKEW:
-        raise Refused(f"{name} is older than the time that the entry of the deposit states.")
+        raise Undecided(
+            f"{name} is older than the time that the entry of the deposit states ({stated}), although it is about that "
+            "entry: a clock was wrong. The document existed at the time of the time-stamp."
+        )
     if stamped_at > stated + STAMPED_LATE:
         raise Undecided(
             f"{name} is {(stamped_at - stated).days} days younger than the time that the entry of the deposit states: "

@@ -92,7 +92,7 @@ def require_trusted(
 
     ``at`` is the token's own time, or that of the token which renewed it, or the present for the newest one. The
     certificates and revocation statements in the token are considered beside those given. Raises Undecided when no
-    root is given, Refused with the reason otherwise.
+    root is given or whether a certificate was revoked by then is not known, Refused with the reason otherwise.
     """
     path = require_path(token.signer, roots, (*token.certificates, *intermediates), at)
     with reading("time-stamp authority's certificate"):
@@ -106,7 +106,7 @@ def require_trusted(
             "non_repudiation",
         }:
             raise Refused("The signer's certificate is not one for signatures.")
-        require_not_revoked(path, token.at, (*token.revocation, *revocation))
+        require_not_revoked(path, token.at, (*token.revocation, *revocation), known_until=at)
 
 
 def _statements(signed: cms.SignedData) -> tuple[bytes, ...]:

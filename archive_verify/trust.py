@@ -6,32 +6,42 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+from asn1crypto import parser, pem
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
 from archive_verify.certificates import read_certificate
+from archive_verify.der import reading
 from archive_verify.errors import Malformed
 from archive_verify.notes import VerifierKey, parse_verifier_key
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Keys of the log and of witnesses, DER roots for time-stamps and for signatures, and the instant of the check."""
+    """Keys of the log and of witnesses, roots for time-stamps and for signatures, and the instant of the check.
+
+    Roots are DER, as are ``revocation``: lists and OCSP answers that the auditor fetched himself, for they prove
+    themselves by their signatures and may come from anywhere.
+    """
 
     now: dt.datetime
     log_keys: tuple[VerifierKey, ...] = ()
     witness_keys: tuple[VerifierKey, ...] = ()
     tsa_roots: tuple[bytes, ...] = ()
     agency_roots: tuple[bytes, ...] = ()
+    revocation: tuple[bytes, ...] = ()
 
 
 def read_keys(path: Path) -> tuple[VerifierKey, ...]:
-    """Return the verifier keys in a file, one a line. Raises Malformed, also when there is none; OSError."""
+    """Return the verifier keys in a file, one a line; lines that begin with # are passed over.
+
+    Raises Malformed, also when there is no key; OSError.
+    """
     try:
-        lines = path.read_text("ascii").splitlines()
+        lines = path.read_text("utf-8").splitlines()
     except UnicodeDecodeError as wrong:
         raise Malformed(f"{path} holds no verifier keys.") from wrong
-    keys = tuple(parse_verifier_key(line) for line in lines if line.strip())
+    keys = tuple(parse_verifier_key(line) for line in lines if line.strip() and not line.startswith("#"))
     if not keys:
         raise Malformed(f"{path} holds no verifier key.")
     return keys
@@ -46,3 +56,13 @@ def read_roots(path: Path) -> tuple[bytes, ...]:
         return tuple(one.public_bytes(Encoding.DER) for one in load_pem_x509_certificates(data))
     except ValueError as wrong:
         raise Malformed(f"{path} holds no certificate.") from wrong
+
+
+def read_statements(path: Path) -> tuple[bytes, ...]:
+    """Return the revocation list or OCSP answer in a PEM or DER file, as DER. Raises Malformed, OSError."""
+    data = path.read_bytes()
+    with reading(f"revocation statement in {path}"):
+        if pem.detect(data):
+            return tuple(der for _, _, der in pem.unarmor(data, multiple=True))
+        parser.parse(data, strict=True)
+        return (data,)

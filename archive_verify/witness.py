@@ -1,6 +1,6 @@
 """A witness: sees that a log only ever grows, remembers what it saw, and says so with a signature of its own.
 
-Run by an auditor, as often as he likes: ``python -m archive_verify.witness cosign …``. It fetches the checkpoint and
+Run by an auditor, as often as he likes: ``archive-witness cosign …``. It fetches the checkpoint and
 the proof that it extends the one seen last, and nothing else. What it saw is written down before the signature goes
 out, so that it never signs two histories of one log (C2SP tlog-cosignature, tlog-witness). A checkpoint that
 contradicts the one seen last is kept beside the state file: it is the proof that the log was forked or rolled back.
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import ipaddress
 import json
 import os
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,10 +42,10 @@ from archive_verify.notes import (
     SignatureType,
     VerifierKey,
     parse_note,
-    parse_verifier_key,
     signed_message,
     signers,
 )
+from archive_verify.trust import read_keys
 
 DONE, REFUSED, UNDECIDED, USAGE = 0, 1, 2, 64
 
@@ -154,9 +156,13 @@ def _alone(state: Path) -> Iterator[None]:
 
 
 def asker(url: str, api_key: str) -> Ask:
-    """Return what asks the archive at that address (https://HOST) by HTTP. It raises Undecided."""
-    if not url.startswith(("https://", "http://")):
-        raise ValueError("an address begins with https:// or http://")
+    """Return what asks the archive at that address (https://HOST) by HTTP. It raises Undecided.
+
+    Raises ValueError for an address to which the API key would go in the clear. No redirection is followed: it would
+    carry the key to wherever the answer says.
+    """
+    _require_confidential(url)
+    opener = urllib.request.build_opener(_NoRedirection)
 
     def ask(method: str, path: str, body: bytes | None) -> bytes:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
@@ -166,13 +172,36 @@ def asker(url: str, api_key: str) -> Ask:
             f"{url.rstrip('/')}/api/v1{path}", body, headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  # as above
+            with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
                 found: bytes = answer.read(MAX_NOTE_BYTES + 1)
         except (urllib.error.URLError, OSError, ValueError) as wrong:
             raise Undecided(f"The archive did not answer {method} {path} as it should: {wrong}") from wrong
         return found
 
     return ask
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    """Makes of every redirection the error that an answer of that status is."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none."""
+
+
+def _require_confidential(url: str) -> None:
+    """Raise ValueError unless the address is https, or http on this very machine."""
+    address = urllib.parse.urlsplit(url)
+    if address.scheme == "https" and address.hostname:
+        return
+    if address.scheme != "http" or not _is_loopback(address.hostname or ""):
+        raise ValueError("an address begins with https://; http:// is for this machine alone, such as http://127.0.0.1")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def make_key(path: Path) -> Ed25519PrivateKey:
@@ -192,12 +221,6 @@ def load_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise ValueError("not an Ed25519 key")
     return key
-
-
-def load_verifier_keys(path: Path) -> tuple[VerifierKey, ...]:
-    """Return the keys of a file with one a line; lines that begin with # are passed over. Raises Malformed, OSError."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return tuple(parse_verifier_key(line) for line in lines if line.strip() and not line.startswith("#"))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -229,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             witness = Witness(asked.name, make_key(asked.key), (), Path())
             sys.stdout.write(f"{witness.verifier_key.text}\n")
             return DONE
-        witness = Witness(asked.name, load_key(asked.key), load_verifier_keys(asked.log_key), asked.state)
+        witness = Witness(asked.name, load_key(asked.key), read_keys(asked.log_key), asked.state)
         ask = asker(asked.url, os.environ.get("ARCHIVE_API_KEY", ""))
     except (OSError, ValueError, Malformed) as wrong:
         sys.stderr.write(f"{wrong}\n")

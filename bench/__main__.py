@@ -11,6 +11,7 @@ import click
 
 from bench import (
     accept,
+    auditing,
     cost,
     growth,
     log,
@@ -28,6 +29,7 @@ Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
     "accept": accept.accept,
+    "auditing": auditing.auditing,
     "reading": accept.reading,
     "signed": signed.signed,
     "multipart": multipart.multipart,

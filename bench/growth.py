@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from archive_service.model.archive import Archive
 from archive_service.model.identifiers import OfficeCode
 from archive_service.model.metadata_json import metadata_from_json
 from archive_service.model.permissions import Caller, Role
-from archive_service.model.ports import ObjectStore, SearchIndex, Staging
+from archive_service.model.ports import NewObject, ObjectStore, SearchIndex, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.reference_files import read_reference
 from archive_service.storage.register import tables as t
@@ -48,6 +48,10 @@ class _KeepsNothing:
     def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Claim to hold the object."""
         return ObjectVersion(key, "1", digest, lock_until)
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Claim to hold the objects."""
+        return tuple(self.put(one.key, one.source, one.digest, lock_until) for one in objects)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,7 +23,7 @@ from archive_service.evidence.tree import Tree
 from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
-from archive_service.model.ports import ObjectStore, PdfReader, Register, SearchIndex, Staging
+from archive_service.model.ports import NewObject, ObjectStore, PdfReader, Register, SearchIndex, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.model.units import RegisterUnit, SignedCheckpoint
 from archive_service.storage.register import tables as t
@@ -49,6 +49,10 @@ class _Nowhere:
     def put(self, key: str, source: Path | bytes, digest: ContentDigest, lock_until: dt.datetime) -> ObjectVersion:
         """Claim to hold the object."""
         return ObjectVersion(key, "1", digest, lock_until)
+
+    def put_all(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> tuple[ObjectVersion, ...]:
+        """Claim to hold the objects."""
+        return tuple(self.put(one.key, one.source, one.digest, lock_until) for one in objects)
 
     def list_under(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Have nothing."""

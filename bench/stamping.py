@@ -80,7 +80,7 @@ def _archive(folder: Path) -> Archive:
     register = SqlRegister(f"sqlite:///{folder / 'register.sqlite'}", randomness)
     upgrade_schema(register.engine)
     nothing: Any = None
-    bare = Archive(register, nothing, nothing, nothing, nothing, clock, randomness)
+    bare = Archive(register, nothing, nothing, nothing, nothing, clock, randomness, nothing)
     return dataclasses.replace(bare, authorities=(LocalAuthority(folder / "authority", clock, randomness),))
 
 

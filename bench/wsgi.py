@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
+import datetime as dt
 import hashlib
 import os
 import uuid
@@ -16,7 +17,7 @@ from archive_service.api.app import create_app
 from archive_service.api.upload import BLOCK_BYTES, Body, Limits, receive
 from archive_service.bootstrap import open_archive
 from archive_service.logs import configure_logs
-from archive_service.model.inspection import Inspection, PageFact, PdfFacts
+from archive_service.model.inspection import Examined, PageFact, PdfFacts
 from archive_service.model.record import DocumentText
 from archive_service.orphans import follow_parent
 from archive_service.settings import load_settings
@@ -32,9 +33,9 @@ Answer = Callable[[str, list[tuple[str, str]]], object]
 class AcceptingReader:
     """Finds every file to be one good page, at no cost: what a deposit costs beside the checking."""
 
-    def inspect(self, path: Path) -> Inspection:
+    def examine(self, path: Path, at: dt.datetime) -> Examined:
         """Return the facts of one good page."""
-        return _ONE_PAGE
+        return Examined(_ONE_PAGE)
 
     def read_text(self, path: Path) -> DocumentText:
         """Return no words."""

@@ -77,8 +77,12 @@ def make_agency(
     key: SigningKey | None = None,
     usage: Sequence[str] = (),
     issuer: Agency | None = None,
+    list_at: str = "",
 ) -> Agency:
-    """Return an agency whose certificate begins a day early; ``usage`` names bits of the key usage, all without."""
+    """Return an agency whose certificate begins a day early.
+
+    ``usage`` names bits of the key usage, all without; ``list_at`` is where its issuer publishes what is revoked.
+    """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signed_by, signer = (issuer.certificate.subject, issuer.key) if issuer else (subject, key)
@@ -89,6 +93,9 @@ def make_agency(
         bits = dict.fromkeys(_KEY_USAGES, False) | dict.fromkeys(usage, True)
         built = built.add_extension(x509.KeyUsage(**bits), critical=True)
         built = built.add_extension(x509.BasicConstraints(ca="key_cert_sign" in usage, path_length=None), critical=True)
+    if list_at:
+        place = x509.DistributionPoint([x509.UniformResourceIdentifier(list_at)], None, None, None)
+        built = built.add_extension(x509.CRLDistributionPoints([place]), critical=False)
     return Agency(built.sign(signer, None if isinstance(signer, Ed25519PrivateKey) else hashes.SHA256()), key)
 
 
@@ -98,12 +105,12 @@ _KEY_USAGES = (
 )  # fmt: skip
 
 
-def revocation_list(issuer: Agency, revoked: Agency, since: dt.datetime) -> bytes:
-    """Return the issuer's CRL (DER), which revokes one certificate without a reason."""
-    entry = x509.RevokedCertificateBuilder(revoked.certificate.serial_number, since).build()
-    built = x509.CertificateRevocationListBuilder(issuer.certificate.subject, since, since + dt.timedelta(days=30))
-    signed = built.add_revoked_certificate(entry).sign(issuer.key, hashes.SHA256())
-    return signed.public_bytes(Encoding.DER)
+def revocation_list(issuer: Agency, at: dt.datetime, *revoked: Agency) -> bytes:
+    """Return the issuer's CRL (DER) for thirty days, which revokes these certificates as of then without a reason."""
+    built = x509.CertificateRevocationListBuilder(issuer.certificate.subject, at, at + dt.timedelta(days=30))
+    for one in revoked:
+        built = built.add_revoked_certificate(x509.RevokedCertificateBuilder(one.certificate.serial_number, at).build())
+    return built.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def plain_pdf() -> bytes:
@@ -144,10 +151,27 @@ def signed_pdf(
     return made.getvalue()
 
 
-def signature_report(pdf: bytes) -> bytes:
-    """Return what an archive reports that found every signature valid; no more of it than the checker reads."""
+def time_stamped_pdf(authority: LocalAuthority, pdf: bytes | None = None) -> bytes:
+    """Return a PDF with a document time-stamp by the authority, which covers the whole file (ISO 32000-2 §12.8.5)."""
+    from asn1crypto import cms
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign.signers import PdfTimeStamper
+    from pyhanko.sign.timestamps import TimeStamper
+
+    class Stamper(TimeStamper):
+        async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+            return cms.ContentInfo.load(authority.stamp(message_digest, md_algorithm).der)
+
+    made = io.BytesIO()
+    stamper = PdfTimeStamper(Stamper())  # type: ignore[no-untyped-call]
+    stamper.timestamp_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf or plain_pdf())), "sha256", output=made)
+    return made.getvalue()
+
+
+def signature_report(pdf: bytes, verdict: str = "valid") -> bytes:
+    """Return what an archive reports of the signatures; no more of it than the checker reads."""
     ranges = [[int(number) for number in found.split()] for found in re.findall(rb"/ByteRange *\[([^]]*)\]", pdf)]
-    return canonical_json({"verdict": "valid", "signatures": [{"byte_range": one} for one in ranges]})
+    return canonical_json({"verdict": verdict, "signatures": [{"byte_range": one} for one in ranges]})
 
 
 @dataclass(slots=True)
@@ -262,6 +286,18 @@ class SmallArchive:
         events.append(self.happens(EventType.METADATA_CORRECTED, {"version": 2, "metadata": commitments[1]}, record))
         self.happens(EventType.SEARCHED, {"q": "z"}, None)
         return Life(record, original, content, events, metadata, report)
+
+    def seal(self, life: Life, sealed: bytes) -> PackageParts:
+        """Let the rendition be made of the record, and return the parts of a package with it."""
+        rendition = {
+            "kind": "sealed",
+            "number": 1,
+            "sha256": hashlib.sha256(sealed).hexdigest(),
+            "sha512": hashlib.sha512(sealed).hexdigest(),
+            "size_bytes": len(sealed),
+        }
+        life.events.append(self.happens(EventType.RENDITION_SEALED, {"rendition": rendition}, life.record))
+        return self.parts(life, sealed_rendition=sealed)
 
     def stamp(self, life: Life, beside: Sequence[bytes] = (b"another group",)) -> bytes:
         """Return an evidence record over the original and the entry of the deposit, in a batch with others."""

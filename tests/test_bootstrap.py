@@ -12,6 +12,7 @@ from archive_service.model.findings import DEFAULT_OUTCOMES, Finding, FindingCod
 from archive_service.model.policy import Unsigned
 from archive_service.model.record import Trust
 from archive_service.settings import Settings
+from tests.packages import make_agency
 from tests.results import metadata
 from tests.running import PROJECT
 
@@ -94,6 +95,18 @@ def test_policy_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_folder_of_trust_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
     chosen = Settings(data_dir=tmp_path / "data").model_copy(update={name: tmp_path / "nowhere"})
     with pytest.raises(Misconfigured, match=f"ARCHIVE_{name.upper()}"), open_archive(chosen):
+        pass
+
+
+def test_agencies_that_the_operator_trusts_are_known_by_their_certificates(tmp_path: Path) -> None:
+    folder, agency = tmp_path / "agencies", make_agency()
+    folder.mkdir()
+    (folder / "a.cer").write_bytes(agency.der)
+    chosen = Settings(data_dir=tmp_path / "data", agency_trust_dir=folder)
+    with open_archive(chosen) as archive:
+        assert archive.agency_roots == (agency.der,)
+    (folder / "b.pem").write_bytes(b"rubbish")
+    with pytest.raises(Misconfigured, match="ARCHIVE_AGENCY_TRUST_DIR"), open_archive(chosen):
         pass
 
 

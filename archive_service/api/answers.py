@@ -262,6 +262,7 @@ class SearchAnswerSchema(Schema):
 
     hits = fields.List(fields.Nested(HitSchema))
     total = fields.Integer()
+    total_is_exact = fields.Boolean()
     next_cursor = fields.String(allow_none=True)
     facets = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.Integer()))
 

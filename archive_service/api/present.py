@@ -157,6 +157,7 @@ def found_json(found: Found) -> dict[str, Any]:
     return {
         "hits": [_hit(hit) for hit in found.hits],
         "total": found.total,
+        "total_is_exact": found.total_is_exact,
         "next_cursor": found.next_cursor,
         "facets": {str(facet): dict(counts) for facet, counts in found.facets.items()},
     }

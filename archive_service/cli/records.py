@@ -223,7 +223,8 @@ def _search_terms(query: str, filters: dict[str, Any]) -> list[tuple[str, str]]:
 def _show_page(page: Answer, *, is_first: bool, all_pages: bool) -> None:
     console = terminal()
     if is_first:
-        console.print(f"{page.get('total', '?')} found")
+        at_least = "" if page.get("total_is_exact", True) else "at least "
+        console.print(f"{at_least}{page.get('total', '?')} found")
     if page["hits"]:
         console.print(hits_table(page["hits"], in_colour=console.color_system is not None))
     if is_first and page.get("facets"):

@@ -64,11 +64,18 @@ lưu trữ: hãy thay bằng tệp của chính bạn.
     sha256sum --check --quiet tagmanifest-sha256.txt && sha256sum --check --quiet manifest-sha256.txt \
         && sha512sum --check --quiet manifest-sha512.txt && echo OK files
 
-2. The document is the one that was deposited. / Tài liệu đúng là bản đã nộp lưu.
+2. The document is the one that was deposited, its sealed copy the one that was made.
+   Tài liệu đúng là bản đã nộp lưu, bản thể hiện có chữ ký số đúng là bản đã tạo.
 
     grep -q "\"sha256\":\"$(sha < data/original.pdf)\"" data/entries/@DEPOSIT@.payload \
         && grep -q "\"sha512\":\"$(sha512sum < data/original.pdf | cut -c 1-128)\"" data/entries/@DEPOSIT@.payload \
         && echo OK original
+    SEALED=data/renditions/sealed.pdf
+    if [ -e "$SEALED" ]; then
+        s=$(grep -l '"type":"rendition-sealed"' data/entries/*.entry | sort -t / -k 3n | tail -n 1)
+        grep -q "\"sha256\":\"$(sha < "$SEALED")\"" "${s%.entry}.payload" \
+            && grep -q "\"sha512\":\"$(sha512sum < "$SEALED" | cut -c 1-128)\"" "${s%.entry}.payload" && echo OK sealed
+    fi
 
 3. Each entry commits to its payload. / Mỗi mục cam kết phần dữ liệu của nó.
 
@@ -84,7 +91,7 @@ lưu trữ: hãy thay bằng tệp của chính bạn.
 """
 
 _LOG = r"""5. The log holds every entry: from the leaf up to the root that the checkpoint states (RFC 9162, 2.1.3.2).
-   Nhật ký chứa mọi mục: tính từ lá lên đến gốc ghi trong điểm kiểm.
+   Nhật ký chứa mọi mục: tính từ lá lên đến gốc ghi trong điểm kiểm soát.
 
     tree() { openssl dgst -sha256 -binary > "$W/up"; mv "$W/up" "$W/hash"; }
     for e in data/entries/*.entry; do n=${e%.entry}; i=${n##*/}; last=$(($(sed -n 2p data/checkpoint.txt) - 1))
@@ -104,7 +111,7 @@ _LOG = r"""5. The log holds every entry: from the leaf up to the root that the c
             && echo "OK in the log $n"
     done
 
-6. and 7. An Ed25519 key of the log signed checkpoint and receipt. / Khoá nhật ký đã ký điểm kiểm, biên nhận.
+6. and 7. An Ed25519 key of the log signed checkpoint and receipt. / Khoá nhật ký đã ký điểm kiểm soát, biên nhận.
 
     for note in data/checkpoint.txt data/receipt.txt; do
         sed '/^$/,$d' "$note" > "$W/text"
@@ -138,20 +145,24 @@ _STAMP = r"""    cp "$W/group" "$W/node"
 _LEVEL = r"""    { cat "$W/node"; printf '%s\n' @HASHES@; } | node > "$W/above"; mv "$W/above" "$W/node"
 """
 
-_SIGNATURES = r"""10. The last signature in the document, if it has any. / Chữ ký cuối cùng trong tài liệu, nếu có.
+_SIGNATURES = r"""10. The last signature in the document, if any, and the seal of its sealed copy, to the end of each.
+   Chữ ký cuối cùng trong tài liệu, nếu có, và chữ ký số của bản thể hiện, đến hết tệp.
 
-    if grep -q -a /ByteRange data/original.pdf; then
-        for c in "$AGENCY_ROOTS"/*; do openssl x509 -inform DER -in "$c"; done > "$W/agency.pem"
-        set -- $(grep -a -o '/ByteRange *\[[^]]*' data/original.pdf | tail -n 1 | tr -c '0-9\n' ' ')
-        { head -c "$2" data/original.pdf; tail -c +"$(($3 + 1))" data/original.pdf | head -c "$4"; } > "$W/signed"
-        tail -c +"$(($2 + 2))" data/original.pdf | head -c "$(($3 - $2 - 2))" | binary > "$W/signature"
+    for c in "$AGENCY_ROOTS"/*; do openssl x509 -inform DER -in "$c"; done > "$W/agency.pem" 2> "$W/said"
+    for d in data/original.pdf "$SEALED"; do
+        grep -q -s -a /ByteRange "$d" || continue
+        set -- $(grep -a -o '/ByteRange *\[[^]]*' "$d" | tail -n 1 | tr -c '0-9\n' ' ')
+        { head -c "$2" "$d"; tail -c +"$(($3 + 1))" "$d" | head -c "$4"; } > "$W/signed"
+        tail -c +"$(($2 + 2))" "$d" | head -c "$(($3 - $2 - 2))" | binary > "$W/signature"
         openssl cms -verify -binary -inform DER -in "$W/signature" -content "$W/signed" -CAfile "$W/agency.pem" \
-            -purpose any -out /dev/null 2> "$W/said" && echo OK signature
-    fi
+            -purpose any -out /dev/null 2> "$W/said" && [ "$(($3 + $4))" -eq "$(wc -c < "$d")" ] \
+            && echo "OK signature $d"
+    done
 """
 
 _LIMITS = r"""What this package does not show: events that are not in it. For what became of the record later, ask the
 log (at /api/v1/log) or a witness. This text, data/trust and data/checker are not covered by any signature.
 Gói này không cho biết các sự kiện không có trong gói. Muốn biết tài liệu về sau có bị hiệu chỉnh hay tiêu huỷ, hãy
-hỏi nhật ký (tại /api/v1/log) hoặc nhân chứng. Văn bản này, data/trust và data/checker không được chữ ký nào bảo vệ.
+hỏi nhật ký (tại /api/v1/log) hoặc người chứng kiến. Văn bản này, data/trust và data/checker không được chữ ký nào bảo
+vệ.
 """

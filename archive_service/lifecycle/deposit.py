@@ -27,15 +27,15 @@ from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
-from archive_service.lifecycle.marks import keep_signatures, keep_state
+from archive_service.lifecycle.marks import keep_state, keep_with_signatures
 from archive_service.lifecycle.receipts import find_receipt, sign_receipt
-from archive_service.lifecycle.verify import read_signatures, verify_document, verify_signatures
+from archive_service.lifecycle.verify import signatures_of, verify_document, verify_signatures
 from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, Outcome, RecordedFinding
 from archive_service.model.identifiers import RecordId, time_ordered_uuid
-from archive_service.model.inspection import Inspection, PdfFacts
+from archive_service.model.inspection import Examined, Inspection, PdfFacts
 from archive_service.model.jobs import JobKind
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.objects import StateMark, metadata_object, original_key
@@ -52,7 +52,7 @@ from archive_service.model.record import (
     require_transition,
 )
 from archive_service.model.signature_json import KeptReport
-from archive_service.model.signatures import SignatureReport, SignatureVerdict
+from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import Subject
 from archive_service.model.units import RegisterUnit, Reservation
 from retention.locks import quarantine_lock_until
@@ -116,19 +116,18 @@ def _deposit(archive: Archive, command: Deposit) -> Deposited:
     if claimed.reservation.answered:
         return archive.register.read(lambda unit: _answer_again(unit, claimed.reservation.record_id))
     try:
-        inspection = archive.pdf.inspect(command.path)
-        report = read_signatures(archive, command.path, inspection, claimed.reservation.received_at)
+        examined = archive.pdf.examine(command.path, claimed.reservation.received_at)
+        inspection, report = examined.inspection, signatures_of(examined)
         policy = archive.policy.of(command.metadata)
         findings = verify_document(inspection, command.metadata, claimed.known, archive.rules.minimum_dpi)
         findings += verify_signatures(report, inspection, policy.without_signature(command.metadata))
         outcome = policy.decide(findings)
         if outcome is Outcome.REFUSE:
             _refuse(archive, command, claimed.reservation, findings)
-        original, metadata = _store(archive, command, claimed.reservation, inspection)
-        kept_report = _keep_report(archive, claimed.reservation, report)
+        stored = _store(archive, command, claimed.reservation, examined)
         if outcome is Outcome.QUARANTINE:
             _mark_quarantined(archive, claimed.reservation, findings)
-        kept = _Kept(command, claimed.reservation, inspection, findings, outcome, original, metadata, kept_report)
+        kept = _Kept(command, claimed.reservation, inspection, findings, outcome, *stored)
         return archive.register.write(lambda unit: _record(archive, unit, kept))
     except (Conflict, Rejected, IntegrityFailure):
         raise
@@ -184,7 +183,9 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Deposit) -> _Claimed:
 def _require_not_held(unit: RegisterUnit, command: Deposit, known: tuple[Subject, ...], now: dt.datetime) -> None:
     """Raise Conflict when the bytes are held for the subject and type in the caller's offices; never name others'."""
     subjects = {subject.id for subject in known}
-    for record in unit.records.holding(command.content.sha256, command.metadata.result_type):
+    # What is held belongs to somebody who is known: for anybody else there is nothing to look through.
+    held = unit.records.holding(command.content.sha256, command.metadata.result_type) if subjects else ()
+    for record in held:
         if record.metadata.office in command.caller.offices and (
             unit.subjects.standing(record.subject_id).id in subjects
         ):
@@ -250,28 +251,26 @@ def _refuse(archive: Archive, command: Deposit, reservation: Reservation, findin
 
 
 def _store(
-    archive: Archive, command: Deposit, reservation: Reservation, inspection: Inspection
-) -> tuple[ObjectVersion, ObjectVersion]:
-    """Put the original and the first metadata version, each read back; the same bytes at every try."""
+    archive: Archive, command: Deposit, reservation: Reservation, examined: Examined
+) -> tuple[ObjectVersion, ObjectVersion, KeptReport | None]:
+    """Put the original, the first metadata version and the report of signatures, if there are any; all are read back.
+
+    The same bytes at every try, but for the report, of which the first stands.
+    """
     lock_until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     record_id = reservation.record_id
-    description = metadata_object(_first_version(command, reservation, ""), command.content, _pages(inspection))
-    original, metadata = archive.store.put_all(
-        (
-            NewObject(original_key(record_id), command.path, command.content),
-            NewObject(description.key, description.body, description.digest),
-        ),
-        lock_until,
+    first = _first_version(command, reservation, "")
+    description = metadata_object(first, command.content, _pages(examined.inspection))
+    objects = (
+        NewObject(original_key(record_id), command.path, command.content),
+        NewObject(description.key, description.body, description.digest),
     )
-    return original, metadata
-
-
-def _keep_report(archive: Archive, reservation: Reservation, report: SignatureReport | None) -> KeptReport | None:
-    """Put the report of the signatures beside the original; nothing is put for a document without any."""
+    report = signatures_of(examined)
     if report is None:
-        return None
-    until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
-    return keep_signatures(archive.store, reservation.record_id, report, until)
+        original, metadata = archive.store.put_all(objects, lock_until)
+        return original, metadata, None
+    (original, metadata), kept = keep_with_signatures(archive.store, objects, record_id, report, lock_until)
+    return original, metadata, kept
 
 
 def _mark_quarantined(archive: Archive, reservation: Reservation, findings: tuple[Finding, ...]) -> None:

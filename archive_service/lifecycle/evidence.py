@@ -10,13 +10,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from archive_service.errors import Message, NotFound
+from archive_service.errors import Message, Misconfigured, NotFound, Unavailable
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.package import (
     EntryParts,
@@ -77,7 +77,8 @@ def evidence_package(archive: Archive, caller: Caller, record_id: RecordId) -> I
         parts = replace(told.parts, original=partial(_open, original))
         if told.sealed is not None:
             sealed = files.enter_context(proven_object(archive, told.sealed))
-            parts = replace(parts, sealed_rendition=partial(_open, sealed))
+            trust = replace(parts.trust, agency_roots=[*archive.agency_roots, *_seal_roots(archive)])
+            parts = replace(parts, sealed_rendition=partial(_open, sealed), trust=trust)
         if told.report is not None:
             parts = _with_report(parts, _small(archive, told.report))
         yield lay_out(parts)
@@ -123,10 +124,22 @@ def _gather(archive: Archive, caller: Caller, record_id: RecordId, unit: Registe
         trust=TrustParts(
             log_keys=_log_keys(archive, unit),
             tsa_roots=[root for authority in archive.authorities for root in authority.roots],
+            agency_roots=archive.agency_roots,
         ),
         evidence={name: evidence_record_of(unit, record_id, name) for name in authorities_of(unit, record_id)},
     )
     return _Told(record, parts, sealed[-1].object if sealed else None, report.stored if report else None)
+
+
+def _seal_roots(archive: Archive) -> tuple[bytes, ...]:
+    """Return the root of the seal's key. A key that is out of reach now keeps no package from being given.
+
+    What lies under ``trust/`` is for comparison only: whoever checks has his own.
+    """
+    if archive.sealer is not None:
+        with suppress(Misconfigured, Unavailable):
+            return archive.sealer.anchors()
+    return ()
 
 
 def _log_keys(archive: Archive, unit: RegisterUnit) -> list[str]:

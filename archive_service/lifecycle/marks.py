@@ -11,7 +11,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from archive_service.errors import IntegrityFailure
 from archive_service.model.identifiers import RecordId
@@ -28,7 +28,7 @@ from archive_service.model.objects import (
     state_prefix,
     tombstone_object,
 )
-from archive_service.model.ports import ObjectStore
+from archive_service.model.ports import NewObject, ObjectStore
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.model.signature_json import KeptReport, read_signatures_object, signatures_object
 from archive_service.model.signatures import SignatureReport, SignatureVerdict
@@ -70,24 +70,30 @@ def read_marks(store: ObjectStore, listed: Iterable[ObjectVersion]) -> tuple[Sta
     return tuple(sorted(marks, key=lambda mark: mark.number))
 
 
-def keep_signatures(
-    store: ObjectStore, record_id: RecordId, report: SignatureReport, lock_until: dt.datetime
-) -> KeptReport:
-    """Put the report of a record's signatures, and return the one that stands in the store.
+def keep_with_signatures(
+    store: ObjectStore,
+    objects: Sequence[NewObject],
+    record_id: RecordId,
+    report: SignatureReport,
+    lock_until: dt.datetime,
+) -> tuple[tuple[ObjectVersion, ...], KeptReport]:
+    """Put a record's objects together with the report of its signatures; return them, and the report that stands.
 
     A deposit that was cut off and is taken up again may judge by other anchors than the first time: the first report
     stands, as everything else of that record does. Raises Unavailable, IntegrityFailure.
     """
     wanted = signatures_object(record_id, report)
     try:
-        return KeptReport(report.verdict, store.put(wanted.key, wanted.body, wanted.digest, lock_until))
+        *kept, stored = store.put_all((*objects, NewObject(wanted.key, wanted.body, wanted.digest)), lock_until)
+        return tuple(kept), KeptReport(report.verdict, stored)
     except IntegrityFailure as taken:
         if taken.code != _TAKEN:
             raise
         first = read_signatures(store, store.list_under(wanted.key))
         if first is None:
             raise
-        return first
+        # What is not the report is put again on its own: where its bytes are others, that is told.
+        return store.put_all(objects, lock_until), first
 
 
 def read_signatures(store: ObjectStore, listed: Iterable[ObjectVersion]) -> KeptReport | None:

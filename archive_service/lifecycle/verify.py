@@ -1,22 +1,18 @@
 """Checking a deposit: facts in, findings out. A new check is one function and one line in ``CHECKS``.
 
-Pure but for ``read_signatures``: what the sandboxed reader saw is given. What a finding leads to is not decided here
-(model/policy.py).
+Pure: what the sandboxed reader saw is given. What a finding leads to is not decided here (model/policy.py).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from archive_service.model.archive import Archive
 from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.fold import fold, normalise, words
-from archive_service.model.inspection import Inspection, NotInspected, PdfFacts
+from archive_service.model.inspection import Examined, Inspection, NotInspected, PdfFacts
 from archive_service.model.policy import Unsigned
 from archive_service.model.record import RecordMetadata, Trust
 from archive_service.model.signatures import CheckedSignature, SignatureKind, SignatureReport, SignatureVerdict
@@ -50,16 +46,14 @@ def verify_document(
     return tuple(finding for check in CHECKS for finding in check(evidence))
 
 
-def read_signatures(
-    archive: Archive, path: Path, inspection: Inspection, checked_at: dt.datetime
-) -> SignatureReport | None:
-    """Return what the signatures that the inspection saw are worth; None where it saw none: nothing is run then.
+def signatures_of(examined: Examined) -> SignatureReport | None:
+    """Return what the signatures that the inspection saw are worth; None where it saw none.
 
-    A signature that one look saw and the other does not tell of could not be read. Raises as ``PdfReader``.
+    A signature that the inspection saw and the check does not tell of could not be read.
     """
-    if isinstance(inspection, NotInspected) or not inspection.signatures:
+    inspection, report = examined.inspection, examined.report
+    if report is None or isinstance(inspection, NotInspected):
         return None
-    report = archive.pdf.check_signatures(path, checked_at)
     untold = tuple(CheckedSignature(one.field_name) for one in inspection.signatures[len(report.signatures) :])
     return dataclasses.replace(report, signatures=report.signatures + untold)
 

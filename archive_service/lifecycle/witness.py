@@ -14,7 +14,8 @@ from archive_verify.notes import parse_note, verified_signatures
 def keep_cosignatures(archive: Archive, caller: Caller, note: bytes) -> tuple[str, ...]:
     """Keep the configured witnesses' signatures on a published checkpoint; return the witnesses' names.
 
-    Signatures of others are passed over. Idempotent; a later one of the same witness takes the place of the earlier.
+    Signatures of others are passed over. Idempotent; a later one of the same key takes the place of the earlier. A
+    witness may have several keys, as of several kinds, and each counts for itself.
     Raises NotAllowed; InvalidInput ``cosignature-refused`` when it is no note, not of a published checkpoint, or a
     witness's signature does not fit.
     """
@@ -27,18 +28,18 @@ def keep_cosignatures(archive: Archive, caller: Caller, note: bytes) -> tuple[st
         raise _refused(str(wrong)) from wrong
     if not signed:
         raise _refused("None of the configured witnesses signed it.")
-    lines = {one.name: one.line for one in cosigned.signatures if (one.name, one.key_id) in signed}
+    kept = [one for one in cosigned.signatures if (one.name, one.key_id) in signed]
     now = archive.clock.now()
 
     def keep(unit: RegisterUnit) -> None:
         known = unit.tree.checkpoint(checkpoint.size)
         if known is None or known.published_at is None or parse_note(known.note.encode()).text != cosigned.text:
             raise _refused("It is not of a checkpoint that this archive has published.")
-        for name, line in lines.items():
-            unit.tree.add_cosignature(checkpoint.size, name, line, now)
+        for one in kept:
+            unit.tree.add_cosignature(checkpoint.size, f"{one.name}+{one.key_id.hex()}", one.line, now)
 
     archive.register.write(keep)
-    return tuple(sorted(lines))
+    return tuple(sorted({one.name for one in kept}))
 
 
 def _refused(why: str) -> InvalidInput:

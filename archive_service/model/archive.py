@@ -42,7 +42,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Everything that a step may use. Without a ``sealer`` no result is sealed."""
+    """Everything that a step may use. Without a ``sealer`` no result is sealed.
+
+    ``agency_roots``: whom the operator trusts to vouch for signatures (DER), to be told to others.
+    """
 
     register: Register
     store: ObjectStore
@@ -58,3 +61,4 @@ class Archive:
     authorities: tuple[TimestampAuthority, ...] = ()
     second_store: ObjectStore | None = None
     sealer: Sealer | None = None
+    agency_roots: tuple[bytes, ...] = ()

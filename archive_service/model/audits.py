@@ -37,9 +37,18 @@ class AuditOutcome(StrEnum):
     NOT_INDEXED = "not-indexed"  # the register says that it can be found; the index does not have it
     INDEXED_GONE = "indexed-gone"  # the index has it; the register knows no such record to be found
     LOG_BROKEN = "log-broken"  # an entry of the log is not as it was signed: an alarm
+    PAYLOAD_MISSING = "payload-missing"  # what entries commit to is gone without a recorded reason: an alarm
 
 
-ALARMS = frozenset({AuditOutcome.MISSING, AuditOutcome.MISMATCH, AuditOutcome.LOST, AuditOutcome.LOG_BROKEN})
+ALARMS = frozenset(
+    {
+        AuditOutcome.MISSING,
+        AuditOutcome.MISMATCH,
+        AuditOutcome.LOST,
+        AuditOutcome.LOG_BROKEN,
+        AuditOutcome.PAYLOAD_MISSING,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,11 @@ class AuditRun:
     log_root: str | None = None
     ended_at: dt.datetime | None = None
     report_sha256: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it looks at everything, to the last byte."""
+        return self.verify and self.scope.is_whole
 
     @property
     def alarm(self) -> bool:

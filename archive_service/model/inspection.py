@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from archive_service.model.findings import FindingCode
+from archive_service.model.signatures import SignatureReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ class NotInspected:
 
 
 Inspection = PdfFacts | NotInspected
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file is and what its signatures are worth; ``report`` is None exactly where none was seen."""
+
+    inspection: Inspection
+    report: SignatureReport | None = None
 
 
 class TextOutcome(StrEnum):

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from archive_service.model.identifiers import RecordId
-from archive_service.model.inspection import Inspection, NoText
+from archive_service.model.inspection import Examined, NoText
 from archive_service.model.paper import Paper
 from archive_service.model.query import IndexDocument, SearchPage, SearchQuery
 from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
 from archive_service.model.sealing import NotSealed, Sealed, SealOrder
-from archive_service.model.signatures import SignatureReport
 from archive_service.model.units import RegisterUnit
 from archive_verify.checkpoint import Checkpoint
 from archive_verify.notes import Note, VerifierKey
@@ -272,15 +271,12 @@ class PdfReader(Protocol):
     Calls may come from several threads; each takes one process. A process that dies is a typed answer.
     """
 
-    def inspect(self, path: Path) -> Inspection:
-        """Return what the file is, or why that could not be read. Idempotent."""
-        ...
+    def examine(self, path: Path, at: dt.datetime) -> Examined:
+        """Return what the file is, or why that could not be read, and what its signatures are worth. Idempotent.
 
-    def check_signatures(self, path: Path, at: dt.datetime) -> SignatureReport:
-        """Return what every signature of the file is worth, certificates judged as at that instant. Idempotent.
-
-        A check that fails or takes too long is a report without signatures, which is never taken for a pass.
-        Raises Misconfigured when the trusted certificates cannot be read.
+        Certificates are judged as at that instant. A check of signatures that fails or takes too long is a report
+        without signatures, which is never taken for a pass.
+        Raises Misconfigured when the trusted certificates cannot be read and there is something to judge by them.
         """
         ...
 
@@ -309,6 +305,13 @@ class Sealer(Protocol):
 
     def seal_paper(self, paper: Paper, out: Reception) -> None:
         """Write a paper of the archive's own, printed as a PDF and sealed, to ``out``. Raises as ``seal``."""
+        ...
+
+    def anchors(self) -> tuple[bytes, ...]:
+        """Return the root (DER) that the certificate of the key in use leads to, none where the key came without it.
+
+        Raises as ``check_ready``.
+        """
         ...
 
     def is_own(self, path: Path, pages: int) -> bool:

@@ -194,6 +194,10 @@ class Records(Protocol):
         """Make a claimed version, now in the store, the current one: the record changed at ``now``."""
         ...
 
+    def versions_of(self, record_ids: Sequence[RecordId]) -> dict[RecordId, list[MetadataVersion]]:
+        """Return every version that is or was current of these records, oldest first."""
+        ...
+
     def metadata_versions(self, record_id: RecordId) -> list[MetadataVersion]:
         """Return every version that is or was current, oldest first."""
         ...
@@ -601,6 +605,10 @@ class Progress(Protocol):
 
     def put(self, name: str, value: str) -> None:
         """Save where the run stands."""
+        ...
+
+    def serialise(self, name: str) -> None:
+        """Let no other transaction that asks the same go on with the name until this one ends."""
         ...
 
     def clear(self, name: str) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 _HEADER_WITHIN_BYTES = 1024
 _BLOCK_BYTES = 1 << 20
+# Room for a signature's value with its certificates, and for revocation data behind it.
+_SIGNED_WITHIN_BYTES = 256 * 1024
 _END = b"%%EOF"
 _WHITE_SPACE = b"\0\t\n\f\r "
 # Words that stand in the body of a PDF: after the last end they show that another part had begun.
@@ -48,6 +50,16 @@ def read_envelope(document: int) -> Envelope:
     after, goes_on = _look_at_tail(document, ends[-1], size)
     revisions = tuple(end for end in ends[:-1] if not _ends_first_part(document, end))
     return Envelope(size, header, True, goes_on, after, revisions)
+
+
+def hints_at_signature(document: int) -> bool:
+    """Whether the last bytes of the open descriptor hold the key that every signature has (ISO 32000-2 §12.8.1).
+
+    A signature is added at the end of a file. This only guesses, at the price of one read: neither answer says that
+    there is a signature or that there is none.
+    """
+    start = max(0, os.fstat(document).st_size - _SIGNED_WITHIN_BYTES)
+    return b"/ByteRange" in os.pread(document, _SIGNED_WITHIN_BYTES, start)
 
 
 def _positions_of_ends(document: int, size: int) -> Iterator[int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from archive_service.errors import Message, Misconfigured
 from archive_service.model.findings import FindingCode
-from archive_service.model.inspection import Inspection, NoText, NotInspected, PdfFacts, TextOutcome
+from archive_service.model.inspection import Examined, Inspection, NoText, NotInspected, PdfFacts, TextOutcome
 from archive_service.model.record import DocumentText, TextSource
 from archive_service.model.sealing import NotSealed
 from archive_service.model.signatures import SignatureReport
@@ -31,10 +31,13 @@ from archive_service.pdf.answers import (
     text_from,
 )
 from archive_service.pdf.confinement import ProcessLimits
+from archive_service.pdf.envelope import hints_at_signature
 from archive_service.pdf.sandbox import Ending, Job, Run, Sandbox, SandboxSetup, unavailable_reader
 from archive_service.pdf.signature_answers import report_from
 from archive_service.pdf.signature_sandbox import SignatureSandbox
 from archive_service.pdf.trial import trial_pdf
+
+_RAN_OUT = frozenset({Ending.OUT_OF_CPU, Ending.OUT_OF_TIME, Ending.OUT_OF_MEMORY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +83,27 @@ class SandboxedPdfReader:
         preload = {"languages": limits.ocr_languages, "seal_font": limits.seal_font}
         self._sandbox = Sandbox(setup or SandboxSetup(preload=preload, processes=limits.processes))
 
+    def examine(self, path: Path, at: dt.datetime) -> Examined:
+        """Return what the file is and, where it carries signatures, what each is worth at that instant.
+
+        A file that hints at signatures is read by one process for both; whether it has any, the inspection says. Where
+        that process does not tell both to its end, each look has a process of its own, as without a hint.
+        Raises as ``inspect`` and, where there are signatures, as ``check_signatures``.
+        """
+        with _opened(path) as document:
+            if hints_at_signature(document) and (both := self._examine_at_once(document, at)):
+                return both
+            inspection = self._inspect(document)
+            return Examined(inspection, self._check(document, at) if _signed(inspection) else None)
+
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is, or why that could not be read.
 
         Raises Misconfigured when no process can be confined, Unavailable when none starts or the file is
         not there.
         """
-        limits = self._limits
-        options = {"max_pages": limits.max_pages, "max_decoded_bytes": limits.max_decoded_bytes}
-        allowed = ProcessLimits(limits.memory_bytes, limits.check_cpu_seconds, limits.check_wall_seconds)
-        run = self._run(path, Job("inspect", options, allowed))
-        if run.ending in (Ending.OUT_OF_CPU, Ending.OUT_OF_TIME, Ending.OUT_OF_MEMORY):
-            return NotInspected(FindingCode.CHECK_TOOK_TOO_LONG, {"reason": str(run.ending)})
-        try:
-            if run.ending is Ending.COMPLETE and len(run.messages) == 1:
-                return inspection_from(run.messages[0])
-        except BadAnswer:
-            return NotInspected(FindingCode.CHECK_FAILED, {"reason": "bad-answer"})
-        return NotInspected(FindingCode.CHECK_FAILED, {"reason": str(run.ending)})
+        with _opened(path) as document:
+            return self._inspect(document)
 
     def read_text(self, path: Path) -> DocumentText | NoText:
         """Return the words of every page: the text layer where it is good, recognised ones where not.
@@ -130,19 +136,8 @@ class SandboxedPdfReader:
         Raises Misconfigured ``trust-not-readable`` when a file of the trust folders is not what it should be, and as
         ``inspect``.
         """
-        limits = self._limits
-        allowed = ProcessLimits(limits.memory_bytes, limits.check_cpu_seconds, limits.check_wall_seconds)
-        job = Job("signatures", {"at": at.isoformat()}, allowed)
         with _opened(path) as document:
-            run = self._signatures.run(document, job)
-        if run.ending is not Ending.COMPLETE or len(run.messages) != 1:
-            return SignatureReport(at)
-        if run.messages[0].get("kind") == "bad-trust":
-            raise _trust_not_readable(run.messages[0])
-        try:
-            return report_from(run.messages[0], at)
-        except BadAnswer:
-            return SignatureReport(at)
+            return self._check(document, at)
 
     def make_pdfa(self, path: Path, aside: bytes, take: Callable[[bytes], object]) -> MadePdfa | NotSealed:
         """Give ``take`` the bytes of a PDF/A made of the file, as ``pdf.pdfa`` tells it in ``aside``; or say why not.
@@ -182,9 +177,56 @@ class SandboxedPdfReader:
         self._sandbox.close()
         self._signatures.close()
 
+    def _inspect(self, document: int) -> Inspection:
+        return _inspection(self._sandbox.run(document, self._checking("inspect", self._bounds())))
+
+    def _check(self, document: int, at: dt.datetime) -> SignatureReport:
+        return _report(self._signatures.run(document, self._checking("signatures", {"at": at.isoformat()})), at)
+
+    def _examine_at_once(self, document: int, at: dt.datetime) -> Examined | None:
+        run = self._signatures.run(document, self._checking("examine", self._bounds() | {"at": at.isoformat()}))
+        if run.ending is not Ending.COMPLETE or len(run.messages) != 2:
+            return None
+        inspection = _inspection(Run(run.messages[1:], run.ending))
+        return Examined(inspection, _report(Run(run.messages[:1], run.ending), at) if _signed(inspection) else None)
+
+    def _bounds(self) -> dict[str, object]:
+        return {"max_pages": self._limits.max_pages, "max_decoded_bytes": self._limits.max_decoded_bytes}
+
+    def _checking(self, task: str, options: Mapping[str, object]) -> Job:
+        limits = self._limits
+        allowed = ProcessLimits(limits.memory_bytes, limits.check_cpu_seconds, limits.check_wall_seconds)
+        return Job(task, options, allowed)
+
     def _run(self, path: Path, job: Job) -> Run:
         with _opened(path) as document:
             return self._sandbox.run(document, job)
+
+
+def _inspection(run: Run) -> Inspection:
+    if run.ending in _RAN_OUT:
+        return NotInspected(FindingCode.CHECK_TOOK_TOO_LONG, {"reason": str(run.ending)})
+    try:
+        if run.ending is Ending.COMPLETE and len(run.messages) == 1:
+            return inspection_from(run.messages[0])
+    except BadAnswer:
+        return NotInspected(FindingCode.CHECK_FAILED, {"reason": "bad-answer"})
+    return NotInspected(FindingCode.CHECK_FAILED, {"reason": str(run.ending)})
+
+
+def _report(run: Run, at: dt.datetime) -> SignatureReport:
+    if run.ending is not Ending.COMPLETE or len(run.messages) != 1:
+        return SignatureReport(at)
+    if run.messages[0].get("kind") == "bad-trust":
+        raise _trust_not_readable(run.messages[0])
+    try:
+        return report_from(run.messages[0], at)
+    except BadAnswer:
+        return SignatureReport(at)
+
+
+def _signed(inspection: Inspection) -> bool:
+    return isinstance(inspection, PdfFacts) and bool(inspection.signatures)
 
 
 @contextmanager

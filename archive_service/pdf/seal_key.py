@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,14 @@ _TEST_YEARS = 10
 
 @dataclass(frozen=True, slots=True)
 class SealKey:
-    """A key that can sign, and its certificate. ``guard``: one signature at a time, for devices need that."""
+    """A key that can sign, and its certificate. ``guard``: one signature at a time, for devices need that.
+
+    ``anchors``: the root that the certificate leads to (DER), none where it did not come with the key.
+    """
 
     signer: Any
     certificate: x509.Certificate
+    anchors: tuple[bytes, ...] = ()
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -84,12 +89,22 @@ def file_key(path: Path, passphrase: str | None) -> SealKey:
             ),
             code="seal-key-unusable",
         )
-    return SealKey(_memory_signer(key, own, others), own)
+    return SealKey(_memory_signer(key, own, others), own, _anchors(own, others))
 
 
 def _belong_together(key: Any, certificate: x509.Certificate) -> bool:
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return bool(key.public_key().public_bytes(*form) == certificate.public_key().public_bytes(*form))
+
+
+def _anchors(own: x509.Certificate, others: Sequence[x509.Certificate]) -> tuple[bytes, ...]:
+    """Return the self-issued certificate at the end of the chain from ``own``, as far as it is among the others."""
+    last = own
+    for _ in range(len(others) + 1):
+        if last.subject == last.issuer:
+            return (last.public_bytes(serialization.Encoding.DER),)
+        last = next((one for one in others if one.subject == last.issuer), last)
+    return ()
 
 
 def _memory_signer(key: Any, own: x509.Certificate, others: list[x509.Certificate]) -> Any:
@@ -133,7 +148,8 @@ def device_key(place: DevicePlace) -> SealKey:
         certificate = signer.signing_cert
     except (pkcs11.PKCS11Error, OSError, RuntimeError) as failure:
         raise unavailable("seal-key") from failure
-    return SealKey(signer, load_der_x509_certificate(certificate.dump()))
+    own = load_der_x509_certificate(certificate.dump())
+    return SealKey(signer, own, _anchors(own, []))
 
 
 def made_key(folder: Path, now: dt.datetime) -> SealKey:

@@ -94,6 +94,10 @@ class AgencySealer:
                 self._forget_key()
                 raise
 
+    def anchors(self) -> tuple[bytes, ...]:
+        """Return the root that the certificate of the key in use leads to, where it came with the key."""
+        return self._opened_key().anchors
+
     def is_own(self, path: Path, pages: int) -> bool:
         """Whether the file is a rendition of that many pages under a seal of the key in use, unchanged."""
         return is_sealed_with(path, self._opened_key()) and _is_rendition(self._reader.inspect(path), pages)

@@ -10,6 +10,7 @@ import io
 import logging
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from asn1crypto.keys import PrivateKeyInfo
@@ -23,12 +24,14 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from archive_service.pdf.inspect import inspect
 from archive_service.pdf.sandbox_server import Emit, Task
 from archive_service.pdf.signatures import Validator
 from archive_service.pdf.trial import trial_pdf
 from archive_service.pdf.trust import BadTrustFile, load_trust
 
 TASK = "signatures"
+EXAMINE = "examine"
 BAD_TRUST = "bad-trust"
 
 
@@ -40,11 +43,22 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
     # The library writes names of signers into its log.
     logging.disable(logging.CRITICAL)
     try:
-        validator = Validator(load_trust(options))
+        check: Task = Validator(load_trust(options)).check
     except (BadTrustFile, OSError) as unusable:
-        return {TASK: _telling(str(unusable))}
-    _warm_up(validator)
-    return {TASK: validator.check}
+        check = _telling(str(unusable))
+    tasks: Mapping[str, Task] = {TASK: check, EXAMINE: partial(examine, check=check)}
+    _warm_up(tasks[EXAMINE])
+    return tasks
+
+
+def examine(document: int, options: Mapping[str, Any], emit: Emit, check: Task) -> None:
+    """Emit what the signatures are worth, and then what the file is: one process for both.
+
+    Options: those of ``Validator.check`` and of ``inspect``. In this order, so that the verdict's facts have left the
+    process before the library that draws pages, which the check does without, sees the file.
+    """
+    check(document, options, emit)
+    inspect(document, options, emit)
 
 
 def _telling(problem: str) -> Task:
@@ -54,12 +68,13 @@ def _telling(problem: str) -> Task:
     return tell
 
 
-def _warm_up(validator: Validator) -> None:
-    """Validate a PDF of our own once: what libraries set up at their first use is inherited by every child."""
+def _warm_up(task: Task) -> None:
+    """Examine a PDF of our own once: what libraries set up at their first use is inherited by every child."""
     trial = os.memfd_create("signed-trial")
     try:
         os.write(trial, _signed(trial_pdf()))
-        validator.check(trial, {"at": dt.datetime.now(dt.UTC).isoformat()}, lambda _: None)
+        options = {"max_pages": 1, "max_decoded_bytes": 1 << 30, "at": dt.datetime.now(dt.UTC).isoformat()}
+        task(trial, options, lambda _: None)
     finally:
         os.close(trial)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import time
 from typing import Any
 
@@ -100,14 +101,18 @@ def test_metrics_of_a_register_that_is_down_say_so(service: Service) -> None:
     assert "archive_register_up 0.0" in operator.get("/metrics").text
 
 
+# Blueprints whose endpoints the description is for.
+SUBJECTS = {"records", "renditions", "search", "review", "verifications", "evidence", "log"}
+
+
 def test_description_is_openapi_and_lists_every_route(service: Service) -> None:
     described = service.caller(Role.AUDITOR).get("/api/v1/openapi.json").get_json()
     assert described["openapi"] == "3.1.0"
     served = {
-        (method.lower(), str(rule).replace("<int(max=9223372036854775807):", "<").replace("<", "{").replace(">", "}"))
+        (method.lower(), re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", str(rule)))
         for rule in service.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint.partition(".")[0] in {"records", "renditions", "search", "review", "verifications", "evidence"}
+        if rule.endpoint.partition(".")[0] in SUBJECTS
     }
     listed = {(method, path) for path, row in described["paths"].items() for method in row if method != "parameters"}
     assert listed == served

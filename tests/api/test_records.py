@@ -187,6 +187,7 @@ def test_events_tell_everything_that_happened_reads_included(
     assert kinds == [
         "deposited",
         "text-read",
+        "rendition-sealed",
         "record-read",
         "content-read",
         "text-served",

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ from archive_verify.__main__ import main
 from archive_verify.package import Package
 from archive_verify.report import as_text
 from archive_verify.steps import STEPS
-from archive_verify.trust import read_keys, read_roots
+from archive_verify.trust import read_keys, read_roots, read_statements
 from archive_verify.verdicts import Findings
-from tests.packages import Life, SmallArchive, package_bytes, plain_pdf, repacked
+from tests.packages import Life, SmallArchive, package_bytes, plain_pdf, repacked, revocation_list
+from tests.running import PROJECT
 
 FOLDER = Path(archive_verify.__file__).parent
 
@@ -82,7 +84,7 @@ def test_a_wrong_call_is_64(arguments: list[str], capsys: pytest.CaptureFixture[
     assert "archive-verify" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--log-key", "--witness-key", "--tsa-root", "--agency-root"])
+@pytest.mark.parametrize("option", ["--log-key", "--witness-key", "--tsa-root", "--agency-root", "--revocation"])
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"-----BEGIN CERTIFICATE-----\nrubbish\n", b"\xff\xfe"])
 def test_trust_that_cannot_be_read_is_64_and_not_passed_over(
     files: Path, tmp_path: Path, option: str, content: bytes
@@ -119,9 +121,27 @@ def test_keys_and_roots_may_be_several_in_a_file(files: Path, archive: SmallArch
     (tmp_path / "two.pem").write_bytes(pem[0] + archive.agency.certificate.public_bytes(Encoding.PEM))
     assert read_roots(tmp_path / "two.pem") == (archive.authority.roots[0], archive.agency.der)
     assert read_keys(files / "log.vkey") == archive.signer.verifier_keys
+    (tmp_path / "noted.vkey").write_text("# của hệ thống lưu trữ\n" + (files / "log.vkey").read_text())
+    assert read_keys(tmp_path / "noted.vkey") == archive.signer.verifier_keys
+
+
+def test_revocation_lists_are_read_from_either_form(archive: SmallArchive, tmp_path: Path) -> None:
+    der = revocation_list(archive.agency, archive.clock.now())
+    (tmp_path / "list.crl").write_bytes(der)
+    (tmp_path / "list.pem").write_bytes(x509.load_der_x509_crl(der).public_bytes(Encoding.PEM))
+    assert read_statements(tmp_path / "list.crl") == read_statements(tmp_path / "list.pem") == (der,)
 
 
 # Alone
+
+
+def test_an_auditor_who_installs_the_checker_alone_gets_the_commands_that_the_documents_name() -> None:
+    """With the service or without it, they are the same."""
+    alone, whole = (
+        tomllib.loads(path.read_text())["project"]["scripts"]
+        for path in (FOLDER / "pyproject.toml", PROJECT / "pyproject.toml")
+    )
+    assert alone == {name: entry for name, entry in whole.items() if name != "archive-service"}
 
 
 def test_checker_imports_nothing_but_the_standard_library_cryptography_and_asn1crypto() -> None:

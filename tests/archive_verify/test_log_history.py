@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from archive_verify.errors import Malformed, Refused
-from archive_verify.log_history import CLOCK_SKEW, require_in_time_order
+from archive_verify.errors import Malformed
+from archive_verify.log_history import CLOCK_SKEW, OutOfOrder, require_in_time_order
 
 NOON = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -23,19 +23,19 @@ def test_entries_in_order_and_within_the_skew_of_clocks_hold() -> None:
     assert require_in_time_order([]) is None
 
 
-def test_a_backdated_entry_is_refused() -> None:
-    with pytest.raises(Refused, match="although one before it"):
+def test_a_backdated_entry_is_out_of_order() -> None:
+    with pytest.raises(OutOfOrder, match="although one before it"):
         require_in_time_order(map(entry, [NOON, NOON - CLOCK_SKEW - SECOND]))
 
 
-def test_a_row_of_small_steps_back_is_refused_too() -> None:
+def test_a_row_of_small_steps_back_is_out_of_order_too() -> None:
     times = [NOON - n * CLOCK_SKEW / 2 for n in range(4)]
-    with pytest.raises(Refused):
+    with pytest.raises(OutOfOrder):
         require_in_time_order(map(entry, times))
 
 
 def test_it_goes_on_from_what_was_seen_before() -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(OutOfOrder):
         require_in_time_order([entry(NOON)], since=NOON + CLOCK_SKEW + SECOND)
 
 

@@ -15,10 +15,13 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from archive_service.trust.local_authority import LocalAuthority
-from archive_verify.errors import Refused
+from archive_verify.certificates import read_certificate
+from archive_verify.errors import Refused, Undecided
+from archive_verify.revocation import require_not_revoked
 from archive_verify.timestamp import Token, require_trusted
 from tests.fakes.clock import START, MovableClock
 from tests.fakes.randomness import CountedRandomness
+from tests.packages import Agency, make_agency
 
 DAY = dt.timedelta(days=1)
 COMPROMISED = x509.ReasonFlags.key_compromise
@@ -120,3 +123,58 @@ def test_ocsp_answer_that_is_good_or_of_a_stranger_says_nothing_against(stamped:
         ocsp_answer(stamped, ocsp.OCSPCertStatus.GOOD, None),
         ocsp_answer(stamped, ocsp.OCSPCertStatus.REVOKED, START - DAY, "stranger"),
     )
+
+
+# Certificates that say where their issuer tells of revocations
+
+PLACE = "http://issuer.example/list.crl"
+ISSUER = make_agency("Issuer", usage=["key_cert_sign", "crl_sign"])
+NAMING = make_agency("Signer", days=101, issuer=ISSUER, list_at=PLACE)  # ends a hundred days after START
+
+
+def stated(begins: int, ends: int, scope: x509.IssuingDistributionPoint | None = None, by: Agency = ISSUER) -> bytes:
+    """Return a list that revokes nobody, from and to so many days after START."""
+    made = x509.CertificateRevocationListBuilder(ISSUER.certificate.subject, START + begins * DAY, START + ends * DAY)
+    if scope is not None:
+        made = made.add_extension(scope, critical=True)
+    return made.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def scope(place: str = PLACE, *, users: bool = False, authorities: bool = False) -> x509.IssuingDistributionPoint:
+    named = [x509.UniformResourceIdentifier(place)]
+    return x509.IssuingDistributionPoint(named, None, users, authorities, None, False, False)
+
+
+def require_known(at: dt.datetime, *statements: bytes) -> None:
+    require_not_revoked([read_certificate(NAMING.der), read_certificate(ISSUER.der)], at, statements)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [stated(0, 30), stated(20, 30), stated(30, 60), stated(0, 30, scope()), stated(0, 30, scope(users=True))],
+    ids=["then", "that very day", "later", "of that place", "of all users of that place"],
+)
+def test_a_statement_of_then_or_later_tells(statement: bytes) -> None:
+    require_known(START + 20 * DAY, b"garbage", statement)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [],
+        [stated(0, 19)],
+        [stated(101, 130)],
+        [stated(0, 30, by=NAMING)],
+        [stated(0, 30, scope("http://issuer.example/other.crl"))],
+        [stated(0, 30, scope(authorities=True))],
+    ],
+    ids=["none", "older", "after the certificate's end", "of a stranger", "of another place", "of authorities only"],
+)
+def test_without_a_statement_that_tells_it_is_undecided(statements: list[bytes]) -> None:
+    with pytest.raises(Undecided, match="Signer"):
+        require_known(START + 20 * DAY, *statements)
+
+
+def test_a_certificate_that_names_no_place_is_as_good_as_its_path() -> None:
+    own = make_agency(issuer=ISSUER)
+    require_not_revoked([read_certificate(own.der), read_certificate(ISSUER.der)], START, [])

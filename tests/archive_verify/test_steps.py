@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,7 @@ from tests.packages import (
     revocation_list,
     signature_report,
     signed_pdf,
+    time_stamped_pdf,
     verdicts,
 )
 
@@ -147,24 +149,16 @@ def test_each_digest_and_the_size_are_checked(fresh: SmallArchive, name: str) ->
 
 def test_sealed_rendition_must_be_the_one_committed_to(fresh: SmallArchive) -> None:
     life = fresh.life(plain_pdf())
-    sealed = signed_pdf(fresh.agency)
-    rendition = {
-        "kind": "sealed",
-        "number": 1,
-        "sha256": hashlib.sha256(sealed).hexdigest(),
-        "sha512": hashlib.sha512(sealed).hexdigest(),
-        "size_bytes": len(sealed),
-    }
-    life.events.append(fresh.happens("rendition-sealed", {"rendition": rendition}))  # type: ignore[arg-type]
-    package = package_bytes(fresh.parts(life, sealed_rendition=sealed))
+    package = package_bytes(fresh.seal(life, signed_pdf(fresh.agency)))
     assert set(verdicts(package, fresh.trust()).values()) == {Verdict.PASS}
-    assert failed(repacked(package, {"data/renditions/sealed.pdf": plain_pdf()}), fresh.trust()) == {"original"}
+    other = repacked(package, {"data/renditions/sealed.pdf": signed_pdf(fresh.agency)})
+    assert failed(other, fresh.trust()) == {"original"}
     left_out = repacked(package, {"data/renditions/sealed.pdf": None})
     assert verdicts(left_out, fresh.trust())["original"] is Verdict.UNKNOWN
 
 
 def test_sealed_rendition_without_an_entry_fails(archive: SmallArchive, package: bytes) -> None:
-    added = repacked(package, {"data/renditions/sealed.pdf": plain_pdf()})
+    added = repacked(package, {"data/renditions/sealed.pdf": signed_pdf(archive.agency)})
     assert failed(added, archive.trust()) == {"original"}
 
 
@@ -281,10 +275,21 @@ def test_every_witness_that_is_named_must_have_cosigned(archive: SmallArchive, p
     assert failed(package, replace(archive.trust(), witness_keys=named)) == {"checkpoint"}
 
 
-def test_witness_that_saw_the_log_before_the_last_entry_fails(fresh: SmallArchive) -> None:
+def test_witness_whose_clock_is_behind_the_last_entry_is_unknown(fresh: SmallArchive) -> None:
+    """It signed the tree that holds the entry: one of the two clocks is wrong, which cannot be told."""
     life = fresh.life(plain_pdf())
     note = fresh.witness.cosign(fresh.log.checkpoint(fresh.clock.now()), fresh.clock.now() - dt.timedelta(hours=2))
-    assert failed(package_bytes(fresh.parts(life, checkpoint=note.data)), fresh.trust()) == {"checkpoint"}
+    told = verdicts(package_bytes(fresh.parts(life, checkpoint=note.data)), fresh.trust())
+    assert {name for name, one in told.items() if one is not Verdict.PASS} == {"checkpoint"}
+    assert told["checkpoint"] is Verdict.UNKNOWN
+
+
+def test_checkpoint_of_a_tree_before_the_last_entry_fails(fresh: SmallArchive) -> None:
+    """Whoever signed it did not vouch for that entry."""
+    life = fresh.life(plain_pdf())
+    older = fresh.witness.cosign(fresh.log.checkpoint(fresh.clock.now()), fresh.clock.now()).data
+    life.events.append(fresh.happens(EventType.TEXT_READ, {"pages": 1}))
+    assert "checkpoint" in failed(package_bytes(fresh.parts(life, checkpoint=older)), fresh.trust())
 
 
 # Step 7: the history
@@ -314,15 +319,32 @@ def test_package_named_after_another_record_fails(archive: SmallArchive, package
     assert failed(renamed, archive.trust()) == {"history"}
 
 
-@pytest.mark.parametrize(("back", "fails"), [(dt.timedelta(minutes=9), False), (dt.timedelta(minutes=11), True)])
-def test_times_that_go_back_by_more_than_clocks_differ_fail(
-    fresh: SmallArchive, back: dt.timedelta, fails: bool
+@pytest.mark.parametrize(
+    ("back", "told"), [(dt.timedelta(minutes=9), Verdict.PASS), (dt.timedelta(minutes=11), Verdict.UNKNOWN)]
+)
+def test_times_that_go_back_by_more_than_clocks_differ_are_unknown_because_either_may_be_wrong(
+    fresh: SmallArchive, back: dt.timedelta, told: Verdict
 ) -> None:
     life = fresh.life(plain_pdf())
     event = Event(EventType.TEXT_READ, "key:1f0c3a", fresh.clock.now() - dt.timedelta(hours=1) - back, RECORD, {})
     sealed = seal_event(event, bytes(32))
     life.events.append((fresh.log.add(sealed.entry), sealed))
-    assert failed(package_bytes(fresh.parts(life)), fresh.trust()) == ({"history"} if fails else set())
+    package = package_bytes(fresh.parts(life))
+    assert verdicts(package, fresh.trust())["history"] is told
+    assert failed(package, fresh.trust()) == set()
+
+
+def test_clock_that_ran_ahead_at_the_deposit_fails_nothing_and_passes_nothing_that_rests_on_it(
+    fresh: SmallArchive,
+) -> None:
+    fresh.clock.forward(dt.timedelta(days=1))
+    life = fresh.life(plain_pdf())
+    fresh.clock.forward(-dt.timedelta(days=1))
+    life.events.append(fresh.happens(EventType.TEXT_READ, {"pages": 1}))
+    package = package_bytes(fresh.parts(life, evidence={"local": fresh.stamp(life)}))
+    told = verdicts(package, replace(fresh.trust(), now=fresh.clock.now() + dt.timedelta(days=2)))
+    assert {name for name, one in told.items() if one is not Verdict.PASS} == {"history", "time-stamps"}
+    assert Verdict.FAIL not in told.values()
 
 
 def test_record_that_was_disposed_of_fails(fresh: SmallArchive) -> None:
@@ -372,13 +394,13 @@ def test_token_that_belongs_to_no_evidence_record_fails(archive: SmallArchive, p
     assert failed(repacked(package, {"data/tokens/local-2.tst": token}), archive.trust()) == {"time-stamps"}
 
 
-def test_time_stamp_older_than_the_entry_fails(fresh: SmallArchive) -> None:
+def test_time_stamp_older_than_the_time_that_its_own_entry_states_is_unknown(fresh: SmallArchive) -> None:
     life = fresh.life(plain_pdf())
     fresh.clock.forward(dt.timedelta(days=-1))
     evidence = fresh.stamp(life)
     fresh.clock.forward(dt.timedelta(days=1))
-    told = failed(package_bytes(fresh.parts(life, evidence={"local": evidence})), fresh.trust())
-    assert "time-stamps" in told
+    told = verdicts(package_bytes(fresh.parts(life, evidence={"local": evidence})), fresh.trust())
+    assert told["time-stamps"] is Verdict.UNKNOWN
 
 
 def test_time_stamp_long_after_the_entry_is_unknown_because_it_may_be_backdated(fresh: SmallArchive) -> None:
@@ -461,6 +483,66 @@ def test_time_stamp_lets_a_signature_outlive_its_certificate(fresh: SmallArchive
     assert verdicts(package, replace(later, tsa_roots=()))["signatures"] is Verdict.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        ("valid", Verdict.PASS),
+        ("untrusted", Verdict.PASS),  # by the archive: the auditor has roots of his own
+        ("altered", Verdict.FAIL),
+        ("invalid", Verdict.FAIL),
+        ("unreadable", Verdict.UNKNOWN),
+        ("undecided", Verdict.UNKNOWN),
+        ("splendid", Verdict.UNKNOWN),
+    ],
+)
+def test_what_the_archive_saw_at_deposit_counts_against_a_signature(
+    fresh: SmallArchive, verdict: str, told: Verdict
+) -> None:
+    signed = signed_pdf(fresh.agency)
+    package = package_bytes(fresh.parts(fresh.life(signed, report=signature_report(signed, verdict))))
+    assert verdicts(package, fresh.trust())["signatures"] is told
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda ours: plain_pdf(),
+        lambda ours: signed_pdf(ours.agency) + b"% more\n",
+        lambda ours: time_stamped_pdf(ours.authority),
+        lambda ours: time_stamped_pdf(ours.authority, signed_pdf(ours.agency)),
+    ],
+    ids=["no signature", "bytes behind it", "a time-stamp alone", "a time-stamp behind it"],
+)
+def test_sealed_rendition_without_a_seal_to_its_end_fails(
+    fresh: SmallArchive, make: Callable[[SmallArchive], bytes]
+) -> None:
+    package = package_bytes(fresh.seal(fresh.life(plain_pdf()), make(fresh)))
+    assert failed(package, fresh.trust()) == {"signatures"}
+
+
+def test_time_stamps_of_the_original_prove_nothing_of_its_sealed_rendition(fresh: SmallArchive) -> None:
+    agency = make_agency(begins=fresh.clock.now(), days=10)
+    package = package_bytes(fresh.seal(fresh.life(plain_pdf()), signed_pdf(agency)))
+    trust = replace(fresh.trust(), agency_roots=(agency.der,), now=fresh.clock.now() + dt.timedelta(days=100))
+    assert verdicts(package, trust)["signatures"] is Verdict.UNKNOWN
+
+
+def test_document_time_stamp_passes_only_by_an_authority_that_is_trusted(fresh: SmallArchive, tmp_path: Any) -> None:
+    package = package_bytes(fresh.parts(fresh.life(time_stamped_pdf(fresh.authority))))
+    stranger = SmallArchive(tmp_path / "stranger", "stranger")
+    for roots, verdict in (
+        (fresh.authority.roots, Verdict.PASS),
+        ((), Verdict.UNKNOWN),
+        (stranger.authority.roots, Verdict.FAIL),
+    ):
+        assert verdicts(package, replace(fresh.trust(), tsa_roots=roots))["signatures"] is verdict
+
+
+def test_bytes_after_a_document_time_stamp_are_unknown(fresh: SmallArchive) -> None:
+    package = package_bytes(fresh.parts(fresh.life(time_stamped_pdf(fresh.authority) + b"% more\n")))
+    assert verdicts(package, fresh.trust())["signatures"] is Verdict.UNKNOWN
+
+
 # Whatever the package holds
 
 
@@ -529,8 +611,22 @@ def test_certificate_that_is_not_one_for_signatures_fails(fresh: SmallArchive) -
 def test_certificate_that_was_revoked_before_the_signature_is_proven_fails(fresh: SmallArchive) -> None:
     issuer = make_agency("Cơ quan cấp chứng thư", usage=["key_cert_sign", "crl_sign"])
     agency = make_agency(issuer=issuer)
-    revoked = revocation_list(issuer, agency, fresh.clock.now())
+    revoked = revocation_list(issuer, fresh.clock.now(), agency)
     life = fresh.life(signed_pdf(agency))
     trust = replace(fresh.trust(), agency_roots=(issuer.der,))
     assert failed(package_bytes(fresh.parts(life)), trust) == set()
     assert failed(package_bytes(fresh.parts(life, revocation_lists=[revoked])), trust) == {"signatures"}
+
+
+def test_signer_whose_issuer_publishes_revocations_passes_only_with_a_fresh_one(fresh: SmallArchive) -> None:
+    issuer = make_agency("Cơ quan cấp chứng thư", usage=["key_cert_sign", "crl_sign"])
+    life = fresh.life(signed_pdf(make_agency(issuer=issuer, list_at="http://issuer.example/list.crl")))
+    trust = replace(fresh.trust(), agency_roots=(issuer.der,))
+    stale = revocation_list(issuer, fresh.clock.now() - dt.timedelta(days=31))
+    good = revocation_list(issuer, fresh.clock.now())
+    for statements, verdict in (([], Verdict.UNKNOWN), ([stale], Verdict.UNKNOWN), ([stale, good], Verdict.PASS)):
+        package = package_bytes(fresh.parts(life, revocation_lists=statements))
+        assert verdicts(package, trust)["signatures"] is verdict
+    without = package_bytes(fresh.parts(life))
+    assert any("whether it was revoked" in one for one in details(without, trust, "signatures"))
+    assert verdicts(without, replace(trust, revocation=(good,)))["signatures"] is Verdict.PASS

@@ -15,7 +15,6 @@ from archive_verify.errors import Malformed, Refused, Undecided
 from archive_verify.timestamp import Token, read_token, require_stamped, require_trusted
 
 TRUSTED = [
-    "identrust/issue-104.tsr",
     "sigstage/response-sha256.tsr",
     "sigstage/response-sha384.tsr",
     "sigstage/response-sha512.tsr",
@@ -53,6 +52,13 @@ def test_token_leads_to_its_root_at_its_own_time(folder: Path, name: str) -> Non
     chain = chain_of(folder / name)
     token = token_of(folder / name)
     require_trusted(token, roots_of(chain), chain, token.at)
+
+
+def test_token_whose_issuer_publishes_revocations_is_undecided_without_any(folder: Path) -> None:
+    path = folder / "identrust" / "issue-104.tsr"
+    chain, token = chain_of(path), token_of(path)
+    with pytest.raises(Undecided, match="whether it was revoked cannot be told"):
+        require_trusted(token, roots_of(chain), chain, token.at)
 
 
 def test_token_with_another_signature_is_refused(folder: Path) -> None:

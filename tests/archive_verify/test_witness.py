@@ -17,7 +17,7 @@ from archive_verify.encoding import encode_base64
 from archive_verify.errors import Refused, Undecided
 from archive_verify.merkle import leaf_hash
 from archive_verify.notes import Note, NoteSignature, parse_note, signed_message, signers
-from archive_verify.witness import REFUSED, UNDECIDED, USAGE, Witness, cosign, main
+from archive_verify.witness import REFUSED, UNDECIDED, USAGE, Witness, asker, cosign, main
 from tests.archive_verify.test_merkle import consistency, root
 from tests.archive_verify.test_notes import ED25519, LOG_KEY, ORIGIN
 
@@ -135,6 +135,9 @@ def url(log: Log) -> Iterator[str]:
         body = environ["wsgi.input"].read(int(str(environ.get("CONTENT_LENGTH") or 0)))  # type: ignore[attr-defined]
         query = environ.get("QUERY_STRING")
         path = str(environ["PATH_INFO"]).removeprefix("/api/v1") + (f"?{query}" if query else "")
+        if path == "/elsewhere":
+            start("307 Temporary Redirect", [("Location", "/api/v1/log/checkpoint")])  # type: ignore[operator]
+            return [b""]
         allowed = environ.get("HTTP_AUTHORIZATION") == "Bearer secret"
         start("200 OK" if allowed else "401 Unauthorized", [])  # type: ignore[operator]
         return [log.ask(str(environ["REQUEST_METHOD"]), path, body)] if allowed else [b""]
@@ -176,3 +179,23 @@ def test_wrong_usage_has_its_own_exit_code(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == USAGE
+
+
+def test_a_redirection_is_not_followed_for_it_would_carry_the_key_along(log: Log, url: str) -> None:
+    ask = asker(url, "secret")
+    assert parse_note(ask("GET", "/log/checkpoint", None)).text == log.checkpoint().text
+    with pytest.raises(Undecided, match="307"):
+        ask("GET", "/elsewhere", None)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://archive.example", "http://127.0.0.1.example", "http://10.0.0.1", "ftp://localhost", "https://", ""]
+)
+def test_an_address_that_would_show_the_key_to_others_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="https://"):
+        asker(url, "secret")
+
+
+@pytest.mark.parametrize("url", ["https://archive.example", "http://localhost:8000", "http://[::1]:8000"])
+def test_https_anywhere_and_http_on_this_machine_are_accepted(url: str) -> None:
+    assert callable(asker(url, "secret"))

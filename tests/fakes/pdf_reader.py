@@ -8,6 +8,7 @@ from pathlib import Path
 
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import (
+    Examined,
     Inspection,
     NoText,
     NotInspected,
@@ -55,8 +56,14 @@ class FakePdfReader:
         self.texts = dict(texts or {})
         self.reports = dict(reports or {})
 
-    def inspect(self, path: Path) -> Inspection:
+    def examine(self, path: Path, at: dt.datetime) -> Examined:
         content = path.read_bytes()
+        inspection = self._inspection(content)
+        if isinstance(inspection, NotInspected) or not inspection.signatures:
+            return Examined(inspection)
+        return Examined(inspection, self.reports.get(content, SignatureReport(at)))
+
+    def _inspection(self, content: bytes) -> Inspection:
         if content in self.inspections:
             return self.inspections[content]
         if not content:
@@ -64,9 +71,6 @@ class FakePdfReader:
         if b"%PDF-" not in content[:1024]:
             return NotInspected(FindingCode.NOT_A_PDF)
         return self.facts
-
-    def check_signatures(self, path: Path, at: dt.datetime) -> SignatureReport:
-        return self.reports.get(path.read_bytes(), SignatureReport(at))
 
     def read_text(self, path: Path) -> DocumentText | NoText:
         content = path.read_bytes()

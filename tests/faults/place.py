@@ -174,8 +174,8 @@ class Place:
 
 
 def trapped(traps: Traps, threads: int) -> dict[str, str]:
-    """Return the settings of a process with traps; each thread may use the register at the same time."""
-    return {"ARCHIVE_KILL_AT": str(traps.folder), "ARCHIVE_WEB_THREADS": str(threads + 4)}
+    """Return the settings of a process with traps: threads for so many deposits of one caller, who may have half of them."""
+    return {"ARCHIVE_KILL_AT": str(traps.folder), "ARCHIVE_WEB_THREADS": str(2 * threads + 4)}
 
 
 def results(seed: int) -> Iterator[ExampleResult]:

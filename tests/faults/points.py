@@ -9,7 +9,7 @@ DEPOSIT_CALLS: Mapping[str, int] = {
     "register.read": 2,
     "staging.receive": 1,
     "register.write": 2,
-    "pdf.inspect": 1,
+    "pdf.examine": 1,
     "store.put_all": 1,
 }
 

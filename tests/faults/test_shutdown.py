@@ -16,10 +16,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from archive_service.model.inspection import Inspection, NoText
+from archive_service.model.inspection import Examined, NoText
 from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.record import DocumentText
-from archive_service.model.signatures import SignatureReport
 from archive_service.worker import Worker
 from examples.results import Form, make_results
 from tests.faults.place import Place, results
@@ -94,10 +93,7 @@ class EndlessReader:
     def __init__(self) -> None:
         self.begun, self.may_end = threading.Event(), threading.Event()
 
-    def inspect(self, path: object) -> Inspection:
-        raise NotImplementedError
-
-    def check_signatures(self, path: object, at: object) -> SignatureReport:
+    def examine(self, path: object, at: object) -> Examined:
         raise NotImplementedError
 
     def read_text(self, path: object) -> DocumentText | NoText:

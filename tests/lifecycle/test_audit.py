@@ -13,20 +13,24 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
+from archive_service.errors import Conflict
 from archive_service.lifecycle.audit.run import AuditRequest, audit, report_of
 from archive_service.lifecycle.audit.schedule import audit_when_due
+from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.audits import AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
-from archive_service.model.events import EventType
+from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.objects import original_key
 from archive_service.model.ports import SearchIndex
-from archive_service.model.record import Record
+from archive_service.model.record import DocumentText, PageText, Record, TextSource, Trust
 from archive_service.model.units import SignedCheckpoint
 from archive_service.storage.register.api_keys import SqlProgress
 from archive_service.storage.register.event_times import EventTimes
 from archive_verify.merkle import leaf_hash, root_of
+from archive_verify.notes import Note, parse_note
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.faults import Killed
+from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
 from tests.results import digest, pdf
 
@@ -146,10 +150,43 @@ class TestTheLog:
         change(ours, 'UPDATE log_payloads SET payload = :payload WHERE "index" = 0', payload=b"{}")
         assert "entry 0 commits to another payload" in only(audit(ours.archive, AuditRequest())).explanation
 
-    def test_a_payload_that_was_erased_is_nothing_wrong(self, ours: TestArchive) -> None:
+    def test_a_payload_that_is_gone_without_a_reason_is_an_alarm(self, ours: TestArchive) -> None:
         ours.stored()
-        change(ours, "DELETE FROM log_payloads")
+        change(ours, 'DELETE FROM log_payloads WHERE "index" > 0')
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert only(run).outcome is AuditOutcome.PAYLOAD_MISSING
+        assert "neither a disposal nor a loss was recorded" in only(run).explanation
+
+    def test_payloads_that_were_lost_with_an_older_register_are_nothing_wrong(self, ours: TestArchive) -> None:
+        ours.stored()
+        size = ours.register.read(lambda unit: unit.log.size())
+        change(ours, 'DELETE FROM log_payloads WHERE "index" > 0')
+        caught_up = Event(EventType.LOG_CAUGHT_UP, "operator", ours.clock.now(), None, {"from": 1, "to": size})
+        ours.register.write(lambda unit: unit.log.append(caught_up))
         assert not audit(ours.archive, AuditRequest()).alarm
+
+    def test_a_tree_in_the_locked_store_convicts_a_register_that_was_rewritten_with_its_checkpoints(
+        self, ours: TestArchive
+    ) -> None:
+        ours.stored()
+        seal_log(ours.archive)
+        change(ours, "DELETE FROM log_checkpoints")
+        last = '(SELECT max("index") FROM log_entries)'
+        older = "CAST(replace(CAST(entry AS TEXT), '2026', '2025') AS BLOB)"
+        change(ours, f'UPDATE log_entries SET entry = {older} WHERE "index" = {last}')
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert any("are not those whose tree was signed" in one.explanation for one in run.listed)
+
+    def test_a_checkpoint_in_the_store_that_none_of_its_keys_signed_is_told(self, ours: TestArchive) -> None:
+        ours.stored()
+        seal_log(ours.archive)
+        [key] = [key for key in ours.objects("log/") if "/checkpoints/" in key]
+        text = parse_note(ours.content_of(key)).text
+        ours.store.tamper(key, Note(text, signer(7).sign_text(text).signatures).data)
+        run = audit(ours.archive, AuditRequest())
+        assert "is not signed by a key of the log" in only(run).explanation
 
     @pytest.mark.parametrize("index", [0, 1, -1])
     def test_an_entry_that_is_gone_is_told(self, ours: TestArchive, index: int) -> None:
@@ -414,6 +451,72 @@ class TestDepositsThatTheLogTellsOf:
         assert "although one before it is of" in run.listed[0].explanation
 
 
+class TestWhatTheLogCommittedTo:
+    """Whoever runs register and store can change both together; the log convicts him."""
+
+    def test_original_and_digests_replaced_together_are_told(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        other = pdf("document 9")
+        ours.store.tamper(record.original.key, other)
+        said = digest(other)
+        change(
+            ours,
+            "UPDATE records SET sha256 = :a, sha512 = :b, stored_sha256 = :a, stored_sha512 = :b, "
+            "size_bytes = :size, stored_size_bytes = :size",
+            a=said.sha256,
+            b=said.sha512,
+            size=said.size_bytes,
+        )
+        run = audit(ours.archive, WHOLE)
+        assert run.alarm
+        assert any("other digests for its original than the log committed to" in one.explanation for one in run.listed)
+
+    def test_a_description_rewritten_in_register_and_store_is_told(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        change(ours, "UPDATE metadata_versions SET metadata = replace(metadata, 'Đà Nẵng', 'Hà Nội')")
+        change(ours, "UPDATE metadata_versions SET metadata = replace(metadata, '\"vi\"', '\"en\"')")
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert any(
+            "version 1 of its description is not the one that the log committed to" in one.explanation
+            for one in run.listed
+            if one.record_id == record.id
+        )
+
+    def test_a_sealed_copy_whose_row_was_changed_is_told(self, ours: TestArchive) -> None:
+        ours.pdf.text = DocumentText((PageText(1, "Quyết định", TextSource.OCR, 91.0, bytes(20)),))
+        ours.stored(trust=Trust.DIGITISED)
+        ours.work()
+        assert not audit(ours.archive, AuditRequest()).alarm
+        change(ours, "UPDATE renditions SET sha512 = :other", other="0" * 128)
+        run = audit(ours.archive, AuditRequest())
+        assert any("copy 1 is not the one that the log committed to" in one.explanation for one in run.listed)
+
+    def test_a_record_that_is_merely_called_disposed_of_is_lost(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        for key in ours.objects(f"records/{record.id}/"):
+            ours.store.lose(key)
+        change(ours, "UPDATE records SET state = 'disposed'")
+        run = audit(ours.archive, AuditRequest())
+        assert run.alarm
+        assert {one.outcome for one in run.listed} == {AuditOutcome.LOST}
+        told = " ".join(one.explanation for one in run.listed)
+        assert "the log knows of no disposal" in told
+        assert "the store has no tombstone of it" in told
+
+
+def test_two_audits_do_not_run_at_once(ours: TestArchive) -> None:
+    ours.stored()
+
+    def second(_passed: int) -> None:
+        with pytest.raises(Conflict) as told:
+            audit(ours.archive, AuditRequest())
+        assert told.value.code == "audit-running"
+
+    audit(ours.archive, AuditRequest(report=second))
+    audit(ours.archive, AuditRequest())
+
+
 class TestThePrintedReport:
     def test_is_sealed_and_kept_beside_the_report_which_it_names(self, ours: TestArchive) -> None:
         ours.stored()
@@ -505,7 +608,7 @@ class TestByItself:
             taken.append(name)  # a killed worker clears nothing
 
         with monkeypatch.context() as patched:
-            patched.setattr("archive_service.lifecycle.audit.schedule.audit", dying)
+            patched.setattr("archive_service.lifecycle.audit.run._begin", dying)
             patched.setattr(SqlProgress, "clear", no_farewell)
             with pytest.raises(SystemExit):
                 self.due(ours)

@@ -330,7 +330,7 @@ class TestFaults:
         command = ours.command()
         ours.faults.heal()
         deposit(ours.archive, command)
-        kept = ["register.write", "pdf.inspect", "store.put_all", "register.write"]
+        kept = ["register.write", "pdf.examine", "store.put_all", "register.write"]
         assert ours.faults.calls == [*kept, "register.read"]  # the last one for the receipt
 
     @pytest.mark.parametrize("killed_at", [1, 2])

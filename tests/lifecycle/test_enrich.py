@@ -95,7 +95,7 @@ def test_bytes_that_are_not_those_recorded_are_an_alarm_and_are_not_read(ours: T
     ours.store.tamper(original_key(record.id), content)
     with pytest.raises(IntegrityFailure) as told:
         enrich(ours.archive, record.id)
-    assert told.value.details == {"record_id": record.id}
+    assert told.value.details == {"record_id": record.id, "key": record.original.key}
     assert "pdf.read_text" not in ours.faults.calls
     assert ours.register.read(lambda u: u.texts.get(record.id)) is None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_service.errors import Conflict, NotAllowed, NotFound
+from archive_service.errors import Conflict, NotAllowed, NotFound, unavailable
 from archive_service.evidence.package import EvidencePackage
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.evidence import evidence_package
@@ -20,15 +20,17 @@ from archive_service.lifecycle.witness import keep_cosignatures
 from archive_service.model.events import EventType
 from archive_service.model.identifiers import OfficeCode
 from archive_service.model.permissions import Role
-from archive_service.model.record import Record, RecordState
+from archive_service.model.record import DocumentText, PageText, Record, RecordState, TextSource, Trust
 from archive_service.trust.local_authority import LocalAuthority
+from archive_verify import trust as verifying
+from archive_verify.notes import parse_note
 from archive_verify.package import Package
 from archive_verify.steps import check
-from archive_verify.trust import Trust
 from archive_verify.verdicts import Verdict
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.randomness import CountedRandomness
-from tests.fakes.witness import WITNESS_KEY, cosigned
+from tests.fakes.sealer import ANCHOR
+from tests.fakes.witness import LASTING_KEY, WITNESS_KEY, cosigned
 from tests.results import pdf
 
 
@@ -70,7 +72,7 @@ def verdicts(ours: TestArchive, content: bytes, **trust: object) -> list[Verdict
         "tsa_roots": tuple(root for one in ours.archive.authorities for root in one.roots),
         "agency_roots": (),
     }
-    trusting = Trust(**(said | trust))  # type: ignore[arg-type]
+    trusting = verifying.Trust(**(said | trust))  # type: ignore[arg-type]
     return [findings.verdict for _, findings in check(Package(content), trusting)]
 
 
@@ -80,6 +82,35 @@ def test_the_checker_accepts_every_step_of_an_unsigned_record(ours: TestArchive)
     keep_cosignatures(ours.archive, ours.auditor, note)
     found = verdicts(ours, exported(ours, record), witness_keys=(WITNESS_KEY,))
     assert found == [Verdict.PASS] * 10
+
+
+def test_it_names_whom_the_archive_trusts_and_the_root_of_its_own_seal(ours: TestArchive) -> None:
+    archive = dataclasses.replace(ours.archive, agency_roots=(b"an agency's root",))
+    ours = dataclasses.replace(ours, archive=archive)
+    ours.pdf.text = DocumentText((PageText(1, "Quyết định", TextSource.OCR, 91.0, bytes(20)),))
+    record = ours.stored(1, trust=Trust.DIGITISED)
+    ours.work()
+    seal_log(ours.archive)
+
+    def roots() -> set[bytes]:
+        package = Package(exported(ours, record))
+        assert "data/renditions/sealed.pdf" in package
+        return {package.content(name) for name in package.names("data/trust/agency/")}
+
+    assert roots() == {b"an agency's root", ANCHOR}
+    ours.sealer.problem = unavailable("seal-key")
+    assert roots() == {b"an agency's root"}, "a device that is away keeps no evidence back"
+
+
+def test_a_witness_with_keys_of_two_kinds_is_heard_with_both(ours: TestArchive) -> None:
+    archive = dataclasses.replace(ours.archive, witnesses=(WITNESS_KEY, LASTING_KEY))
+    record = proven(ours)
+    note = cosigned(checkpoint(archive).encode(), int(ours.clock.now().timestamp()), lasting=True)
+    assert keep_cosignatures(archive, ours.auditor, note) == (WITNESS_KEY.name,)
+    assert keep_cosignatures(archive, ours.auditor, note) == (WITNESS_KEY.name,)
+    content = exported(ours, record)
+    assert len(parse_note(Package(content).content("data/checkpoint.txt")).signatures) == 4
+    assert verdicts(ours, content, witness_keys=(WITNESS_KEY, LASTING_KEY)) == [Verdict.PASS] * 10
 
 
 def test_without_a_witness_it_cannot_be_told_whether_all_see_one_log(ours: TestArchive) -> None:

@@ -35,6 +35,8 @@ read-findings          .    x    x    x    x    x    .
 resolve-finding        .    x    x    x    .    .    .
 correct                .    .    x    x    .    .    .
 merge-subjects         .    .    x    x    .    .    .
+follow-log             .    .    .    .    x    .    .
+cosign-log             .    .    .    .    x    .    .
 read-metrics           .    .    .    .    .    .    x
 read-documentation     x    x    x    x    x    x    x
 administer             .    .    .    .    .    .    x

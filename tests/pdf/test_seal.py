@@ -35,6 +35,7 @@ from examples.results import Form, make_results
 from tests.fakes.clock import START, MovableClock
 from tests.fakes.time_authority import OwnAuthority
 from tests.journeys.test_real_scan import as_pdf
+from tests.packages import make_agency
 from tests.pdf import documents as make
 from tests.pdf.sealing import AGENCY, Workshop, workshop
 from tests.pdf.test_text import LINES, picture, words_found
@@ -377,6 +378,23 @@ def test_a_key_in_a_file_seals(at: Workshop, tmp_path: Path, form: str) -> None:
     with pytest.raises(Misconfigured) as told:
         file_key(path, "sai")
     assert "mat khau" not in str(told.value)
+
+
+@pytest.mark.parametrize("root_is_there", [True, False])
+def test_the_anchor_of_a_key_is_the_root_that_came_with_it(tmp_path: Path, root_is_there: bool) -> None:
+    root = make_agency("Root", usage=["key_cert_sign"])
+    middle = make_agency("Middle", usage=["key_cert_sign"], issuer=root)
+    own = make_agency("BHXH", key=rsa.generate_private_key(65_537, 2_048), issuer=middle)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    chain = [own, middle, make_agency("Stranger"), *([root] if root_is_there else [])]
+    pems = [own.key.private_bytes(*form), *(one.certificate.public_bytes(form[0]) for one in chain)]
+    (tmp_path / "seal-key.pem").write_bytes(b"".join(pems))
+    assert file_key(tmp_path / "seal-key.pem", None).anchors == ((root.der,) if root_is_there else ())
+
+
+def test_the_key_made_on_the_spot_is_its_own_anchor(tmp_path: Path) -> None:
+    key = made_key(tmp_path / "key", START)
+    assert key.anchors == (key.certificate.public_bytes(serialization.Encoding.DER),)
 
 
 def test_a_key_with_the_certificate_of_another_is_refused(tmp_path: Path) -> None:

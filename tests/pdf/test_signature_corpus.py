@@ -31,12 +31,12 @@ def reader() -> Iterator[SandboxedPdfReader]:
 
 def seen(reader: SandboxedPdfReader, path: Path) -> tuple[str, list[str]]:
     """Return the verdict on a file, and why: of each signature its field and the codes of its reasons."""
-    inspection = reader.inspect(path)
+    examined = reader.examine(path, AT)
+    inspection, report = examined.inspection, examined.report
     if isinstance(inspection, NotInspected):
         return f"not read: {inspection.finding}", []
-    if not inspection.signatures:
+    if report is None:
         return "not signed", []
-    report = reader.check_signatures(path, AT)
     told = [f"{one.field}: {', '.join(code for code, _ in reasons(one))}" for one in report.signatures]
     return str(report.verdict), told
 

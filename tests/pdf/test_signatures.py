@@ -214,9 +214,10 @@ def test_no_server_for_signatures_is_started_before_there_is_one(tmp_path: Path)
     path.write_bytes(make.sound())
     before = _children()
     reader = SandboxedPdfReader(Limits())
-    reader.inspect(path)
+    examined = reader.examine(path, NOW)
     started = [Path(f"/proc/{child}/cmdline").read_bytes() for child in _children() - before]
     reader.close()
+    assert examined.report is None
     assert len(started) == 1
     assert b"archive_service.pdf.tasks" in started[0]
 

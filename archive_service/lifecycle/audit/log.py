@@ -1,106 +1,162 @@
-"""Recomputing the whole log from its entries: its order, what each commits to, and every tree that was signed.
+"""Recomputing the whole log from its entries: their order, what each commits to, and every tree that was signed.
 
-Streamed, and bounded in memory whatever the log's size.
+The trees are those that the register names and the newest one in the locked store, which the register cannot change.
+Streamed, and bounded in memory whatever the log's size and state.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
-from archive_service.evidence.entry import commitment_holds
+from archive_service.errors import ArchiveError, Unavailable
+from archive_service.evidence.entry import commitment_holds, open_event
+from archive_service.lifecycle.audit.commitments import contradictions
+from archive_service.lifecycle.published import newest_published, read_published
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import EventType, SealedEntry
-from archive_service.model.identifiers import RecordId
 from archive_service.model.units import RegisterUnit
 from archive_verify.errors import Refused
 from archive_verify.log_history import require_in_time_order
-from archive_verify.merkle import EMPTY_ROOT, leaf_hash, node_hash
+from archive_verify.merkle import GrowingTree, leaf_hash
+from archive_verify.notes import parse_verifier_key, verified_signatures
 
 _AT_ONCE = 2000
 
-# As canonical JSON has it: only an entry that holds this is read any further.
-_DEPOSITED = f'"type":"{EventType.DEPOSITED}"'.encode()
+
+class LogExamination:
+    """One pass over the log. ``size`` and ``root`` are those of the entries passed so far."""
+
+    def __init__(self, archive: Archive, report: Callable[[int], None]) -> None:
+        self._archive = archive
+        self._report = report
+        self._tree = GrowingTree()
+        self._latest: dt.datetime | None = None
+        self._without_payload = _Ranges()
+
+    @property
+    def size(self) -> int:
+        """How many entries were passed."""
+        return self._tree.size
+
+    @property
+    def root(self) -> bytes:
+        """The root of the tree over them."""
+        return self._tree.root()
+
+    def findings(self) -> Iterator[AuditFinding]:
+        """Pass over the log up to its present size and yield what is wrong with it. Raises Unavailable."""
+        size = self._archive.register.read(lambda unit: unit.log.size())
+        signed = _signed(self._archive)
+        due = next(signed, None)
+        locked, problem = _locked_checkpoint(self._archive)
+        yield from problem
+        entries = _entries(self._archive, size)
+        while page := list(islice(entries, _AT_ONCE)):
+            yield from contradictions(self._archive, page)
+            for entry in page:
+                if entry.index != self.size:
+                    yield _broken(f"entry {self.size} is not there: the next one has the number {entry.index}")
+                    return
+                yield from self._pass(entry)
+                for stated in (due, locked):
+                    if stated is not None and stated[0] == self.size and stated[1] != self.root:
+                        yield _broken(f"the first {self.size} entries are not those whose tree was signed")
+                if due is not None and due[0] == self.size:
+                    due = next(signed, None)
+            self._report(self.size)
+        if self.size < size:
+            yield _broken(f"{size - self.size} entries at the end are not there")
+        for stated in (due, locked):
+            if stated is not None and stated[0] > size:
+                yield _broken(f"a tree of {stated[0]} entries was signed and the log does not reach so far")
+        yield from self._unexplained()
+
+    def _pass(self, entry: SealedEntry) -> Iterator[AuditFinding]:
+        self._tree.add(leaf_hash(entry.entry))
+        yield from self._commitment(entry)
+        try:
+            self._latest = require_in_time_order([entry.entry], since=self._latest)
+        except Refused as backdated:
+            yield _broken(f"entry {entry.index}: {backdated}")
+
+    def _commitment(self, entry: SealedEntry) -> Iterator[AuditFinding]:
+        """Yield what is wrong with the payload, and note one that is missing: there may be a reason further on."""
+        if entry.payload is None or entry.salt is None:
+            self._without_payload.add(entry.index)
+            return
+        try:
+            holds = commitment_holds(entry.entry, entry.payload, entry.salt)
+        except (ValueError, KeyError, TypeError):
+            yield _broken(f"entry {entry.index} is not one that this service wrote")
+            return
+        if not holds:
+            yield _broken(f"entry {entry.index} commits to another payload than the one kept")
+        elif (EventType.LOG_CAUGHT_UP.encode()) in entry.entry:
+            self._without_payload.explain(*_caught_up(entry))
+
+    def _unexplained(self) -> Iterator[AuditFinding]:
+        """Yield payloads that are gone without a reason: nothing can be proven of these events any more."""
+        for start, end in self._without_payload.unexplained():
+            said = f"entry {start}" if end == start + 1 else f"entries {start} to {end - 1}"
+            explanation = f"what {said} commits to is not there, and neither a disposal nor a loss was recorded"
+            yield AuditFinding(AuditOutcome.PAYLOAD_MISSING, None, explanation)
 
 
-@dataclass(frozen=True, slots=True)
-class LogCheck:
-    """The log as it was recomputed: its size, its root in hexadecimal, and what is wrong with it."""
+class _Ranges:
+    """Indexes, kept as ranges; those that an event explains are taken out."""
 
-    size: int
-    root: str
-    findings: tuple[AuditFinding, ...]
+    def __init__(self) -> None:
+        self._ranges: list[tuple[int, int]] = []
+        self._explained: list[tuple[int, int]] = []
 
+    def add(self, index: int) -> None:
+        """Add the next index, which is larger than all before."""
+        if self._ranges and self._ranges[-1][1] == index:
+            self._ranges[-1] = (self._ranges[-1][0], index + 1)
+        else:
+            self._ranges.append((index, index + 1))
 
-def check_log(archive: Archive, report: Callable[[int], None]) -> LogCheck:
-    """Recompute the log up to its present size. ``report`` is told how many entries were passed. Raises Unavailable."""
-    size = archive.register.read(lambda unit: unit.log.size())
-    signed = _signed(archive)
-    due = next(signed, None)
-    tree, findings, latest = _Growing(), list[AuditFinding](), None
-    for entry in _with_records(archive, _entries(archive, size), findings):
-        if entry.index != tree.size:
-            findings.append(_broken(f"entry {tree.size} is not there: the next one has the number {entry.index}"))
-            break
-        tree.add(leaf_hash(entry.entry))
-        findings += _commitment(entry)
-        latest = _in_time_order(entry, latest, findings)
-        if due is not None and due[0] == tree.size:
-            if due[1] != tree.root():
-                findings.append(_broken(f"the first {tree.size} entries are not those whose tree was signed"))
-            due = next(signed, None)
-        if tree.size % _AT_ONCE == 0:
-            report(tree.size)
-    if tree.size < size:
-        findings.append(_broken(f"{size - tree.size} entries at the end are not there"))
-    if due is not None and due[0] > size:
-        findings.append(_broken(f"a tree of {due[0]} entries was signed and the log does not reach so far"))
-    return LogCheck(tree.size, tree.root().hex(), tuple(findings))
+    def explain(self, start: int, end: int) -> None:
+        """Take note that there is a reason for [start, end)."""
+        self._explained.append((start, end))
+
+    def unexplained(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges for which there is no reason: those not wholly within an explained one."""
+        for start, end in self._ranges:
+            if not any(first <= start and end <= last for first, last in self._explained):
+                yield start, end
 
 
-def _with_records(
-    archive: Archive, entries: Iterator[SealedEntry], findings: list[AuditFinding]
-) -> Iterator[SealedEntry]:
-    """Yield the entries on; where one tells of a deposit, the register must still have that record in some state."""
-    while page := list(islice(entries, _AT_ONCE)):
-        deposited = [record for one in page if (record := _deposited(one.entry)) is not None]
-        known = archive.register.read(partial(_known, deposited))
-        for record_id in deposited:
-            if record_id not in known:
-                explanation = "the log tells of its deposit, and the register does not have it"
-                findings.append(AuditFinding(AuditOutcome.LOST, record_id, explanation))
-        yield from page
+def _caught_up(entry: SealedEntry) -> tuple[int, int]:
+    """Return the entries whose payloads were lost before the register was brought up to the published log."""
+    values = open_event(entry.entry, entry.payload or b"").values
+    return int(str(values["from"])), int(str(values["to"]))
 
 
-def _deposited(entry: bytes) -> RecordId | None:
-    """Return the record whose deposit the entry tells of; None for another event, and for what is no entry."""
-    if _DEPOSITED not in entry:
-        return None
+def _locked_checkpoint(archive: Archive) -> tuple[tuple[int, bytes] | None, list[AuditFinding]]:
+    """Return size and root of the newest checkpoint in the locked store, and what is wrong with it.
+
+    It stands for every entry before it: whoever rewrites the register cannot rewrite what is locked.
+    """
+    origin = archive.signer.origin
     try:
-        return RecordId(json.loads(entry)["record"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _known(record_ids: list[RecordId], unit: RegisterUnit) -> set[RecordId]:
-    return set(unit.records.get_many(record_ids))
-
-
-def _signed(archive: Archive) -> Iterator[tuple[int, bytes]]:
-    """Yield size and root of every tree that was signed, smallest first."""
-    after = 0
-    while page := archive.register.read(partial(_roots, after)):
-        yield from page
-        after = page[-1][0]
-
-
-def _roots(after: int, unit: RegisterUnit) -> list[tuple[int, bytes]]:
-    return unit.tree.signed_roots(after, _AT_ONCE)
+        size = newest_published(archive.store, origin, 0)
+        if size is None:
+            return None, []
+        note, checkpoint = read_published(archive.store, origin, size)
+        stored = archive.register.read(lambda unit: unit.tree.all_keys())
+        keys = [*(parse_verifier_key(one.verifier_key) for one in stored), *archive.signer.verifier_keys]
+        if not verified_signatures(note, keys):
+            return None, [_broken(f"the checkpoint of {size} entries in the store is not signed by a key of the log")]
+    except Unavailable:
+        raise
+    except (ArchiveError, Refused) as wrong:
+        return None, [_broken(f"the newest checkpoint in the store cannot be read: {wrong}")]
+    return (checkpoint.size, checkpoint.root), []
 
 
 def _entries(archive: Archive, size: int) -> Iterator[SealedEntry]:
@@ -113,54 +169,21 @@ def _entries(archive: Archive, size: int) -> Iterator[SealedEntry]:
         start = page[-1].index + 1
 
 
-def _page(start: int, limit: int, unit: RegisterUnit) -> list[SealedEntry]:
+def _page(start: int, limit: int, unit: RegisterUnit) -> Sequence[SealedEntry]:
     return unit.log.sealed(start, limit)
 
 
-def _commitment(entry: SealedEntry) -> list[AuditFinding]:
-    """Return what is wrong with the payload; one that was erased is nothing wrong."""
-    if entry.payload is None or entry.salt is None:
-        return []
-    try:
-        holds = commitment_holds(entry.entry, entry.payload, entry.salt)
-    except (ValueError, KeyError, TypeError):
-        return [_broken(f"entry {entry.index} is not one that this service wrote")]
-    return [] if holds else [_broken(f"entry {entry.index} commits to another payload than the one kept")]
+def _signed(archive: Archive) -> Iterator[tuple[int, bytes]]:
+    """Yield size and root of every tree that the register names as signed, smallest first."""
+    after = 0
+    while page := archive.register.read(partial(_roots, after)):
+        yield from page
+        after = page[-1][0]
 
 
-def _in_time_order(entry: SealedEntry, latest: dt.datetime | None, findings: list[AuditFinding]) -> dt.datetime | None:
-    """Return the latest time stated so far; an entry that states a much earlier one was put in later than it says."""
-    try:
-        return require_in_time_order([entry.entry], since=latest)
-    except Refused as backdated:
-        findings.append(_broken(f"entry {entry.index}: {backdated}"))
-        return latest
+def _roots(after: int, unit: RegisterUnit) -> list[tuple[int, bytes]]:
+    return unit.tree.signed_roots(after, _AT_ONCE)
 
 
 def _broken(explanation: str) -> AuditFinding:
     return AuditFinding(AuditOutcome.LOG_BROKEN, None, explanation)
-
-
-class _Growing:
-    """The tree of the entries so far: one node for each perfect subtree (RFC 6962 §2.1)."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._nodes: list[bytes] = []
-
-    def add(self, leaf: bytes) -> None:
-        """Take the next leaf hash."""
-        node, rest = leaf, self.size
-        while rest & 1:
-            node, rest = node_hash(self._nodes.pop(), node), rest >> 1
-        self._nodes.append(node)
-        self.size += 1
-
-    def root(self) -> bytes:
-        """Return the root over all leaves so far."""
-        if not self._nodes:
-            return EMPTY_ROOT
-        root = self._nodes[-1]
-        for left in reversed(self._nodes[:-1]):
-            root = node_hash(left, root)
-        return root

@@ -24,6 +24,7 @@ MEANINGS = {
     AuditOutcome.DISPOSED_PRESENT: ("disposed of, and still there", "đã huỷ nhưng vẫn còn"),
     AuditOutcome.NOT_INDEXED: ("cannot be found, though it should", "không tìm được dù phải tìm được"),
     AuditOutcome.INDEXED_GONE: ("can be found, though it should not", "tìm được dù không được phép"),
+    AuditOutcome.PAYLOAD_MISSING: ("what the log commits to is gone", "mất nội dung mà nhật ký cam kết"),
     AuditOutcome.LOG_BROKEN: ("the log is not as it was signed", "nhật ký khác với bản đã ký"),
 }
 

@@ -24,6 +24,7 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import (
     RECORDS,
+    metadata_key,
     metadata_object,
     record_of,
     record_prefix,
@@ -183,6 +184,9 @@ def _judge(archive: Archive, wanted: Examination, pair: _Pair) -> AuditFinding:
 
 
 def _judge_disposed(pair: _Pair) -> AuditFinding:
+    if not pair.tombstone:
+        explanation = "the register calls it disposed of, and the store has no tombstone of it"
+        return AuditFinding(AuditOutcome.LOST, pair.record_id, explanation)
     in_register = pair.record is not None and pair.record.state is not RecordState.DISPOSED
     if not pair.objects and not in_register:
         return AuditFinding(AuditOutcome.INTACT, pair.record_id, "disposed of")
@@ -273,10 +277,9 @@ def _drift(archive: Archive, record: Record, kept: Sequence[Kept]) -> AuditFindi
 def _accounted_for(archive: Archive, record: Record, strange: Sequence[tuple[str, str]]) -> bool:
     """Whether each object that the register does not name belongs to a correction under way, or was mended over."""
     claimed = archive.register.read(lambda unit: unit.records.claimed_metadata(record.id))
-    if claimed is not None:
-        return True
-    damaged = damaged_versions(archive, record.id)
-    return all(one in damaged for one in strange)
+    coming = None if claimed is None else metadata_key(record.id, claimed.version)
+    others = [one for one in strange if one[0] != coming]
+    return not others or set(others) <= damaged_versions(archive, record.id)
 
 
 def _kept_of(archive: Archive, record: Record) -> list[Kept]:

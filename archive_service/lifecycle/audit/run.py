@@ -16,9 +16,10 @@ from itertools import islice
 
 from archive_service.errors import Misconfigured, Unavailable
 from archive_service.evidence.canonical import canonical_json
-from archive_service.lifecycle.audit.log import check_log
+from archive_service.lifecycle.audit.log import LogExamination
 from archive_service.lifecycle.audit.paper import audit_paper
 from archive_service.lifecycle.audit.records import Examination, examine
+from archive_service.lifecycle.audit.turn import Turn
 from archive_service.lifecycle.marks import digest_in_store, oldest
 from archive_service.model.archive import Archive
 from archive_service.model.audits import LISTED, AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
@@ -28,9 +29,6 @@ from archive_service.model.objects import SmallObject, audit_paper_key, audit_re
 from archive_service.model.record import Record, RecordState, SearchState
 from archive_service.model.units import RecordSelection, RegisterUnit
 from retention.locks import quarantine_lock_until
-
-# Who an audit is done by, in the log.
-_ACTOR = "operator"
 
 # A run is written down at least this often, in records: what a resumed run does again.
 _SAVED_EVERY = 1024
@@ -50,6 +48,7 @@ class AuditRequest:
     remove_orphans: bool = False
     repair: bool = False
     resume: bool = False
+    actor: str = "operator"
     report: Callable[[int], None] = field(default=lambda _passed: None)
     pace: Callable[[int], None] = field(default=lambda _read_bytes: None)
 
@@ -57,8 +56,22 @@ class AuditRequest:
 def audit(archive: Archive, request: AuditRequest) -> AuditRun:
     """Run one audit to its end and return what it found; its report is kept and its digest logged.
 
-    Raises Unavailable when register or store cannot be listed at all: the run can be resumed.
+    Raises Conflict ``audit-running`` while another one runs; Unavailable when register or store cannot be listed at
+    all: the run can be resumed.
     """
+    turn = Turn(archive)
+
+    def report(passed: int) -> None:
+        turn.keep()
+        request.report(passed)
+
+    try:
+        return _run(archive, dataclasses.replace(request, report=report))
+    finally:
+        turn.give_back()
+
+
+def _run(archive: Archive, request: AuditRequest) -> AuditRun:
     run = _begin(archive, request)
     if run.phase is AuditPhase.LOG:
         run = _log(archive, request, run)
@@ -66,7 +79,7 @@ def audit(archive: Archive, request: AuditRequest) -> AuditRun:
         run = _records(archive, request, run)
     if run.phase is AuditPhase.INDEX:
         run = _index(archive, run)
-    return _end(archive, run)
+    return _end(archive, request.actor, run)
 
 
 def _begin(archive: Archive, request: AuditRequest) -> AuditRun:
@@ -85,17 +98,15 @@ def _begin(archive: Archive, request: AuditRequest) -> AuditRun:
 
 
 def _log(archive: Archive, request: AuditRequest, run: AuditRun) -> AuditRun:
-    checked = check_log(archive, request.report)
-    run = _with(run, checked.findings)
-    return _save(
-        archive,
-        dataclasses.replace(run, phase=AuditPhase.RECORDS, log_size=checked.size, log_root=checked.root),
-    )
+    examination = LogExamination(archive, request.report)
+    run = _with(run, examination.findings())
+    passed = dataclasses.replace(run, log_size=examination.size, log_root=examination.root.hex())
+    return _save(archive, dataclasses.replace(passed, phase=AuditPhase.RECORDS))
 
 
 def _records(archive: Archive, request: AuditRequest, run: AuditRun) -> AuditRun:
     wanted = Examination(run.scope, run.verify, request.remove_orphans, request.repair, request.pace)
-    passed = saved = sum(run.counts.values())
+    passed = saved = 0
     for batch in examine(archive, wanted, run.position):
         run = dataclasses.replace(_with(run, batch), position=batch[-1].record_id)
         passed += len(batch)
@@ -179,12 +190,12 @@ def _save(archive: Archive, run: AuditRun) -> AuditRun:
     return run
 
 
-def _end(archive: Archive, run: AuditRun) -> AuditRun:
+def _end(archive: Archive, actor: str, run: AuditRun) -> AuditRun:
     """Keep the report, then log its digest: killed between, the same report is put again."""
     ended = dataclasses.replace(run, ended_at=run.ended_at or archive.clock.now(), phase=AuditPhase.DONE)
     _save(archive, ended)
     report = report_of(ended)
-    until = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
+    until = quarantine_lock_until(archive.clock.now(), archive.rules.checkpoint_lock_days)
     archive.store.put(report.key, report.body, report.digest, until)
     printed = _print(archive, ended, report, until)
     ended = dataclasses.replace(ended, report_sha256=report.digest.sha256)
@@ -199,7 +210,7 @@ def _end(archive: Archive, run: AuditRun) -> AuditRun:
             "printed_sha256": printed,
             "counts": counts,
         }
-        unit.log.append(Event(EventType.AUDITED, _ACTOR, archive.clock.now(), None, values))
+        unit.log.append(Event(EventType.AUDITED, actor, archive.clock.now(), None, values))
 
     archive.register.write(note)
     return ended

@@ -13,7 +13,7 @@ from archive_service.model.identifiers import OfficeCode
 from archive_service.model.permissions import Role
 from archive_service.model.units import ApiKey
 from archive_service.storage.register import tables as t
-from archive_service.storage.register.rows import upsert
+from archive_service.storage.register.rows import lock_name, upsert
 
 _C = t.api_keys.c
 
@@ -72,6 +72,10 @@ class SqlProgress:
     def put(self, name: str, value: str) -> None:
         """Save where a run stands."""
         upsert(self._connection, t.progress, {"name": name, "value": value})
+
+    def serialise(self, name: str) -> None:
+        """Take the lock of the name until the transaction ends."""
+        lock_name(self._connection, f"progress-{name}")
 
     def clear(self, name: str) -> None:
         """Forget the run."""

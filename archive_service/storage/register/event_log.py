@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
@@ -23,6 +23,14 @@ _NUMBER = update(t.log_head).where(_H.id == 1).values(size=_H.size + bindparam("
 _NUMBER_AND_TIME = _NUMBER.returning(func.clock_timestamp())
 _ADD_ENTRIES = insert(t.log_entries)
 _ADD_PAYLOADS = insert(t.log_payloads)
+_WITH_PAYLOAD = (
+    select(_E.index, _E.entry, _P.payload)
+    .select_from(t.log_entries.outerjoin(t.log_payloads, _P.index == _E.index))
+    .order_by(_E.index)
+)
+_OF_RECORD = _WITH_PAYLOAD.where(_E.record_id == bindparam("of"), _E.index > bindparam("after")).limit(
+    bindparam("most")
+)
 
 
 class SqlLog:
@@ -70,11 +78,11 @@ class SqlLog:
 
     def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:
         """Return a record's events after an index, in order."""
-        return self._events(_with_payload().where(_E.record_id == record_id, _E.index > after).limit(limit))
+        return self._events(_OF_RECORD, {"of": record_id, "after": after, "most": limit})
 
     def entries(self, start: int, limit: int) -> list[LoggedEvent]:
         """Return events from an index on, in order."""
-        return self._events(_with_payload().where(_E.index >= start).limit(limit))
+        return self._events(_WITH_PAYLOAD.where(_E.index >= start).limit(limit))
 
     def sealed(self, start: int, limit: int) -> list[SealedEntry]:
         """Return entries from an index on, in order, each with its payload and salt."""
@@ -122,16 +130,8 @@ class SqlLog:
     def _has_clock(self) -> bool:
         return self._connection.dialect.name == "postgresql"
 
-    def _events(self, query: Select[Any]) -> list[LoggedEvent]:
-        return [_logged(row) for row in self._connection.execute(query)]
-
-
-def _with_payload() -> Select[Any]:
-    return (
-        select(_E.index, _E.entry, _P.payload)
-        .select_from(t.log_entries.outerjoin(t.log_payloads, _P.index == _E.index))
-        .order_by(_E.index)
-    )
+    def _events(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[LoggedEvent]:
+        return [_logged(row) for row in self._connection.execute(query, values)]
 
 
 def _logged(row: Row[Any]) -> LoggedEvent:

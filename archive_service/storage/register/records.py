@@ -179,6 +179,18 @@ class SqlRecords:
             },
         )
 
+    def versions_of(self, record_ids: Sequence[RecordId]) -> dict[RecordId, list[MetadataVersion]]:
+        """Return every version that is or was current of these records, oldest first."""
+        rows = self._connection.execute(
+            select(t.metadata_versions)
+            .where(_M.record_id.in_(record_ids), _M.object_version != "")
+            .order_by(_M.record_id, _M.version)
+        )
+        found: dict[RecordId, list[MetadataVersion]] = {}
+        for version in map(_version, rows):
+            found.setdefault(version.record_id, []).append(version)
+        return found
+
     def metadata_versions(self, record_id: RecordId) -> list[MetadataVersion]:
         """Return every version that is or was current, oldest first."""
         rows = self._connection.execute(
