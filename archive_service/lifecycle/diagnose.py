@@ -165,12 +165,12 @@ def _uncontradicted(archive: Archive) -> Diagnosis:
 
 
 def _witnesses(archive: Archive) -> Iterator[Diagnosis]:
-    for name in sorted({key.name for key in archive.witnesses}):
+    for name in sorted(f"{key.name}+{key.id.hex()}" for key in archive.witnesses):
         yield _told(f"witness {name}", lambda name=name: _witness(archive, name))  # type: ignore[misc]
 
 
 def _witness(archive: Archive, name: str) -> tuple[ProofResult, str]:
-    """A witness is silent when the first checkpoint that it has not signed was published long ago."""
+    """A witness's key is silent when the first checkpoint that it has not signed was published long ago."""
 
     def look(unit: RegisterUnit) -> tuple[int, SignedCheckpoint | None]:
         seen = unit.tree.last_cosigned().get(name, 0)

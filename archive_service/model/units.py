@@ -509,7 +509,7 @@ class LogTree(Protocol):
         ...
 
     def last_cosigned(self) -> dict[str, int]:
-        """Return the size of the largest checkpoint that each witness signed, by the witness's name."""
+        """Return the size of the largest checkpoint that each witness signed, by the name of its key."""
         ...
 
     def all_keys(self) -> list[LogKey]:

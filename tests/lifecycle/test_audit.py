@@ -56,8 +56,8 @@ def only(run: AuditRun) -> AuditFinding:
 def change(ours: TestArchive, statement: str, **values: object) -> None:
     """Change the database as its owner could: with the guards of the log taken away."""
     with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for trigger in ("no_update", "no_delete", "no_replace"):
-            connection.execute(sa.text(f"DROP TRIGGER IF EXISTS log_entries_{trigger}"))
+        for trigger in connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            connection.execute(sa.text(f"DROP TRIGGER {trigger.name}"))
         connection.execute(sa.text(statement), values)
 
 

@@ -159,7 +159,7 @@ def test_a_witness_is_silent_when_it_has_not_signed_what_was_published_a_day_ago
     archive = dataclasses.replace(ours.archive, witnesses=(WITNESS_KEY,))
 
     def told() -> ProofResult:
-        return results(check_log(archive))[f"witness {WITNESS}"]
+        return results(check_log(archive))[f"witness {WITNESS}+{WITNESS_KEY.id.hex()}"]
 
     assert told() is P
     made = seal_log(archive)

@@ -8,7 +8,6 @@ import datetime as dt
 import pytest
 
 from archive_service.errors import Unavailable
-from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.lock import renew_evidence_locks, renew_locks
 from archive_service.lifecycle.seal_log import seal_log
@@ -16,6 +15,7 @@ from archive_service.model.events import EventType
 from archive_service.model.record import RecordState
 from tests.archives import TestArchive
 from tests.fakes.clock import START
+from tests.results import digest
 
 DAY = dt.timedelta(days=1)
 
@@ -91,10 +91,10 @@ def test_the_published_log_and_audit_reports_stay_locked_and_are_looked_at_in_pa
     for number in range(4):
         ours.stored(number)
         seal_log(ours.archive)
-    audit(ours.archive, AuditRequest())
+    short = {f"audits/{number}/report.json" for number in range(2)}
+    for key in short:  # locked for as little as an earlier version did, or a restore
+        ours.store.put(key, b"{}", digest(b"{}"), START + 14 * DAY)
     before = evidence_locks(ours)
-    short = {key for key in before if key.startswith("audits/")}
-    assert {before[key] for key in short} == {START + 14 * DAY}
     assert renew_evidence_locks(ours.archive, 3) == len(short)
     assert {evidence_locks(ours)[key] for key in short} == {START + 3650 * DAY}
     ours.clock.forward(1826 * DAY)
