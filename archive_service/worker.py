@@ -21,7 +21,7 @@ from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.keep_evidence import keep_evidence
 from archive_service.lifecycle.keep_timestamps import keep_timestamps
-from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.lock import renew_evidence_locks, renew_locks
 from archive_service.lifecycle.refill import ask_for_missing
 from archive_service.lifecycle.seal import seal
 from archive_service.lifecycle.seal_log import log_waits, seal_log
@@ -274,6 +274,8 @@ class Worker:
     def _maintain(self) -> None:
         while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
             log.info("locks renewed", count=renewed)
+        if renewed := renew_evidence_locks(self._archive, LOCKS_AT_A_TIME):
+            log.info("locks of evidence renewed", count=renewed)
         self._archive.staging.sweep(self._archive.clock.now() - ABANDONED_UPLOAD)
 
     def _refill(self) -> None:

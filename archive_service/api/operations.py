@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from http import HTTPStatus
 from threading import Lock
@@ -13,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from archive_service.api.identity import caller
 from archive_service.errors import ArchiveError
 from archive_service.lifecycle.diagnose import Diagnosis, check_components
+from archive_service.lifecycle.sealed import publication
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.permissions import Action, require
@@ -38,6 +40,14 @@ class Metrics:
         )
         self.jobs = Gauge("archive_jobs", "Follow-up work.", ("kind", "state"), registry=self.registry)
         self.log_entries = Gauge("archive_log_entries", "Entries of the log.", registry=self.registry)
+        self.published = Gauge(
+            "archive_log_published_entries", "Entries in a published checkpoint.", registry=self.registry
+        )
+        self.unpublished = Gauge(
+            "archive_log_oldest_unpublished_seconds",
+            "Age of the oldest entry outside a published checkpoint; 0 for none. Receipts promise a limit to it.",
+            registry=self.registry,
+        )
         self.owed = Gauge(
             "archive_timestamps_owed", "Time-stamps not given yet.", ("authority",), registry=self.registry
         )
@@ -49,14 +59,17 @@ class Metrics:
     def look(self, archive: Archive) -> None:
         """Bring the gauges up to date; a register that is down is itself a figure."""
         try:
-            counts, size, states = archive.register.read(
-                lambda unit: (unit.jobs.counts(), unit.log.size(), unit.timestamps.states())
+            counts, log, states = archive.register.read(
+                lambda unit: (unit.jobs.counts(), publication(unit, archive.signer.origin), unit.timestamps.states())
             )
         except ArchiveError:
             self.register_up.set(0)
             return
         self.register_up.set(1)
-        self.log_entries.set(size)
+        self.log_entries.set(log.entries)
+        self.published.set(log.published)
+        waits = archive.clock.now() - log.waits_since if log.waits_since is not None else dt.timedelta()
+        self.unpublished.set(max(0.0, waits.total_seconds()))
         for one in states:
             self.owed.labels(one.authority).set(one.owed)
             if one.last_stamped_at is not None:

@@ -18,7 +18,9 @@ from archive_service.lifecycle import keys
 from archive_service.lifecycle.diagnose import (
     Diagnosis,
     check_audit,
+    check_clocks,
     check_components,
+    check_log,
     check_timestamps,
     compare_counts,
     prove_lock,
@@ -179,6 +181,8 @@ def _everything(archive: Archive) -> tuple[Diagnosis, ...]:
         *check_components(archive),
         *compare_counts(archive),
         *prove_lock(archive),
+        check_clocks(archive),
+        *check_log(archive),
         *check_timestamps(archive),
         check_audit(archive),
     )

@@ -196,7 +196,7 @@ def restore(place: str, stamp: str | None, resume: bool, as_json: bool) -> None:
     """
     settings = load_settings()
     with open_recovery(settings, place, 1) as recovery:
-        done, replayed = _restore(recovery, RestoreRequest(stamp, resume), settings.quarantine_lock_days, as_json)
+        done, replayed = _restore(recovery, RestoreRequest(stamp, resume), as_json)
     if as_json:
         print_json(
             {
@@ -216,10 +216,11 @@ def restore(place: str, stamp: str | None, resume: bool, as_json: bool) -> None:
     click.echo("Next: archive-service reindex, then archive-service audit, then serve.")
 
 
-def _restore(recovery: Recovery, request: RestoreRequest, lock_days: int, quiet: bool) -> tuple[Restored, int]:
-    archive = recovery.archive
-    until = quarantine_lock_until(archive.clock.now(), lock_days)
-    target = Target(recovery.engine, archive.store, archive.staging, until)
+def _restore(recovery: Recovery, request: RestoreRequest, quiet: bool) -> tuple[Restored, int]:
+    archive, now = recovery.archive, recovery.archive.clock.now()
+    until = quarantine_lock_until(now, archive.rules.quarantine_lock_days)
+    evidence_until = quarantine_lock_until(now, archive.rules.checkpoint_lock_days)
+    target = Target(recovery.engine, archive.store, archive.staging, until, evidence_until)
     done = bring_back(recovery.place, target, request, progress(quiet, "objects"))
     replayed = replay_tombstones(archive)
     values: dict[str, Json] = {"backup": done.manifest.stamp, "objects": done.objects, "records": done.rows["records"]}

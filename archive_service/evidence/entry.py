@@ -102,6 +102,11 @@ def record_of_entry(entry: bytes) -> RecordId | None:
     return RecordId(record) if record is not None else None
 
 
+def time_of_entry(entry: bytes) -> dt.datetime:
+    """Return when an entry says that its event was."""
+    return parse_instant(json.loads(entry)["at"])
+
+
 def format_instant(instant: dt.datetime) -> str:
     """Return an aware instant in UTC with microseconds (ISO 8601).
 

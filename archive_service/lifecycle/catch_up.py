@@ -3,7 +3,8 @@
 Checkpoints and the entries under them lie in the locked store. The entries that the register lacks are taken from
 there and proven against the published checkpoint before one of them counts; then the log goes on as if nothing had
 happened, with nothing left out and nothing said twice. Lost for good are the payloads of those entries (who, and
-which values), and entries that were in no published checkpoint: the log says so in an entry of its own.
+which values) but of those about the log's keys, and entries that were in no published checkpoint: the log says so in
+an entry of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +15,19 @@ from functools import partial
 from itertools import chain, islice
 
 from archive_service.errors import IntegrityFailure, Message
+from archive_service.evidence.entry import open_event
 from archive_service.evidence.tree import Tree, append
-from archive_service.lifecycle.published import newest_published, published_entries, read_published
+from archive_service.lifecycle.published import (
+    is_key_event,
+    newest_published,
+    published_entries,
+    published_key_event,
+    read_published,
+)
 from archive_service.model.archive import Archive
-from archive_service.model.events import Event, EventType
+from archive_service.model.events import Event, EventType, Json, SealedEntry
 from archive_service.model.units import RegisterUnit
-from archive_service.model.units.log import SignedCheckpoint
+from archive_service.model.units.log import LogKey, SignedCheckpoint
 from archive_verify.checkpoint import Checkpoint
 from archive_verify.errors import Refused
 from archive_verify.merkle import leaf_hash, root_of
@@ -57,7 +65,8 @@ def catch_up(archive: Archive) -> CaughtUp:
     while at < published:
         count = min(_AT_ONCE, published - at)
         missing = list(islice(published_entries(archive.store, archive.signer.origin, at), count))
-        at = archive.register.write(partial(_enter, missing, at))
+        about_keys = _key_events(archive, missing, at)
+        at = archive.register.write(partial(_enter, missing, about_keys, at))
     archive.register.write(partial(_finish, archive, size, note, checkpoint))
     return CaughtUp(size, published)
 
@@ -79,15 +88,44 @@ def _entries(archive: Archive, size: int) -> Iterator[bytes]:
         yield from archive.register.read(lambda unit, start=start, count=count: unit.log.entry_bytes(start, count))  # type: ignore[misc]
 
 
-def _enter(entries: list[bytes], at: int, unit: RegisterUnit) -> int:
-    """Write the next entries, and what the tree lacks; return how many entries there are."""
+def _key_events(archive: Archive, entries: list[bytes], at: int) -> list[SealedEntry]:
+    """Return what the entries about the log's keys commit to, as far as the store has it."""
+    found = (
+        published_key_event(archive.store, archive.signer.origin, index, entry)
+        for index, entry in enumerate(entries, at)
+        if is_key_event(entry)
+    )
+    return [one for one in found if one is not None]
+
+
+def _enter(entries: list[bytes], about_keys: list[SealedEntry], at: int, unit: RegisterUnit) -> int:
+    """Write the next entries, what they say of keys, and what the tree lacks; return how many entries there are."""
     unit.tree.take_turn()
     if unit.log.size() != at or not entries:
         raise _not_ours(at)
     unit.log.catch_up(entries)
+    for sealed in about_keys:
+        unit.log.restore_payload(sealed)
+        _hear_of_keys(sealed, unit)
     while leaves := [leaf_hash(entry) for entry in unit.log.entry_bytes(unit.tree.integrated(), _AT_ONCE)]:
         unit.tree.put(append(unit.tree, unit.tree.integrated(), leaves))
     return unit.log.size()
+
+
+def _hear_of_keys(sealed: SealedEntry, unit: RegisterUnit) -> None:
+    """Write down the keys that the entry adds or retires."""
+    if sealed.payload is None:
+        return
+    event = open_event(sealed.entry, sealed.payload)
+    added = {one.verifier_key: one.added_at for one in unit.tree.all_keys()}
+    for key in _texts(event.values.get("added")):
+        unit.tree.put_key(LogKey(key, event.at))
+    for key in _texts(event.values.get("retired")):
+        unit.tree.put_key(LogKey(key, added.get(key, event.at), event.at))
+
+
+def _texts(value: Json) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _finish(archive: Archive, before: int, note: Note, checkpoint: Checkpoint, unit: RegisterUnit) -> None:

@@ -159,16 +159,23 @@ class ContinuousRegister:
 
     def _require(self) -> None:
         now = self._parts.clock.now()
-        if self._look_at is None or now >= self._look_at:
-            with self._looking:
-                if self._look_at is None or now >= self._look_at:
+        # While nothing was ever told everybody waits for the answer; later one asks, and the others go on meanwhile.
+        if self._is_due(now) and self._looking.acquire(blocking=not self._told):
+            try:
+                if self._is_due(now):
                     self._look(now)
+            finally:
+                self._looking.release()
         if self._refusal is not None:
             # Raised many times: without this it would carry every place where it was.
             raise self._refusal.with_traceback(None)
 
+    def _is_due(self, now: dt.datetime) -> bool:
+        return self._look_at is None or now >= self._look_at
+
     def _look(self, now: dt.datetime) -> None:
-        self._look_at = now + LOOK_SOON
+        """Ask, and write the answer down before when to ask again: who finds nothing due finds the answer."""
+        again = LOOK_SOON
         try:
             require_continuity(self._parts)
         except ArchiveError as refusal:
@@ -178,4 +185,5 @@ class ContinuousRegister:
         else:
             self._refusal = None
             self._told = True
-            self._look_at = now + LOOK_AGAIN
+            again = LOOK_AGAIN
+        self._look_at = now + again

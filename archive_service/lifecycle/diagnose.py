@@ -1,18 +1,23 @@
-"""Telling an operator whether everything works: each component, the three counts, and the store's lock."""
+"""Telling an operator whether everything works: components, counts, the store's lock, the log and its evidence."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from archive_service.errors import ArchiveError
+from archive_service.errors import ArchiveError, IntegrityFailure
+from archive_service.evidence.entry import time_of_entry
+from archive_service.lifecycle.sealed import publication, require_uncontradicted
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobState
 from archive_service.model.ports import ProofResult, TimestampAuthority
 from archive_service.model.record import RecordState, SearchState
 from archive_service.model.timestamps import AuthorityState
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import SignedCheckpoint
+from archive_verify.log_history import CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,9 @@ class Diagnosis:
 
 # An authority whose newest certificate ends sooner will soon leave its time-stamps without renewal.
 _SHORTEST_CERTIFICATE = dt.timedelta(days=30)
+
+# A witness looks every few minutes; after a day without it somebody should ask.
+_SILENT = dt.timedelta(days=1)
 
 # Every component, in the order in which a deposit needs them.
 COMPONENTS = ("register", "store", "index", "pdf")
@@ -99,18 +107,115 @@ def check_audit(archive: Archive) -> Diagnosis:
     return Diagnosis("last audit", ProofResult.PASSED, f"{sentence}: no alarm")
 
 
+def check_clocks(archive: Archive) -> Diagnosis:
+    """Compare this host's clock with the database's and with the log's last entry; never raises."""
+    return _told("clocks", lambda: _clocks(archive))
+
+
+def _clocks(archive: Archive) -> tuple[ProofResult, str]:
+    database, last = archive.register.read(
+        lambda unit: (unit.log.database_time(), unit.log.entry_bytes(unit.log.size() - 1, 1))
+    )
+    now = archive.clock.now()
+    stated = time_of_entry(last[0]) if last else None
+    if stated is not None and stated - now > CLOCK_SKEW / 2:
+        told = f"the log's last entry is of {stated.isoformat(timespec='seconds')}, and this host's clock behind it"
+        return ProofResult.FAILED, f"{told}: one of the two is off; nothing is written until they agree"
+    if database is None:
+        return ProofResult.PASSED, "not behind the log; there is no second clock to compare with"
+    off = (now - database).total_seconds()
+    if abs(off) > CLOCK_SKEW.total_seconds() / 2:
+        return ProofResult.FAILED, f"this host's clock differs from the database's by {off:.0f} s"
+    return ProofResult.PASSED, f"this host's differs from the database's by {off:.1f} s"
+
+
+def check_log(archive: Archive) -> tuple[Diagnosis, ...]:
+    """Tell whether the log keeps the promise of its receipts, contradicts itself, and is seen by its witnesses.
+
+    It reads the log's edges only; the audit reads it all. Never raises.
+    """
+    return (_told("log: published", lambda: _publication(archive)), _uncontradicted(archive), *_witnesses(archive))
+
+
+def _publication(archive: Archive) -> tuple[ProofResult, str]:
+    now, promise = archive.clock.now(), archive.rules.maximum_merge_delay
+    state, waiting = archive.register.read(
+        lambda unit: (publication(unit, archive.signer.origin), unit.tree.unpublished(1))
+    )
+    if state.waits_since is None:
+        return ProofResult.PASSED, f"all {state.entries} entries are in a published checkpoint"
+    since = state.waits_since.isoformat(timespec="minutes")
+    told = f"{state.entries - state.published} of {state.entries} entries are not in a published checkpoint yet"
+    why = "signed, but not in the store" if waiting else "not signed"
+    if now - state.waits_since > promise:
+        return ProofResult.FAILED, f"{told}, since {since}, later than receipts promise: {why}; does a worker run?"
+    if now - state.waits_since > max(promise / 4, 10 * archive.rules.checkpoint_interval):
+        return ProofResult.FAILED, f"{told}, since {since}, and receipts promise it soon: {why}; does a worker run?"
+    return ProofResult.PASSED, told
+
+
+def _uncontradicted(archive: Archive) -> Diagnosis:
+    name = "log: signed and published"
+    try:
+        require_uncontradicted(archive)
+    except IntegrityFailure as alarm:
+        return Diagnosis(name, ProofResult.FAILED, f"ALARM: {alarm.message.en}")
+    except ArchiveError as error:
+        return Diagnosis(name, ProofResult.INDETERMINATE, error.message.en)
+    return Diagnosis(name, ProofResult.PASSED, "the tree extends the last checkpoint, and the store has the same")
+
+
+def _witnesses(archive: Archive) -> Iterator[Diagnosis]:
+    for name in sorted(f"{key.name}+{key.id.hex()}" for key in archive.witnesses):
+        yield _told(f"witness {name}", lambda name=name: _witness(archive, name))  # type: ignore[misc]
+
+
+def _witness(archive: Archive, name: str) -> tuple[ProofResult, str]:
+    """A witness's key is silent when the first checkpoint that it has not signed was published long ago."""
+
+    def look(unit: RegisterUnit) -> tuple[int, SignedCheckpoint | None]:
+        seen = unit.tree.last_cosigned().get(name, 0)
+        following = unit.tree.signed_roots(seen, 1)
+        return seen, unit.tree.checkpoint(following[0][0]) if following else None
+
+    seen, missed = archive.register.read(look)
+    if missed is not None and missed.published_at is not None:
+        since = missed.published_at
+        if archive.clock.now() - since > _SILENT:
+            told = f"it has signed nothing after {seen} entries; published since {since.isoformat(timespec='minutes')}"
+            return ProofResult.FAILED, f"{told}: ask who runs it"
+    return ProofResult.PASSED, f"has seen the first {seen} entries" if seen else "has seen nothing yet"
+
+
+def _told(name: str, look: Callable[[], tuple[ProofResult, str]]) -> Diagnosis:
+    try:
+        result, sentence = look()
+    except ArchiveError as error:
+        return Diagnosis(name, ProofResult.INDETERMINATE, error.message.en)
+    return Diagnosis(name, result, sentence)
+
+
 def check_timestamps(archive: Archive) -> tuple[Diagnosis, ...]:
     """Tell of each time-stamp authority whether its time-stamps come, can be renewed, and are worth anything.
 
     Never raises. A test authority is never PASSED: what it stamps proves nothing to anybody else.
     """
-    if not archive.authorities:
-        return (Diagnosis("time-stamps", ProofResult.INDETERMINATE, "no authority: nothing proves when"),)
     try:
         states = {one.authority: one for one in archive.register.read(lambda unit: unit.timestamps.states())}
     except ArchiveError as error:
         return (Diagnosis("time-stamps", ProofResult.INDETERMINATE, error.message.en),)
-    return tuple(_stamps(archive, one, states.get(one.name)) for one in archive.authorities)
+    asked = tuple(_stamps(archive, one, states.pop(one.name, None)) for one in archive.authorities)
+    none = (Diagnosis("time-stamps", ProofResult.INDETERMINATE, "no authority: nothing proves when"),)
+    return (asked or none) + tuple(_not_asked(one) for one in states.values() if one.owed)
+
+
+def _not_asked(state: AuthorityState) -> Diagnosis:
+    since = f" since {state.oldest_owed_at:%Y-%m-%d %H:%M}" if state.oldest_owed_at is not None else ""
+    sentence = (
+        f"it is no longer in ARCHIVE_TIMESTAMP_AUTHORITIES and is not asked for the {state.owed} that it owes{since}: "
+        "other authorities' time-stamps prove the same, or name it again"
+    )
+    return Diagnosis(f"time-stamps of {state.authority}", ProofResult.INDETERMINATE, sentence)
 
 
 def _stamps(archive: Archive, authority: TimestampAuthority, state: AuthorityState | None) -> Diagnosis:

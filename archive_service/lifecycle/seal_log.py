@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 
-from archive_service.errors import IntegrityFailure, Message
-from archive_service.evidence.tree import Tree, append
-from archive_service.lifecycle.continuity import rolled_back
+from archive_service.evidence.tree import append
 from archive_service.lifecycle.published import (
     BUNDLE_ENTRIES,
-    newest_published,
+    is_key_event,
     publish_checkpoint,
     publish_entries,
-    read_published,
+    publish_key_event,
 )
+from archive_service.lifecycle.sealed import contradicted, grown, origin_of, published_since
 from archive_service.model.archive import Archive
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.checkpoint import Checkpoint, parse_checkpoint
-from archive_verify.errors import Refused
-from archive_verify.merkle import leaf_hash, require_consistency
+from archive_verify.merkle import leaf_hash
 from archive_verify.notes import parse_note
 
 # Entries that become leaves in one transaction: some milliseconds, so that no deposit waits for long.
@@ -65,7 +63,7 @@ def _integrate(archive: Archive) -> None:
             )
         )
         if len(entries) != min(BATCH_ENTRIES, size - start):
-            raise _contradicted(f"its tree has {start} entries, the log {size}")
+            raise contradicted(f"its tree has {start} entries, the log {size}")
         if not entries:
             return
         leaves = [leaf_hash(entry) for entry in entries]
@@ -81,33 +79,13 @@ def _integrate(archive: Archive) -> None:
 def _sign(archive: Archive) -> SignedCheckpoint | None:
     """Sign the tree as it is, once it is known to extend everything that was signed before."""
     last = _last(archive)
-    grown = archive.register.read(lambda unit: _grown(unit, archive.signer.origin, last))
-    if grown is None:
+    larger = archive.register.read(lambda unit: grown(unit, archive.signer.origin, last))
+    if larger is None:
         return last
     now = archive.clock.now()
-    note = archive.signer.sign_checkpoint(grown, now).data.decode()
-    made = SignedCheckpoint(grown.size, grown.root, note, now)
+    note = archive.signer.sign_checkpoint(larger, now).data.decode()
+    made = SignedCheckpoint(larger.size, larger.root, note, now)
     return archive.register.write(lambda unit: _add(unit, last, made))
-
-
-def _grown(unit: RegisterUnit, origin: str, last: SignedCheckpoint | None) -> Checkpoint | None:
-    """Return the tree to sign, None when it is the one that was signed last.
-
-    Raises IntegrityFailure unless it extends that one, by a proof that the checker of auditors accepts.
-    """
-    size = unit.tree.integrated()
-    tree = Tree(unit.tree, size)
-    if last is None:
-        return Checkpoint(origin, size, tree.root()) if size else None
-    if size < last.size:
-        raise _contradicted(f"its tree has {size} entries, fewer than the {last.size} that were signed")
-    root = tree.root()
-    try:
-        require_consistency(last.size, size, tree.consistency_proof(last.size), last.root, root)
-    except Refused as wrong:
-        raise _contradicted(f"its tree of {size} entries does not extend the {last.size} that were signed") from wrong
-    same = size == last.size and parse_checkpoint(parse_note(last.note.encode()).text).origin == origin
-    return None if same else Checkpoint(origin, size, root)
 
 
 def _last(archive: Archive) -> SignedCheckpoint | None:
@@ -115,25 +93,9 @@ def _last(archive: Archive) -> SignedCheckpoint | None:
 
     Raises IntegrityFailure when this tree is not the one that was published.
     """
-    origin = archive.signer.origin
     last = archive.register.read(lambda unit: unit.tree.newest())
-    published = newest_published(archive.store, origin, last.size if last is not None else 0)
-    if published is None:
-        return last
-    size, root = archive.register.read(
-        lambda unit: (
-            size := unit.tree.integrated(),
-            Tree(unit.tree, published).root() if published <= size else b"",
-        )
-    )
-    if published > size:
-        raise rolled_back(size, published)
-    note, checkpoint = read_published(archive.store, origin, published)
-    if root != checkpoint.root:
-        raise _contradicted(f"another tree of {published} entries was published")
-    now = archive.clock.now()
-    found = SignedCheckpoint(published, root, note.data.decode(), now, now)
-    return archive.register.write(lambda unit: _add(unit, last, found))
+    found = published_since(archive, last)
+    return last if found is None else archive.register.write(lambda unit: _add(unit, last, found))
 
 
 def _add(unit: RegisterUnit, last: SignedCheckpoint | None, made: SignedCheckpoint) -> SignedCheckpoint | None:
@@ -147,34 +109,34 @@ def _add(unit: RegisterUnit, last: SignedCheckpoint | None, made: SignedCheckpoi
 
 
 def _publish(archive: Archive) -> None:
-    """Put checkpoints into the store, each after the entries that it adds to the one before."""
-    origin, until = archive.signer.origin, archive.clock.now() + _lock_time(archive)
-    waiting, published = archive.register.read(
-        lambda unit: (unit.tree.unpublished(_PUBLISHED_AT_ONCE), unit.tree.newest(published=True))
-    )
-    begun = published.size if published is not None else 0
-    for checkpoint in waiting:
-        for start in range(begun, checkpoint.size, BUNDLE_ENTRIES):
+    """Put checkpoints into the store, each after the entries that it adds to the one before of the same log."""
+    until = archive.clock.now() + _lock_time(archive)
+    waiting = archive.register.read(lambda unit: unit.tree.unpublished(_PUBLISHED_AT_ONCE))
+    for signed in waiting:
+        checkpoint = parse_checkpoint(parse_note(signed.note.encode()).text)
+        for start in range(_begun(archive, checkpoint), checkpoint.size, BUNDLE_ENTRIES):
             count = min(BUNDLE_ENTRIES, checkpoint.size - start)
             entries = archive.register.read(lambda unit, start=start, count=count: unit.log.entry_bytes(start, count))  # type: ignore[misc]
-            publish_entries(archive.store, origin, start, entries, until)
-        publish_checkpoint(archive.store, checkpoint.note, until)
+            publish_entries(archive.store, checkpoint, start, entries, until)
+            _publish_key_events(archive, start, entries, until)
+        publish_checkpoint(archive.store, signed.note, until)
         now = archive.clock.now()
         archive.register.write(lambda unit, size=checkpoint.size, now=now: unit.tree.mark_published(size, now))  # type: ignore[misc]
-        begun = checkpoint.size
+
+
+def _publish_key_events(archive: Archive, start: int, entries: list[bytes], until: dt.datetime) -> None:
+    for index in (start + offset for offset, entry in enumerate(entries) if is_key_event(entry)):
+        for sealed in archive.register.read(lambda unit, index=index: unit.log.sealed(index, 1)):  # type: ignore[misc]
+            publish_key_event(archive.store, archive.signer.origin, sealed, until)
+
+
+def _begun(archive: Archive, checkpoint: Checkpoint) -> int:
+    """Return how many entries are published before this checkpoint, under its log's name: none for the first."""
+    before = archive.register.read(lambda unit: unit.tree.before(checkpoint.size))
+    if before is None or origin_of(before) != checkpoint.origin:
+        return 0
+    return before.size
 
 
 def _lock_time(archive: Archive) -> dt.timedelta:
     return dt.timedelta(days=archive.rules.checkpoint_lock_days)
-
-
-def _contradicted(how: str) -> IntegrityFailure:
-    return IntegrityFailure(
-        Message(
-            f"The log contradicts what was signed: {how}. No checkpoint is signed until this is explained. Keep the "
-            "register and the store as they are, and compare them with a backup.",
-            "Nhật ký mâu thuẫn với điểm kiểm soát đã ký. Không ký thêm điểm kiểm soát nào cho đến khi làm rõ. "
-            "Hãy giữ nguyên sổ đăng ký và kho đối tượng, rồi đối chiếu với bản sao lưu.",
-        ),
-        code="log-contradicts-checkpoint",
-    )

@@ -13,13 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from archive_service.errors import ArchiveError, Misconfigured
+from archive_service.errors import ArchiveError, IntegrityFailure
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.entry import is_deposit
 from archive_service.evidence.hash_tree import Group, GroupKind, HashTree, encode_groups, make_group
 from archive_service.evidence.lines import mark_renewed, token_label
 from archive_service.model.archive import Archive
 from archive_service.model.events import EventType, LoggedEvent
+from archive_service.model.ports import TimestampAuthority
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.model.units import RegisterUnit
 from archive_verify.algorithms import digest
@@ -85,16 +86,19 @@ def make_batches(archive: Archive) -> int:
 
 
 def ask_authorities(archive: Archive) -> tuple[int, tuple[StampingFailure, ...]]:
-    """Ask for every token that is owed and due; return how many were given, and what failed. Raises Unavailable."""
+    """Ask for every token that is owed and due; return how many were given, and what failed. Raises Unavailable.
+
+    What an authority owes that was taken out of the settings is not asked for: ``doctor`` tells of it.
+    """
     given, failures = 0, []
+    asked = {one.name: one for one in archive.authorities}
     # Looking first keeps a worker that has nothing to ask for out of the way of those who write.
-    while archive.register.read(lambda unit: unit.timestamps.any_owed(archive.clock.now())) and (
-        owed := _claim(archive)
+    while archive.register.read(lambda unit: unit.timestamps.any_owed(list(asked), archive.clock.now())) and (
+        owed := _claim(archive, list(asked))
     ):
-        for one in owed:
-            failure = _ask(archive, one)
-            given += failure is None
-            failures += [failure] if failure is not None else []
+        failure = _ask(archive, asked[owed.authority], owed)
+        given += failure is None
+        failures += [failure] if failure is not None else []
     return given, tuple(failures)
 
 
@@ -224,17 +228,16 @@ def _token_groups(algorithm: str, tokens: Sequence[TimestampToken]) -> list[Grou
     ]
 
 
-def _claim(archive: Archive) -> list[TimestampToken]:
+def _claim(archive: Archive, authorities: list[str]) -> TimestampToken | None:
     now = archive.clock.now()
-    return archive.register.write(lambda unit: unit.timestamps.claim_owed(now, now + _LEASE, 1))
+    return archive.register.write(lambda unit: unit.timestamps.claim_owed(authorities, now, now + _LEASE))
 
 
-def _ask(archive: Archive, owed: TimestampToken) -> StampingFailure | None:
+def _ask(archive: Archive, authority: TimestampAuthority, owed: TimestampToken) -> StampingFailure | None:
     """Ask for one token and keep how that ended."""
     batch = archive.register.read(lambda unit: unit.timestamps.get(owed.batch_id, groups=False))
-    authority = next((one for one in archive.authorities if one.name == owed.authority), None)
-    if batch is None or authority is None:
-        return _failed(archive, owed, Misconfigured.code, "the authority is no longer in ARCHIVE_TIMESTAMP_AUTHORITIES")
+    if batch is None:
+        return _failed(archive, owed, IntegrityFailure.code, "its batch is not in the register")
     try:
         token = authority.stamp(batch.root, batch.algorithm)
     except ArchiveError as error:

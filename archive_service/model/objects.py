@@ -31,7 +31,9 @@ TOMBSTONES = "tombstones/"
 
 # Checkpoints and entries of logs. A log that was begun anew has a prefix of its own beside the one before.
 LOGS = "log/"
+CHECKPOINTS, ENTRIES, LOG_KEYS = "checkpoints", "entries", "keys"
 _NUMBER_DIGITS = 15
+_NUMBER_FOLDERS = _NUMBER_DIGITS // 3
 _INDEX = re.compile(rf"[0-9]{{1,{_NUMBER_DIGITS}}}")
 # Reports of audits.
 AUDITS = "audits/"
@@ -41,6 +43,8 @@ TIMESTAMPS = "timestamps/"
 
 # Everything that outlives the register, in the order of the keys.
 KEPT = (AUDITS, LOGS, RECORDS, TIMESTAMPS, TOMBSTONES)
+# What belongs to no one record and is locked for as long as evidence is.
+OF_THE_ARCHIVE = (AUDITS, LOGS, TIMESTAMPS)
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
@@ -121,7 +125,7 @@ def tombstone_key(record_id: RecordId) -> str:
 
 def checkpoints_prefix(origin: str) -> str:
     """Return the prefix of the checkpoints of the log of that name, and of nothing else."""
-    return f"{_log_prefix(origin)}checkpoints/"
+    return f"{_log_prefix(origin)}{CHECKPOINTS}/"
 
 
 def checkpoint_key(origin: str, size: int) -> str:
@@ -135,12 +139,37 @@ def checkpoint_key(origin: str, size: int) -> str:
 
 def entries_prefix(origin: str) -> str:
     """Return the prefix of the bundles of entries of the log of that name, and of nothing else."""
-    return f"{_log_prefix(origin)}entries/"
+    return f"{_log_prefix(origin)}{ENTRIES}/"
 
 
-def entries_key(origin: str, start: int) -> str:
-    """Return the key of the bundle of entries that begins at an index; keys are in the order of indexes."""
-    return f"{entries_prefix(origin)}{_numbered(start)}"
+def entries_from(origin: str, start: int) -> str:
+    """Return the prefix of the bundles of entries that begin at an index; they are in the order of indexes."""
+    return f"{entries_prefix(origin)}{_numbered(start)}/"
+
+
+def entries_key(origin: str, start: int, root: bytes) -> str:
+    """Return the key of the bundle that begins at an index, for the checkpoint of that root hash.
+
+    What was put for a checkpoint that never came is in nobody's way: another tree has another root.
+
+    >>> entries_key("archive.example/log", 256, bytes(32))
+    'log/43bb4a884ada32c4/entries/000/000/000/000/256/0000000000000000'
+    """
+    return f"{entries_from(origin, start)}{root.hex()[:16]}"
+
+
+def key_event_key(origin: str, index: int, entry: bytes) -> str:
+    """Return the key of what an entry about the log's keys commits to."""
+    return f"{_log_prefix(origin)}{LOG_KEYS}/{_numbered(index)}/{hashlib.sha256(entry).hexdigest()[:16]}"
+
+
+def log_kind_of(key: str) -> str:
+    """Return what an object of a log is: ``CHECKPOINTS``, ``ENTRIES`` or ``LOG_KEYS``.
+
+    >>> log_kind_of(checkpoint_key("archive.example/log", 7))
+    'checkpoints'
+    """
+    return key.split("/")[2]
 
 
 def batches_prefix(origin: str) -> str:
@@ -161,8 +190,10 @@ def number_of(key: str) -> int:
 
     >>> number_of(checkpoint_key("archive.example/log", 1234567))
     1234567
+    >>> number_of(entries_key("archive.example/log", 256, bytes(32)))
+    256
     """
-    return int("".join(key.split("/")[3:]))
+    return int("".join(key.split("/")[3 : 3 + _NUMBER_FOLDERS]))
 
 
 def _log_prefix(origin: str) -> str:

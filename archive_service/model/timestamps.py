@@ -99,14 +99,16 @@ class Timestamps(Protocol):
         """Return what each authority owes or gave a batch, by name."""
         ...
 
-    def any_owed(self, now: dt.datetime) -> bool:
-        """Whether a token is owed and due: asked often, so it only reads."""
+    def any_owed(self, authorities: Sequence[str], now: dt.datetime) -> bool:
+        """Whether one of the authorities owes a token that is due: asked often, so it only reads."""
         ...
 
-    def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
-        """Take owed tokens that are due, those asked for least often first; after the lease others may take them.
+    def claim_owed(
+        self, authorities: Sequence[str], now: dt.datetime, lease_until: dt.datetime
+    ) -> TimestampToken | None:
+        """Take the owed and due token of one of the authorities that was asked for least often, None for none.
 
-        Each gets one try more. No two workers get the same one.
+        It gets one try more; no two workers get the same one, and after the lease others may take it.
         """
         ...
 

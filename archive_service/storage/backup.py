@@ -19,10 +19,11 @@ from sqlalchemy import Engine
 
 from archive_service import __version__
 from archive_service.errors import NotFound, TooLarge
-from archive_service.model.objects import KEPT, LOGS, number_of, original_key, record_of
+from archive_service.model.objects import CHECKPOINTS, KEPT, LOGS, log_kind_of, number_of
 from archive_service.model.ports import ObjectStore, Staging
-from archive_service.model.record import ContentDigest, ObjectVersion, RecordState
+from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage.backup_place import BACKUPS, BackupPlace, ListedObject, Manifest, listed_object
+from archive_service.storage.backup_recorded import Recorded, RecordedObject
 from archive_service.storage.backup_rows import one_view, row_of
 from archive_service.storage.register.schema import require_current_schema, schema_of
 
@@ -69,7 +70,7 @@ def back_up(source: Source, place: BackupPlace, now: dt.datetime, report: Report
         schema = str(schema_of(view.connection))
         tables = {name: place.write_lines(f"{BACKUPS}{stamp}/rows/{name}", view.lines(name)) for name in view.tables}
     tally = _Tally()
-    recorded = _Recorded(place.read_lines(tables["records"]), tally)
+    recorded = Recorded({name: place.read_lines(parts) for name, parts in tables.items()}, tally.add_missing)
     published = max((row["size"] for row in map(row_of, place.read_lines(tables["log_checkpoints"]))), default=0)
     known = _Known(place.read_lines(earlier.objects) if earlier is not None else iter(()))
     lines = _copied(source, place, _Sides(known, recorded, published), tally, report)
@@ -123,46 +124,20 @@ class _Known:
         return self._next if self._next is not None and self._next.key == key else None
 
 
-class _Recorded:
-    """Answers for originals that are asked in rising order which digest the register says; notes those never asked."""
-
-    def __init__(self, lines: Iterator[bytes], tally: _Tally) -> None:
-        self._rows = (row_of(line) for line in lines)
-        self._next = next(self._rows, None)
-        self._tally = tally
-
-    def find(self, key: str) -> ContentDigest | None:
-        record_id = record_of(key)
-        while self._next is not None and self._next["id"] < record_id:
-            self._pass_over()
-        if self._next is None or self._next["id"] != record_id:
-            return None
-        row = self._next
-        self._next = next(self._rows, None)
-        return ContentDigest(row["stored_size_bytes"], row["stored_sha256"], row["stored_sha512"])
-
-    def end(self) -> None:
-        """Note every record that is left."""
-        while self._next is not None:
-            self._pass_over()
-
-    def _pass_over(self) -> None:
-        if self._next is not None and self._next["state"] != RecordState.DISPOSED:
-            self._tally.add_missing(str(self._next["object_key"]))
-        self._next = next(self._rows, None)
-
-
 @dataclass(frozen=True, slots=True)
 class _Sides:
     """What the objects are held against: an earlier backup, the register, and how far its log was signed."""
 
     known: _Known
-    recorded: _Recorded
+    recorded: Recorded
     signed_size: int
 
     def belongs(self, key: str) -> bool:
         """Whether the object is of the register's instant: a log further than the register would refuse it later."""
-        return not key.startswith(LOGS) or number_of(key) <= self.signed_size
+        if not key.startswith(LOGS):
+            return True
+        # A checkpoint is named by its size, all else by the index of its first entry.
+        return number_of(key) < self.signed_size + (log_kind_of(key) == CHECKPOINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +176,10 @@ def _kept(store: ObjectStore) -> Iterator[ObjectVersion]:
 def _tasks(store: ObjectStore, place: ObjectStore, sides: _Sides) -> Iterator[_Task]:
     there = _There(place)
     for key, versions in groupby(_kept(store), attrgetter("key")):
-        # Objects are create-only: the first version is ours, whatever came over it.
-        listed = list(versions)[-1]
         if not sides.belongs(key):
             continue
+        said = sides.recorded.find(key)
+        listed = _ours(list(versions), said)
         before = sides.known.find(key)
         same = (
             before is not None
@@ -212,8 +187,13 @@ def _tasks(store: ObjectStore, place: ObjectStore, sides: _Sides) -> Iterator[_T
             and before.size_bytes == listed.stored.size_bytes
             and there.has(before)
         )
-        said = sides.recorded.find(key) if key == original_key(record_of(key)) else None
-        yield _Task(listed, before if same else None, said)
+        yield _Task(listed, before if same else None, said.digest if said is not None else None)
+
+
+def _ours(versions: list[ObjectVersion], said: RecordedObject | None) -> ObjectVersion:
+    """Return the version that the register names, after a repair a later one; else the first, whatever came over it."""
+    named = (one for one in versions if said is not None and one.version == said.version)
+    return next(named, versions[-1])
 
 
 class _There:

@@ -21,6 +21,7 @@ from sqlalchemy import inspect as inspect_database
 from archive_service.errors import Message, Misconfigured
 from archive_service.model.objects import (
     KEPT,
+    OF_THE_ARCHIVE,
     RECORDS,
     TOMBSTONES,
     original_key,
@@ -47,12 +48,20 @@ Report = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The empty place that a backup is brought back into. ``lock_until``: the first lock of every object."""
+    """The empty place that a backup is brought back into.
+
+    ``lock_until`` is the first lock of every object, ``evidence_lock_until`` that of log, time-stamps and audits.
+    """
 
     engine: Engine
     store: ObjectStore
     staging: Staging
     lock_until: dt.datetime
+    evidence_lock_until: dt.datetime
+
+    def lock_of(self, key: str) -> dt.datetime:
+        """Return until when an object is locked at first."""
+        return self.evidence_lock_until if key.startswith(OF_THE_ARCHIVE) else self.lock_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +198,7 @@ def _still_kept(place: BackupPlace, manifest: Manifest, tombstoned: _Counter) ->
 
 def _restore_one(place: BackupPlace, target: Target, wanted: ListedObject) -> ObjectVersion:
     with place.fetched(wanted) as path:
-        return target.store.put(wanted.key, path, wanted.digest, target.lock_until)
+        return target.store.put(wanted.key, path, wanted.digest, target.lock_of(wanted.key))
 
 
 def _note(notes: Reception, stored: ObjectVersion) -> None:

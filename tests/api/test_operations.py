@@ -16,6 +16,7 @@ from archive_service.api import problems
 from archive_service.api.identity import REMEMBERED_SECONDS
 from archive_service.errors import ArchiveError, unavailable
 from archive_service.lifecycle.keys import revoke_key
+from archive_service.lifecycle.seal_log import seal_log
 from archive_service.logs import configure_logs
 from archive_service.model.permissions import Role
 from tests.api.problems import assert_problem
@@ -70,6 +71,18 @@ def test_metrics_count_requests_by_pattern_and_follow_up_work(service: Service, 
     assert "archive_register_up 1.0" in text
     service.work_off()
     assert 'archive_jobs{kind="enrich",state="waiting"} 0.0' in figures(service)
+
+
+def test_metrics_tell_how_far_the_log_is_published(service: Service, depositor: ApiCaller) -> None:
+    depositor.deposit()
+    service.clock.forward(minutes=5)
+    waiting = figures(service)
+    assert "archive_log_published_entries 0.0" in waiting
+    assert "archive_log_oldest_unpublished_seconds 300.0" in waiting
+    made = seal_log(service.archive)
+    assert made is not None
+    assert f"archive_log_published_entries {float(made.size)}" in figures(service)
+    assert "archive_log_oldest_unpublished_seconds 0.0" in figures(service)
 
 
 def test_metrics_carry_no_personal_data(service: Service, archivist: ApiCaller, record: dict[str, Any]) -> None:

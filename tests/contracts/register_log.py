@@ -11,6 +11,7 @@ import os
 
 import pytest
 
+from archive_service.errors import Unavailable
 from archive_service.evidence.entry import seal_event
 from archive_service.evidence.tree import Tree, append
 from archive_service.model.events import Event, EventType, SealedEntry
@@ -18,8 +19,9 @@ from archive_service.model.units import RegisterUnit
 from archive_service.model.units.log import LogKey, SignedCheckpoint
 from archive_service.storage.register.register import SqlRegister
 from archive_verify.merkle import leaf_hash, root_of
-from tests.contracts.register import MINUTE, read_event
+from tests.contracts.register import MINUTE, read_event, require_refused
 from tests.contracts.register_concurrency import at_once
+from tests.fakes.randomness import CountedRandomness
 from tests.results import NOW, record_id
 
 WRITERS = 32
@@ -72,6 +74,64 @@ class RegisterLogContract:
         assert register.read(lambda unit: unit.tree.unpublished(10)) == [checkpoint(3), checkpoint(9)]
         assert register.read(lambda unit: unit.tree.checkpoint(5)) == published
         assert register.read(lambda unit: unit.tree.checkpoint(4)) is None
+
+    def test_when_a_checkpoint_was_published_is_said_once(self, register: SqlRegister) -> None:
+        register.write(lambda unit: unit.tree.add_checkpoint(checkpoint(3)))
+        for at in (NOW, NOW + MINUTE):
+            register.write(lambda unit, at=at: unit.tree.mark_published(3, at))  # type: ignore[misc]
+        assert register.read(lambda unit: unit.tree.checkpoint(3)) == dataclasses.replace(
+            checkpoint(3), published_at=NOW
+        )
+
+    @pytest.mark.parametrize("published", [False, True])
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE log_checkpoints SET note = 'another'",
+            "UPDATE log_checkpoints SET root = note_bytes",
+            "UPDATE log_checkpoints SET size = 4",
+            "UPDATE log_checkpoints SET made_at = '2020-01-01 00:00:00'",
+            "DELETE FROM log_checkpoints",
+        ],
+    )
+    def test_the_database_refuses_to_change_a_signed_checkpoint(
+        self, register: SqlRegister, statement: str, published: bool
+    ) -> None:
+        register.write(lambda unit: unit.tree.add_checkpoint(checkpoint(3)))
+        if published:
+            register.write(lambda unit: unit.tree.mark_published(3, NOW))
+        another = "x'00'" if register.is_sqlite else "'\\x00'::bytea"
+        require_refused(register, statement.replace("note_bytes", another))
+        assert register.read(lambda unit: unit.tree.checkpoint(3)) is not None
+
+    @pytest.mark.parametrize("by_another_process", [False, True])
+    def test_an_event_of_long_before_the_last_entry_is_refused_and_nothing_is_written(
+        self, register: SqlRegister, by_another_process: bool
+    ) -> None:
+        """A clock was once ahead: what follows would look backdated for good."""
+        url = register.engine.url.render_as_string(hide_password=False)
+        other = SqlRegister(url, CountedRandomness()) if by_another_process else register
+        ahead = Event(EventType.SEARCHED, "key:a", NOW + 20 * MINUTE)
+        register.write(lambda unit: unit.log.append(ahead))
+
+        def enter(at: dt.datetime) -> None:
+            def work(unit: RegisterUnit) -> None:
+                unit.progress.put("clock", "written")
+                unit.log.append(Event(EventType.SEARCHED, "key:b", at))
+
+            other.write(work)
+
+        for early in (NOW, NOW + 14 * MINUTE):
+            with pytest.raises(Unavailable, match="clock is off"):
+                enter(early)
+        assert register.read(lambda unit: (unit.log.size(), unit.progress.get("clock"))) == (1, None)
+        for late in (NOW + 15 * MINUTE, NOW + 21 * MINUTE):
+            enter(late)
+        with pytest.raises(Unavailable):
+            enter(NOW + 15 * MINUTE)
+        assert register.read(lambda unit: unit.log.size()) == 3
+        if by_another_process:
+            other.close()
 
     def test_a_witness_has_one_line_on_a_checkpoint_its_last(self, register: SqlRegister) -> None:
         for name, line in (("w2", "— w2 one\n"), ("w1", "— w1\n"), ("w2", "— w2 two\n")):

@@ -7,13 +7,16 @@ import datetime as dt
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.storage.register.register import SqlRegister
+from tests.contracts.register import require_refused
 from tests.results import NOW
 
 MINUTE = dt.timedelta(minutes=1)
 YEAR = dt.timedelta(days=365)
+NAMES = ("one", "two", "three")
 
 
 def batch(first: int, end: int, made_at: dt.datetime = NOW, renews: str | None = None) -> TimestampBatch:
@@ -25,7 +28,13 @@ def add(register: SqlRegister, *batches: TimestampBatch, authorities: tuple[str,
 
 
 def claim(register: SqlRegister, now: dt.datetime = NOW, limit: int = 10) -> list[TimestampToken]:
-    return register.write(lambda unit: unit.timestamps.claim_owed(now, now + MINUTE, limit))
+    """Take up to that many, one after another."""
+    taken: list[TimestampToken] = []
+    while len(taken) < limit and (
+        one := register.write(lambda unit: unit.timestamps.claim_owed(NAMES, now, now + MINUTE))
+    ):
+        taken.append(one)
+    return taken
 
 
 def give(register: SqlRegister, batch_id: int, authority: str, ends: dt.datetime) -> bool:
@@ -75,8 +84,8 @@ class RegisterTimestampsContract:
         taken = claim(register)
         assert [(one.batch_id, one.authority, one.attempts) for one in taken] == [(made, "one", 1), (made, "two", 1)]
         assert claim(register) == []
-        assert not register.read(lambda unit: unit.timestamps.any_owed(NOW))
-        assert register.read(lambda unit: unit.timestamps.any_owed(NOW + MINUTE))
+        assert not register.read(lambda unit: unit.timestamps.any_owed(NAMES, NOW))
+        assert register.read(lambda unit: unit.timestamps.any_owed(NAMES, NOW + MINUTE))
         assert [one.attempts for one in claim(register, NOW + MINUTE, limit=1)] == [2]
 
     def test_the_first_token_stays_and_failure_after_it_says_nothing(self, register: SqlRegister) -> None:
@@ -119,6 +128,42 @@ class RegisterTimestampsContract:
         register.write(lambda unit: unit.timestamps.set_renewed(first, "one", second + 7))
         assert expiring(NOW + 3 * YEAR) == [second]
         assert register.read(lambda unit: unit.timestamps.tokens(first))[0].renewed_by == second
+
+    def test_only_the_authorities_named_are_asked_for_what_they_owe(self, register: SqlRegister) -> None:
+        add(register, batch(0, 10))
+        register.write(lambda unit: unit.timestamps.claim_owed(["two"], NOW, NOW + MINUTE))
+        assert not register.read(lambda unit: unit.timestamps.any_owed(["two"], NOW))
+        assert register.write(lambda unit: unit.timestamps.claim_owed(["two"], NOW, NOW + MINUTE)) is None
+        assert register.read(lambda unit: unit.timestamps.any_owed(["one"], NOW))
+        assert not register.read(lambda unit: unit.timestamps.any_owed([], NOW))
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE timestamp_tokens SET token = NULL",
+            "UPDATE timestamp_tokens SET stamped_at = '2020-01-01 00:00:00'",
+            "UPDATE timestamp_tokens SET expires_at = '2020-01-01 00:00:00'",
+            "UPDATE timestamp_tokens SET authority = 'another' WHERE authority = 'one'",
+            "UPDATE timestamp_tokens SET renewed_by = 99",
+            "DELETE FROM timestamp_tokens",
+            "UPDATE timestamp_batches SET end_entry = 11",
+            "DELETE FROM timestamp_batches",
+        ],
+    )
+    def test_the_database_refuses_to_change_what_was_stamped(self, register: SqlRegister, statement: str) -> None:
+        [first] = add(register, batch(0, 10))
+        give(register, first, "one", NOW + YEAR)
+        register.write(lambda unit: unit.timestamps.set_renewed(first, "one", first))
+        before = register.read(lambda unit: unit.timestamps.tokens(first))
+        require_refused(register, statement)
+        assert register.read(lambda unit: unit.timestamps.tokens(first)) == before
+
+    def test_a_token_that_was_never_given_may_be_let_go(self, register: SqlRegister) -> None:
+        [first] = add(register, batch(0, 10))
+        give(register, first, "one", NOW + YEAR)
+        with register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+            connection.execute(sa.text("DELETE FROM timestamp_tokens WHERE authority = 'two'"))
+        assert [one.authority for one in register.read(lambda unit: unit.timestamps.tokens(first))] == ["one"]
 
     def test_each_authority_has_a_state(self, register: SqlRegister) -> None:
         first, second = add(register, batch(0, 10), batch(10, 12, NOW + MINUTE))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archive_service.errors import IntegrityFailure, Misconfigured, Unavailable
 from archive_service.lifecycle import catch_up as step
+from archive_service.lifecycle import continuity
 from archive_service.lifecycle.catch_up import CaughtUp, catch_up
 from archive_service.lifecycle.continuity import LOOK_AGAIN, LOOK_SOON, ContinuousRegister, LogParts
 from archive_service.lifecycle.diagnose import check_components
 from archive_service.lifecycle.published import newest_published
+from archive_service.lifecycle.rotate_keys import retire_keys
 from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
@@ -23,7 +28,6 @@ from archive_verify.merkle import leaf_hash, root_of
 from tests.archives import TestArchive
 from tests.fakes.faults import Killed
 from tests.fakes.log_signer import ORIGIN, signer
-from tests.results import NOW
 
 
 def guarded(ours: TestArchive, *generations: int, origin: str = ORIGIN) -> Archive:
@@ -38,7 +42,8 @@ def _replaced(archive: Archive, register: ContinuousRegister, signing: LogSignin
 
 
 def enter(archive: Archive, count: int = 1) -> None:
-    archive.register.write(lambda unit: unit.log.append(*[Event(EventType.SEARCHED, "key:a", NOW)] * count))
+    now = archive.clock.now()
+    archive.register.write(lambda unit: unit.log.append(*[Event(EventType.SEARCHED, "key:a", now)] * count))
 
 
 def entries(archive: Archive) -> list[bytes]:
@@ -136,6 +141,47 @@ def test_catching_up_gives_back_every_published_entry_and_the_log_goes_on(ours: 
     assert catch_up(ours.archive).after == len(entries(later))
 
 
+@pytest.mark.parametrize("from_nothing", [False, True])
+def test_keys_that_were_changed_in_the_gap_are_known_again_after_catching_up(
+    ours: TestArchive, from_nothing: bool
+) -> None:
+    if from_nothing:
+        backup = Backup(ours)  # with the reference data's entry alone
+    enter(guarded(ours), 5)
+    seal_log(ours.archive)
+    if not from_nothing:
+        backup = Backup(ours)
+    rotated = guarded(ours, 1, 2)
+    enter(rotated)
+    seal_log(rotated)
+    retired = guarded(ours, 2)
+    retire_keys(retired)
+    seal_log(retired)
+    known = ours.register.read(lambda unit: unit.tree.all_keys())
+    told = ours.events(EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED)
+    backup.restore()
+    catch_up(_replaced(ours.archive, ours.archive.register, signer(2)))  # type: ignore[arg-type]
+    assert ours.register.read(lambda unit: unit.tree.all_keys()) == known
+    assert ours.events(EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED) == told
+    enter(guarded(ours, 2))
+    with pytest.raises(Misconfigured):
+        enter(guarded(ours, 1))
+    assert ours.events(EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED) == told
+
+
+def test_another_word_on_keys_than_the_entry_commits_to_is_not_taken(ours: TestArchive) -> None:
+    backup = Backup(ours)
+    enter(guarded(ours))
+    seal_log(ours.archive)
+    [key] = [one.key for one in ours.store.list_under("log/") if "/keys/" in one.key]
+    ours.store.tamper(key, ours.content_of(key).replace(b"archive.test", b"another.test"))
+    backup.restore()
+    before = entries(ours.archive)
+    with pytest.raises(IntegrityFailure):
+        catch_up(ours.archive)
+    assert entries(ours.archive) == before
+
+
 def test_a_register_that_wrote_on_after_a_restore_is_not_joined_to_the_published_log(ours: TestArchive) -> None:
     enter(guarded(ours), 5)
     backup = Backup(ours)
@@ -188,6 +234,54 @@ def test_each_process_looks_once_a_minute_and_not_at_every_write(ours: TestArchi
     ours.clock.forward(LOOK_AGAIN)
     enter(archive)
     assert ours.faults.calls.count("store.list_under") == listed + 1
+
+
+def test_nobody_writes_while_the_first_answer_is_awaited(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(guarded(ours), 5)
+    backup = Backup(ours)
+    enter(ours.archive, 5)
+    seal_log(ours.archive)
+    backup.restore()
+    later, before = guarded(ours), entries(ours.archive)
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(*about: Any) -> int | None:
+        asked.set()
+        assert answer.wait(20)
+        return newest_published(*about)
+
+    monkeypatch.setattr(continuity, "newest_published", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(enter, later)
+        assert asked.wait(20)
+        second = pool.submit(enter, later)
+        assert wait([second], timeout=0.3).done == set()
+        answer.set()
+        for writing in (first, second):
+            with pytest.raises(IntegrityFailure):
+                writing.result(20)
+    assert entries(ours.archive) == before
+
+
+def test_later_the_others_go_on_while_one_asks_again(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = guarded(ours)
+    enter(archive)
+    ours.clock.forward(LOOK_AGAIN)
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(*about: Any) -> int | None:
+        asked.set()
+        assert answer.wait(20)
+        return newest_published(*about)
+
+    monkeypatch.setattr(continuity, "newest_published", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(enter, archive)
+        assert asked.wait(20)
+        enter(archive)
+        assert not first.done()
+        answer.set()
+        first.result(20)
 
 
 def test_what_could_not_be_told_at_first_is_refused_and_later_the_last_answer_stands(ours: TestArchive) -> None:

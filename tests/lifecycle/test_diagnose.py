@@ -9,19 +9,28 @@ import pytest
 
 from archive_service.lifecycle.diagnose import (
     Diagnosis,
+    check_clocks,
     check_components,
+    check_log,
     check_timestamps,
     compare_counts,
     prove_lock,
 )
+from archive_service.lifecycle.seal_log import seal_log
 from archive_service.lifecycle.stamp import ask_authorities, make_batches
+from archive_service.lifecycle.witness import keep_cosignatures
 from archive_service.model.jobs import JobKind
-from archive_service.model.objects import metadata_key, original_key
+from archive_service.model.objects import checkpoint_key, metadata_key, original_key
+from archive_service.model.permissions import Role
 from archive_service.model.ports import ProofResult
+from archive_service.storage.register.event_log import SqlLog
 from archive_service.trust.local_authority import LocalAuthority
+from archive_verify.checkpoint import Checkpoint
 from tests.archives import TestArchive
+from tests.fakes.log_signer import ORIGIN, signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.randomness import CountedRandomness
+from tests.fakes.witness import WITNESS, WITNESS_KEY, cosigned
 
 P, F, I = ProofResult.PASSED, ProofResult.FAILED, ProofResult.INDETERMINATE  # noqa: E741
 
@@ -108,3 +117,78 @@ def test_time_stamps_that_do_not_come_or_cannot_be_renewed_are_failures(ours: Te
     assert (ends.result, "no later one" in ends.explanation) == (F, True)
     ours.faults.down.add("register")
     assert [one.result for one in check_timestamps(archive)] == [I]
+
+
+def test_the_promise_of_receipts_is_watched(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "log: published"
+    ours.stored(1)
+    assert results(check_log(ours.archive))[name] is P
+    ours.clock.forward(dt.timedelta(hours=7))
+    [soon] = [one for one in check_log(ours.archive) if one.name == name]
+    assert (soon.result, "promise it soon: not signed" in soon.explanation) == (F, True)
+    ours.clock.forward(dt.timedelta(hours=18))
+    with monkeypatch.context() as stopped:
+        stopped.setattr("archive_service.lifecycle.seal_log._publish", lambda _archive: None)
+        seal_log(ours.archive)
+    [late] = [one for one in check_log(ours.archive) if one.name == name]
+    assert (late.result, "later than receipts promise: signed, but not in the store" in late.explanation) == (F, True)
+    seal_log(ours.archive)
+    assert results(check_log(ours.archive))[name] is P
+
+
+def test_a_log_that_contradicts_what_was_signed_or_published_is_an_alarm(ours: TestArchive) -> None:
+    name = "log: signed and published"
+    ours.stored(1)
+    made = seal_log(ours.archive)
+    assert made is not None
+    assert results(check_log(ours.archive))[name] is P
+    key = checkpoint_key(ORIGIN, made.size)
+    note = ours.content_of(key)
+    other = signer().sign_checkpoint(Checkpoint(ORIGIN, made.size, bytes(32)), ours.clock.now()).data
+    ours.store.tamper(key, other)
+    assert results(check_log(ours.archive))[name] is F
+    ours.store.tamper(key, note)
+    tile = ours.register.read(lambda unit: unit.tree.hashes(0, 0))
+    ours.register.write(lambda unit: unit.tree.put({(0, 0): bytes(32) + tile[32:]}))
+    assert results(check_log(ours.archive))[name] is F
+    ours.faults.down.add("register")
+    assert set(results(check_log(ours.archive)).values()) == {I}
+
+
+def test_a_witness_is_silent_when_it_has_not_signed_what_was_published_a_day_ago(ours: TestArchive) -> None:
+    archive = dataclasses.replace(ours.archive, witnesses=(WITNESS_KEY,))
+
+    def told() -> ProofResult:
+        return results(check_log(archive))[f"witness {WITNESS}+{WITNESS_KEY.id.hex()}"]
+
+    assert told() is P
+    made = seal_log(archive)
+    assert made is not None
+    ours.clock.forward(dt.timedelta(hours=23))
+    assert told() is P
+    ours.clock.forward(dt.timedelta(hours=2))
+    assert told() is F
+    keep_cosignatures(archive, ours.caller(Role.AUDITOR), cosigned(made.note.encode()))
+    ours.clock.forward(dt.timedelta(days=30))
+    assert told() is P
+    ours.stored(2)
+    seal_log(archive)
+    assert told() is P
+    ours.clock.forward(dt.timedelta(days=2))
+    assert told() is F
+
+
+def test_a_clock_that_is_behind_the_log_or_unlike_the_database_s_is_told(
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours.stored(1)
+    assert check_clocks(ours.archive).result is P
+    ours.clock.forward(-dt.timedelta(minutes=6))
+    assert check_clocks(ours.archive).result is F
+    ours.clock.forward(dt.timedelta(minutes=6))
+    database = ours.clock.now() - dt.timedelta(minutes=6)
+    monkeypatch.setattr(SqlLog, "database_time", lambda _: database)
+    told = check_clocks(ours.archive)
+    assert (told.result, "by 360 s" in told.explanation) == (F, True)
+    ours.faults.down.add("register")
+    assert check_clocks(ours.archive).result is I

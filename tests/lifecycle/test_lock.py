@@ -9,11 +9,13 @@ import pytest
 
 from archive_service.errors import Unavailable
 from archive_service.lifecycle.correct import Correction, correct
-from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.lock import renew_evidence_locks, renew_locks
+from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.events import EventType
 from archive_service.model.record import RecordState
 from tests.archives import TestArchive
 from tests.fakes.clock import START
+from tests.results import digest
 
 DAY = dt.timedelta(days=1)
 
@@ -76,3 +78,32 @@ def test_a_store_that_is_down_loses_no_lock_that_was_renewed(ours: TestArchive) 
     ours.faults.heal()
     assert ours.get(record.id).original.locked_until == record.original.locked_until
     assert renew_locks(ours.archive, 10) == 1
+
+
+def evidence_locks(ours: TestArchive) -> dict[str, dt.datetime]:
+    listed = [one for prefix in ("audits/", "log/") for one in ours.store.list_under(prefix)]
+    return {one.key: ours.store.lock_of(one.key, one.version) or START for one in listed}
+
+
+def test_the_published_log_and_audit_reports_stay_locked_and_are_looked_at_in_pages_once_a_day(
+    ours: TestArchive,
+) -> None:
+    for number in range(4):
+        ours.stored(number)
+        seal_log(ours.archive)
+    short = {f"audits/{number}/report.json" for number in range(2)}
+    for key in short:  # locked for as little as an earlier version did, or a restore
+        ours.store.put(key, b"{}", digest(b"{}"), START + 14 * DAY)
+    before = evidence_locks(ours)
+    assert renew_evidence_locks(ours.archive, 3) == len(short)
+    assert {evidence_locks(ours)[key] for key in short} == {START + 3650 * DAY}
+    ours.clock.forward(1826 * DAY)
+    assert sum(renew_evidence_locks(ours.archive, 3) for _ in range(4)) < len(before)
+    ours.clock.forward(DAY)
+    for _ in range(4):
+        renew_evidence_locks(ours.archive, 3)
+    assert min(evidence_locks(ours).values()) >= ours.clock.now() + 3649 * DAY
+    assert evidence_locks(ours).keys() == before.keys()
+    listed = ours.faults.calls.count("store.list_under")
+    assert renew_evidence_locks(ours.archive, 3) == 0
+    assert ours.faults.calls.count("store.list_under") == listed

@@ -19,6 +19,7 @@ from archive_service.lifecycle.continuity import LogParts, require_continuity
 from archive_service.lifecycle.published import published_entries, read_published
 from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.events import Event, EventType
+from archive_service.storage.register.event_times import EventTimes
 from archive_verify.checkpoint import parse_checkpoint
 from archive_verify.errors import Refused, Undecided
 from archive_verify.log_history import CLOCK_SKEW, require_in_time_order
@@ -35,8 +36,10 @@ KEYS = signer().verifier_keys
 def owner(ours: TestArchive, *statements: str, **values: object) -> None:
     """Change the database as its owner can, past every guard."""
     with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for name in ("update", "delete", "replace"):
-            connection.execute(sa.text(f"DROP TRIGGER IF EXISTS log_entries_no_{name}"))
+        for name in (
+            connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+        ):
+            connection.execute(sa.text(f"DROP TRIGGER {name}"))
         for statement in statements:
             connection.execute(sa.text(statement), values)
 
@@ -112,8 +115,9 @@ def test_a_forked_log_is_told_by_sealing_the_store_and_the_witness(ours: TestArc
 
 
 def test_an_entry_put_in_later_with_an_earlier_time_is_told_by_its_neighbours_and_by_the_tree(
-    ours: TestArchive,
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(EventTimes, "require", lambda *_: None)  # an intruder writes past the guard
     ours.deposit()
     ours.clock.forward(dt.timedelta(days=30))
     ours.stored(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,11 +12,16 @@ import sqlalchemy as sa
 from archive_service.errors import IntegrityFailure, Unavailable
 from archive_service.evidence.tree import Tree
 from archive_service.lifecycle import seal_log as step
-from archive_service.lifecycle.published import newest_published, published_entries, read_published
+from archive_service.lifecycle.published import (
+    newest_published,
+    publish_entries,
+    published_entries,
+    read_published,
+)
 from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.model.events import Event, EventType
 from archive_service.model.units.log import SignedCheckpoint
-from archive_verify.checkpoint import parse_checkpoint
+from archive_verify.checkpoint import Checkpoint, parse_checkpoint
 from archive_verify.merkle import leaf_hash, root_of
 from archive_verify.notes import parse_note, signers
 from tests.archives import TestArchive
@@ -42,8 +48,10 @@ def sealed(ours: TestArchive) -> SignedCheckpoint:
 def tamper(ours: TestArchive, *statements: str) -> None:
     """Change the database as its owner can, past every guard."""
     with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for name in ("update", "delete", "replace"):
-            connection.execute(sa.text(f"DROP TRIGGER IF EXISTS log_entries_no_{name}"))
+        for name in (
+            connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+        ):
+            connection.execute(sa.text(f"DROP TRIGGER {name}"))
         for statement in statements:
             connection.execute(sa.text(statement))
 
@@ -184,3 +192,38 @@ def test_a_register_put_back_to_just_before_a_checkpoint_takes_it_from_the_store
     sealed(ours)
     assert not log_waits(ours.archive)
     assert list(published_entries(ours.store, ORIGIN, 0)) == all_entries(ours)
+
+
+def test_entries_that_were_put_for_a_checkpoint_that_never_came_are_in_nobody_s_way(ours: TestArchive) -> None:
+    """Killed between entries and checkpoint, then the register put back: other entries take their places."""
+    enter(ours, 10)
+    sealed(ours)
+    enter(ours, 5)
+    size = len(all_entries(ours))
+    never = Checkpoint(ORIGIN, size, root_of(leaf_hash(entry) for entry in all_entries(ours)))
+    later = ours.clock.now() + dt.timedelta(days=1)
+    publish_entries(ours.store, never, size - 5, all_entries(ours)[-5:], later)
+    tamper(
+        ours,
+        f'DELETE FROM log_entries WHERE "index" >= {size - 5}',
+        f'DELETE FROM log_payloads WHERE "index" >= {size - 5}',
+        f"UPDATE log_head SET size = {size - 5}",
+    )
+    enter(ours, 7, 1000)
+    sealed(ours)
+    assert not log_waits(ours.archive)
+    assert list(published_entries(ours.store, ORIGIN, 0)) == all_entries(ours)
+    assert list(published_entries(ours.store, ORIGIN, size - 5)) == all_entries(ours)[size - 5 :]
+
+
+def test_a_log_begun_under_another_name_has_all_its_entries_in_the_store(ours: TestArchive) -> None:
+    enter(ours, 10)
+    sealed(ours)
+    enter(ours, 5)
+    anew = dataclasses.replace(ours.archive, signer=signer(4, origin="archive.test/log-2"))
+    made = seal_log(anew)
+    enter(ours, 5)
+    seal_log(anew)
+    assert made is not None
+    assert list(published_entries(ours.store, ORIGIN, 0)) == all_entries(ours)[: made.size - 5]
+    assert list(published_entries(ours.store, "archive.test/log-2", 0)) == all_entries(ours)

@@ -12,12 +12,14 @@ import pytest
 from archive_service.errors import ArchiveError, NotFound, unavailable
 from archive_service.evidence.evidence_record import Stamp, make_evidence_record, stamp_der
 from archive_service.evidence.hash_tree import GroupKind, HashTree, decode_groups
+from archive_service.lifecycle.diagnose import check_timestamps
 from archive_service.lifecycle.evidence import evidence_record
 from archive_service.lifecycle.renew_hash_trees import renew_hash_trees
 from archive_service.lifecycle.stamp import Stamping, ask_authorities, make_batches, stamp
 from archive_service.lifecycle.stamped import authorities_of, evidence_record_of
 from archive_service.model.archive import Archive
 from archive_service.model.permissions import Role
+from archive_service.model.ports import ProofResult
 from archive_service.model.record import Record
 from archive_service.model.units.log import SignedCheckpoint
 from archive_service.trust.local_authority import LocalAuthority
@@ -146,13 +148,6 @@ def test_waits_between_tries_grow_to_half_an_hour(ours: TestArchive, archive: Ar
     assert one.asked == 11
 
 
-def test_authority_that_is_no_longer_configured_is_a_problem_and_no_crash(ours: TestArchive, archive: Archive) -> None:
-    ours.stored(1)
-    make_batches(archive)
-    nobody = dataclasses.replace(archive, authorities=(authority(ours, "other"),))
-    assert [f.code for f in ask_authorities(nobody)[1]] == ["misconfigured"]
-
-
 def test_two_workers_make_one_batch_and_ask_once(ours: TestArchive, archive: Archive, one: FakeAuthority) -> None:
     ours.stored(1)
 
@@ -184,7 +179,9 @@ def test_token_whose_worker_died_is_asked_for_again_and_a_late_one_changes_nothi
     record = ours.stored(1)
     make_batches(archive)
     now = ours.clock.now()
-    [taken] = ours.register.write(lambda unit: unit.timestamps.claim_owed(now, now + dt.timedelta(minutes=2), 8))
+    lease = now + dt.timedelta(minutes=2)
+    taken = ours.register.write(lambda unit: unit.timestamps.claim_owed(["one"], now, lease))
+    assert taken is not None
     assert stamp(archive).tokens == 0
     ours.clock.forward(dt.timedelta(minutes=2))
     assert stamp(archive).tokens == 1
@@ -350,3 +347,19 @@ def test_authority_that_owes_much_and_is_down_is_asked_once_a_round(
     one.failure = None
     ours.clock.forward(dt.timedelta(minutes=1))
     assert stamp(both) == Stamping(0, 3, ()), "once it answers, everything that it owes is asked for"
+
+
+def test_an_authority_that_was_taken_out_of_the_settings_is_asked_for_nothing(
+    ours: TestArchive, archive: Archive, one: FakeAuthority
+) -> None:
+    two = authority(ours, "two")
+    ours.stored(1)
+    make_batches(dataclasses.replace(archive, authorities=(one, two)))
+    assert ask_authorities(archive) == (1, ())
+    assert two.asked == 0
+    [owed] = [token for token in ours.register.read(lambda unit: unit.timestamps.tokens(1)) if token.token is None]
+    assert (owed.authority, owed.attempts) == ("two", 0)
+    told = {found.name: found for found in check_timestamps(archive)}["time-stamps of two"]
+    assert (told.result, "no longer in" in told.explanation) == (ProofResult.INDETERMINATE, True)
+    assert "is not asked for the 1 " in check_timestamps(ours.archive)[1].explanation
+    assert ask_authorities(dataclasses.replace(archive, authorities=(two,))) == (1, ())

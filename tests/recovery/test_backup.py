@@ -17,10 +17,12 @@ from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import rebuild
 from archive_service.lifecycle.marks import keep_tombstone
+from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.model.audits import AuditOutcome, AuditRun
-from archive_service.model.objects import Tombstone, original_key
+from archive_service.model.objects import Tombstone, number_of, original_key, rendition_key
 from archive_service.model.permissions import Role
-from archive_service.model.record import RecordState
+from archive_service.model.record import Record, RecordState
+from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.storage.backup import BackedUp, Source, back_up
 from archive_service.storage.backup_place import BackupPlace
 from archive_service.storage.backup_restore import Restored, RestoreRequest, Target, restore
@@ -30,6 +32,7 @@ from archive_service.storage.store_url import open_store
 from retention.locks import quarantine_lock_until
 from tests import servers
 from tests.recovery.places import Place, Urls, fresh_urls, live, open_place
+from tests.results import digest
 
 # What the new store decides, column by column; the rest of every row must be the same.
 OF_THE_STORE = {
@@ -56,7 +59,8 @@ def back_up_to(place: Place, backups: BackupPlace) -> BackedUp:
 
 def restore_into(place: Place, backups: BackupPlace, **asked: Any) -> Restored:
     until = quarantine_lock_until(place.clock.now(), 14)
-    target = Target(place.register.engine, place.archive.store, place.archive.staging, until)
+    years = quarantine_lock_until(place.clock.now(), 3650)
+    target = Target(place.register.engine, place.archive.store, place.archive.staging, until, years)
     return restore(backups, target, RestoreRequest(**asked), quiet)
 
 
@@ -75,6 +79,15 @@ def another(tmp_path: Path, urls: Urls | None = None, name: str = "second") -> I
     embedded = Urls(f"sqlite:///{folder / 'register.sqlite'}", f"file:{folder / 'objects'}")
     with open_place(urls or embedded, folder, upgrade=False) as opened:
         yield opened
+
+
+def rendered(place: Place, record: Record) -> None:
+    """Give the record a rendition, as sealing does."""
+    key, content = rendition_key(record.id, RenditionKind.SEALED, 1), b"%PDF sealed"
+    until = quarantine_lock_until(place.clock.now(), 14)
+    stored = place.archive.store.put(key, content, digest(content), until)
+    made = Rendition(record.id, RenditionKind.SEALED, 1, digest(content), stored, place.clock.now())
+    place.register.write(lambda unit: unit.renditions.add(made))
 
 
 def rows(place: Place) -> dict[str, list[dict[str, Any]]]:
@@ -115,6 +128,24 @@ class TestARestore:
             rebuild(second.archive, "restored", lambda _progress: None)
             found = find(second.archive, second.caller(Role.AUDITOR), Search("lương hưu"))
             assert history.plain.id in {hit.record.id for hit in found.hits}
+
+    def test_locks_the_log_and_audit_reports_for_as_long_as_when_they_were_new(
+        self, place: Place, backups: BackupPlace, tmp_path: Path
+    ) -> None:
+        live(place)
+        seal_log(place.archive)
+        audit(place.archive, AuditRequest())
+        back_up_to(place, backups)
+        with another(tmp_path) as second:
+            restore_into(second, backups)
+            now, store = second.clock.now(), second.archive.store
+            days = {
+                listed.key.split("/")[0]: until - now
+                for listed in store.list_under("")
+                if (until := store.lock_of(listed.key, listed.version)) is not None
+            }
+            assert days["log"] > days["records"] * 100
+            assert days["audits"] > days["records"] * 100
 
     def test_life_goes_on_after_it(self, place: Place, backups: BackupPlace, tmp_path: Path) -> None:
         """New rows are numbered after the restored ones, and the log has no gap."""
@@ -293,6 +324,26 @@ class TestABackup:
         assert done.manifest.object_count == len(place.objects()) - 1
         assert done.manifest == backups.manifest()
 
+    @pytest.mark.parametrize("what", ["metadata/1", "signatures/1", "renditions/"])
+    def test_never_holds_a_damaged_object_of_which_the_register_says_a_digest(
+        self, place: Place, backups: BackupPlace, tmp_path: Path, what: str
+    ) -> None:
+        history = live(place)
+        rendered(place, history.plain)
+        if not place.urls.store.startswith("file:"):
+            pytest.skip("the store keeps its bytes where no test can change them")
+        key = next(key for key, _, _ in place.objects() if key.startswith(f"records/{history.plain.id}/{what}"))
+        [rotten] = (tmp_path / "first" / "objects").rglob(key.removeprefix("records/"))
+        rotten.chmod(0o600)
+        content = rotten.read_bytes()
+        rotten.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        done = back_up_to(place, backups)
+        assert (done.manifest.damaged, done.manifest.missing) == ((key,), ())
+        assert key not in {one.key for one in backups.store.list_under("records/")}
+        rotten.unlink()
+        again = back_up_to(place, backups)
+        assert (again.manifest.damaged, again.manifest.missing) == ((), (key,))
+
     def test_is_of_one_instant_while_deposits_go_on(self, place: Place, backups: BackupPlace, tmp_path: Path) -> None:
         """What is deposited after the register was read is in the store only, and does not tear the backup."""
         live(place)
@@ -315,6 +366,34 @@ class TestABackup:
                 AuditOutcome.INTACT: 7,
                 AuditOutcome.UNKNOWN: 1,
             }
+
+    def test_holds_no_more_of_the_published_log_than_its_register_signed(
+        self, place: Place, backups: BackupPlace, tmp_path: Path
+    ) -> None:
+        """The log is published while objects are copied; after a restore it goes on otherwise, and is published."""
+        live(place)
+        seal_log(place.archive)
+        size = place.register.read(lambda unit: unit.log.size())
+        write = backups.store.put
+        calls: list[str] = []
+
+        def put(key: str, *args: Any) -> Any:
+            calls.append(key)
+            if len(calls) == 2:
+                place.deposit(50)
+                seal_log(place.archive)
+            return write(key, *args)
+
+        backups.store.put = put  # type: ignore[method-assign,assignment]
+        back_up_to(place, backups)
+        with another(tmp_path) as second:
+            restore_into(second, backups)
+            listed = [one.key for one in second.archive.store.list_under("log/")]
+            assert max(number_of(key) for key in listed if "/checkpoints/" in key) == size
+            assert max(number_of(key) for key in listed if "/entries/" in key) < size
+            second.deposit(51)
+            assert seal_log(second.archive) is not None
+            assert not log_waits(second.archive)
 
     def test_lies_locked_in_a_store_that_can_lock(self, place: Place, minio_url: str, tmp_path: Path) -> None:
         live(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_this_version_reads_and_goes_on_with_the_register_of_each_release(regist
     assert sum(register.read(lambda u, r=r: u.texts.get(r.id)) is not None for r in records) == 5  # type: ignore[misc]
     assert register.read(lambda u: u.jobs.counts()) == {(JobKind.ENRICH, JobState.WAITING): 1}
     size = register.read(lambda u: u.log.size())
-    register.write(lambda u: u.log.append(Event(EventType.VERIFIED, "key:test", NOW)))
+    register.write(lambda u: u.log.append(Event(EventType.VERIFIED, "key:test", dt.datetime.now(dt.UTC))))
     register.write(lambda u: u.jobs.add(JobKind.INDEX, records[0].id, NOW))
     register.write(lambda u: u.findings.resolve(1, "key:test", "đã xem", NOW))
     assert [one.index for one in register.read(lambda u: u.log.entries(0, 1000))] == list(range(size + 1))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 import sqlalchemy as sa
 
 from archive_service.errors import Misconfigured, Unavailable
+from archive_service.model.events import Event, EventType
 from archive_service.model.units import RegisterUnit
 from archive_service.storage.register import tables
 from archive_service.storage.register.register import SqlRegister
@@ -113,5 +116,16 @@ def test_reading_changes_nothing(register: SqlRegister) -> None:
     assert register.read(lambda unit: unit.progress.get("a")) is None
 
 
-def test_emptying_the_log_is_refused_too(register: SqlRegister) -> None:
-    require_refused(register, "TRUNCATE log_entries")
+@pytest.mark.parametrize("table", ["log_entries", "log_checkpoints", "timestamp_batches", "timestamp_tokens"])
+def test_emptying_the_log_and_its_evidence_is_refused_too(register: SqlRegister, table: str) -> None:
+    require_refused(register, f"TRUNCATE {table}")
+
+
+def test_an_event_far_ahead_of_the_database_s_clock_is_refused(register: SqlRegister) -> None:
+    now = register.read(lambda unit: unit.log.database_time())
+    assert now is not None
+    for ahead, written in ((dt.timedelta(minutes=6), 0), (dt.timedelta(minutes=4), 1)):
+        event = Event(EventType.SEARCHED, "key:a", now + ahead)
+        with nullcontext() if written else pytest.raises(Unavailable, match="clock is off"):
+            register.write(lambda unit, event=event: unit.log.append(event))  # type: ignore[misc]
+        assert register.read(lambda unit: unit.log.size()) == written

@@ -16,6 +16,7 @@ from archive_service.errors import Misconfigured, Unavailable
 from archive_service.model.events import Event, EventType
 from archive_service.model.jobs import JobKind
 from archive_service.model.units import RegisterUnit
+from archive_service.model.units.log import SignedCheckpoint
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
 from tests.archives import open_test_archive
@@ -163,6 +164,12 @@ def test_an_ordinary_commit_leaves_the_database_file_alone(register: SqlRegister
 
 def test_replacing_an_entry_is_refused_too(register: SqlRegister) -> None:
     require_refused(register, "INSERT OR REPLACE INTO log_entries (\"index\", entry) VALUES (0, x'00')")
+
+
+def test_replacing_a_signed_checkpoint_is_refused_too(register: SqlRegister) -> None:
+    register.write(lambda unit: unit.tree.add_checkpoint(SignedCheckpoint(3, bytes(32), "note", NOW)))
+    columns = "(size, root, note, made_at) VALUES (3, x'00', 'another', '2026-01-01 00:00:00')"
+    require_refused(register, f"INSERT OR REPLACE INTO log_checkpoints {columns}")
 
 
 def test_nothing_that_a_deposit_asks_is_found_by_reading_a_whole_table(tmp_path: Path) -> None:

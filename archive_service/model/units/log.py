@@ -38,7 +38,11 @@ class Log(Protocol):
         ...
 
     def catch_up(self, entries: Sequence[bytes]) -> None:
-        """Write entries of this very log that a restored register lacks, at the end; their payloads are lost."""
+        """Write entries of this very log that a restored register lacks, at the end, without payloads."""
+        ...
+
+    def database_time(self) -> dt.datetime | None:
+        """Return what the database's own clock shows, None where it has none but this host's."""
         ...
 
     def without_payload(self, indexes: Sequence[int]) -> set[int]:
@@ -108,6 +112,10 @@ class LogTree(Protocol):
         """Return the checkpoint of exactly that size."""
         ...
 
+    def before(self, size: int) -> SignedCheckpoint | None:
+        """Return the largest checkpoint that is smaller than that size."""
+        ...
+
     def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Return size and root of checkpoints larger than ``after``, smallest first."""
         ...
@@ -117,7 +125,7 @@ class LogTree(Protocol):
         ...
 
     def mark_published(self, size: int, now: dt.datetime) -> None:
-        """Say that the checkpoint of that size is in the store."""
+        """Say that the checkpoint of that size is in the store; when that was said first stands."""
         ...
 
     def add_cosignature(self, size: int, key_name: str, line: str, now: dt.datetime) -> None:
@@ -126,6 +134,10 @@ class LogTree(Protocol):
 
     def cosignatures(self, size: int) -> list[str]:
         """Return the witnesses' signature lines on the checkpoint of that size, by name."""
+        ...
+
+    def last_cosigned(self) -> dict[str, int]:
+        """Return the size of the largest checkpoint that each witness signed, by the name of its key."""
         ...
 
     def all_keys(self) -> list[LogKey]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, insert, select, update
 
 from archive_service.evidence.entry import SALT_BYTES, open_event, record_of_entry, seal_event
 from archive_service.model.events import Event, LoggedEvent, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.ports import Randomness
 from archive_service.storage.register import tables as t
+from archive_service.storage.register.event_times import EventTimes
 
 _E = t.log_entries.c
 _P = t.log_payloads.c
 _H = t.log_head.c
 # Made once: building a statement anew takes longer than running it.
 _NUMBER = update(t.log_head).where(_H.id == 1).values(size=_H.size + bindparam("more")).returning(_H.size)
+_NUMBER_AND_TIME = _NUMBER.returning(func.clock_timestamp())
 _ADD_ENTRIES = insert(t.log_entries)
 _ADD_PAYLOADS = insert(t.log_payloads)
 _WITH_PAYLOAD = (
@@ -37,9 +40,10 @@ class SqlLog:
     gap-free and follow the order of commits, and no step holds the log while it does something else.
     """
 
-    def __init__(self, connection: Connection, randomness: Randomness) -> None:
+    def __init__(self, connection: Connection, randomness: Randomness, times: EventTimes) -> None:
         self._connection = connection
         self._randomness = randomness
+        self._times = times
         self._waiting: list[Event] = []
 
     def append(self, *events: Event) -> None:
@@ -47,11 +51,14 @@ class SqlLog:
         self._waiting.extend(events)
 
     def flush(self) -> None:
-        """Write the waiting events; the last statement before the commit."""
+        """Write the waiting events; the last statements before the commit. Raises Unavailable when a clock is off."""
         if not self._waiting:
             return
         # Counting and locking the head in one statement: whoever comes next waits here until this commit.
-        head = self._connection.execute(_NUMBER, {"more": len(self._waiting)}).scalar_one() - len(self._waiting)
+        number = _NUMBER_AND_TIME if self._has_clock else _NUMBER
+        size, *now = self._connection.execute(number, {"more": len(self._waiting)}).one()
+        head = size - len(self._waiting)
+        self._times.require(self._connection, head, self._waiting, now[0] if now else None)
         sealed = [seal_event(event, self._randomness.token(SALT_BYTES)) for event in self._waiting]
         self._connection.execute(
             _ADD_ENTRIES,
@@ -120,6 +127,17 @@ class SqlLog:
     def size(self) -> int:
         """Return how many entries there are."""
         return int(self._connection.execute(select(t.log_head.c.size).where(t.log_head.c.id == 1)).scalar_one())
+
+    def database_time(self) -> dt.datetime | None:
+        """Return what the database's clock shows, None where that is this host's."""
+        if not self._has_clock:
+            return None
+        now: dt.datetime = self._connection.execute(select(func.clock_timestamp())).scalar_one()
+        return now
+
+    @property
+    def _has_clock(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
 
     def _events(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[LoggedEvent]:
         return [_logged(row) for row in self._connection.execute(query, values)]

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, insert, select, update
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from archive_service.model.units.log import LogKey, SignedCheckpoint
 from archive_service.storage.register import tables as t
@@ -75,6 +75,12 @@ class SqlLogTree:
         found = self._connection.execute(select(t.log_checkpoints).where(_C.size == size)).one_or_none()
         return _checkpoint(found) if found is not None else None
 
+    def before(self, size: int) -> SignedCheckpoint | None:
+        """Return the last checkpoint before one of that size."""
+        query = select(t.log_checkpoints).where(_C.size < size).order_by(_C.size.desc()).limit(1)
+        found = self._connection.execute(query).one_or_none()
+        return _checkpoint(found) if found is not None else None
+
     def signed_roots(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Return size and root of checkpoints larger than ``after``, smallest first."""
         query = select(_C.size, _C.root).where(_C.size > after).order_by(_C.size).limit(limit)
@@ -86,8 +92,9 @@ class SqlLogTree:
         return [_checkpoint(row) for row in self._connection.execute(query)]
 
     def mark_published(self, size: int, now: dt.datetime) -> None:
-        """Say that a checkpoint is in the store."""
-        self._connection.execute(update(t.log_checkpoints).where(_C.size == size).values(published_at=now))
+        """Say that a checkpoint is in the store, where nobody has said so."""
+        waiting = update(t.log_checkpoints).where(_C.size == size, _C.published_at.is_(None))
+        self._connection.execute(waiting.values(published_at=now))
 
     def add_cosignature(self, size: int, key_name: str, line: str, now: dt.datetime) -> None:
         """Keep a witness's line."""
@@ -101,6 +108,11 @@ class SqlLogTree:
         """Return the witnesses' lines on a checkpoint."""
         query = select(_S.line).where(_S.size == size).order_by(_S.key_name)
         return list(self._connection.execute(query).scalars())
+
+    def last_cosigned(self) -> dict[str, int]:
+        """Return the largest size of each name."""
+        query = select(_S.key_name, func.max(_S.size).label("largest")).group_by(_S.key_name)
+        return {row.key_name: row.largest for row in self._connection.execute(query)}
 
     def all_keys(self) -> list[LogKey]:
         """Return every key, oldest first."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from archive_service.errors import InvalidInput, Message, Misconfigured, unavailable
 from archive_service.model.ports import Randomness
 from archive_service.model.units import RegisterUnit
+from archive_service.storage.register.event_times import EventTimes
 from archive_service.storage.register.group_commit import GroupCommit
 from archive_service.storage.register.schema import require_current_schema, upgrade_schema
 from archive_service.storage.register.unit import SqlUnit
@@ -42,6 +43,7 @@ class SqlRegister:
 
     def __init__(self, url: str, randomness: Randomness, *, pool_size: int = 16) -> None:
         self._randomness = randomness
+        self._times = EventTimes()
         self.engine = _open_engine(url, pool_size)
         # SQLite's transactions see one view anyway; PostgreSQL's do not at its default level.
         self._reading = self.engine if self.is_sqlite else _read_only(self.engine)
@@ -59,7 +61,7 @@ class SqlRegister:
         for attempt in range(1, WRITE_ATTEMPTS + 1):
             try:
                 with _translated(), self.engine.begin() as connection:
-                    unit = SqlUnit(connection, self._randomness)
+                    unit = SqlUnit(connection, self._randomness, self._times)
                     result = work(unit)
                     unit.log.flush()
                 return result
@@ -71,7 +73,7 @@ class SqlRegister:
     def read(self, work: Callable[[RegisterUnit], T]) -> T:
         """Run ``work`` on one consistent view: every statement sees what the first one saw."""
         with _translated(), self._reading.connect() as connection, connection.begin():
-            return work(SqlUnit(connection, self._randomness))
+            return work(SqlUnit(connection, self._randomness, self._times))
 
     def check_ready(self) -> None:
         """Return when the register answers and has this version's schema."""
@@ -103,7 +105,7 @@ class SqlRegister:
                 require_transaction(connection)
                 try:
                     with _translated(), connection.begin_nested():
-                        unit = SqlUnit(connection, self._randomness)
+                        unit = SqlUnit(connection, self._randomness, self._times)
                         result = work(unit)
                         unit.log.flush()
                     return result

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from archive_service.model.timestamps import AuthorityState, TimestampBatch, TimestampToken
 from archive_service.storage.register import tables as t
@@ -77,23 +77,26 @@ class SqlTimestamps:
         query = select(t.timestamp_tokens).where(_T.batch_id == batch_id).order_by(_T.authority)
         return [_token(row) for row in self._connection.execute(query)]
 
-    def any_owed(self, now: dt.datetime) -> bool:
+    def any_owed(self, authorities: Sequence[str], now: dt.datetime) -> bool:
         """Whether there is a token to ask for."""
-        query = select(_T.batch_id).where(_T.token.is_(None), _T.due_at <= now).limit(1)
+        query = select(_T.batch_id).where(*_is_due(authorities, now)).limit(1)
         return self._connection.execute(query).first() is not None
 
-    def claim_owed(self, now: dt.datetime, lease_until: dt.datetime, limit: int) -> list[TimestampToken]:
-        """Take owed tokens; rows that another worker is taking are passed over."""
-        rows = self._connection.execute(
+    def claim_owed(
+        self, authorities: Sequence[str], now: dt.datetime, lease_until: dt.datetime
+    ) -> TimestampToken | None:
+        """Take an owed token; rows that another worker is taking are passed over."""
+        row = self._connection.execute(
             select(t.timestamp_tokens)
-            .where(_T.token.is_(None), _T.due_at <= now)
+            .where(*_is_due(authorities, now))
             .order_by(_T.attempts, _T.batch_id, _T.authority)
-            .limit(limit)
+            .limit(1)
             .with_for_update(skip_locked=True)
-        ).all()
-        for row in rows:
-            self._change(row.batch_id, row.authority, attempts=row.attempts + 1, due_at=lease_until)
-        return [_token(row, attempts=row.attempts + 1) for row in rows]
+        ).one_or_none()
+        if row is None:
+            return None
+        self._change(row.batch_id, row.authority, attempts=row.attempts + 1, due_at=lease_until)
+        return _token(row, attempts=row.attempts + 1)
 
     def stamped(
         self, batch_id: int, authority: str, token: bytes, stamped_at: dt.datetime, expires_at: dt.datetime
@@ -209,6 +212,10 @@ class SqlTimestamps:
 def _columns(batch: TimestampBatch) -> dict[str, Any]:
     """Return a batch's columns but its number."""
     return {name: value for name, value in asdict(batch).items() if name != "id"}
+
+
+def _is_due(authorities: Sequence[str], now: dt.datetime) -> tuple[ColumnElement[bool], ...]:
+    return (_T.token.is_(None), _T.due_at <= now, _T.authority.in_(authorities))
 
 
 def _batch(row: Row[Any]) -> TimestampBatch:

@@ -8,6 +8,7 @@ from archive_service.model.ports import Randomness
 from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
 from archive_service.storage.register.audits import SqlAudits
 from archive_service.storage.register.event_log import SqlLog
+from archive_service.storage.register.event_times import EventTimes
 from archive_service.storage.register.findings import SqlFindings
 from archive_service.storage.register.jobs import SqlJobs
 from archive_service.storage.register.log_tiles import SqlLogTree
@@ -24,7 +25,7 @@ from archive_service.storage.register.timestamps import SqlTimestamps
 class SqlUnit:
     """Implements ``RegisterUnit`` on one connection that is in a transaction."""
 
-    def __init__(self, connection: Connection, randomness: Randomness) -> None:
+    def __init__(self, connection: Connection, randomness: Randomness, times: EventTimes) -> None:
         self.reservations = SqlReservations(connection)
         self.records = SqlRecords(connection)
         self.texts = SqlTexts(connection)
@@ -33,7 +34,7 @@ class SqlUnit:
         self.findings = SqlFindings(connection)
         self.subjects = SqlSubjects(connection)
         self.reference = SqlReference(connection)
-        self.log = SqlLog(connection, randomness)
+        self.log = SqlLog(connection, randomness, times)
         self.tree = SqlLogTree(connection)
         self.jobs = SqlJobs(connection)
         self.api_keys = SqlApiKeys(connection)
