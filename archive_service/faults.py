@@ -76,15 +76,20 @@ class _Fuse:
     def call(self, name: str, ask: Callable[[], Any]) -> Any:
         if name != self._point.call:
             return ask()
+        if not self._point.is_after:
+            self._burn()
+            return ask()
+        # A call that failed, and is made again, was not done.
+        answer = ask()
+        self._burn()
+        return answer
+
+    def _burn(self) -> None:
         with self._counting:
             self._count += 1
             is_here = self._count == self._point.number
-        if is_here and not self._point.is_after:
-            self._end()
-        answer = ask()
         if is_here:
             self._end()
-        return answer
 
 
 class _Traps:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -170,7 +171,8 @@ class Clerk:
         """Kill the running command; called from the proxy, in the middle of a row."""
         assert self._process is not None
         self._process.kill()
-        self._process.join()
+        # Waited for and not joined: only one may learn how it ended, and that is who runs it.
+        wait([self._process.sentinel], COMMAND_SECONDS)
 
     def run(self) -> int | None:
         """Run the command to its end, whichever that is."""
