@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from archive_service.errors import Message, Misconfigured
 from archive_service.evidence.signer import LogSigner, load_log_keys
 from archive_service.faults import armed
-from archive_service.lifecycle.continuity import ContinuousRegister, LogParts
+from archive_service.lifecycle.log.continuity import ContinuousRegister, LogParts
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.policy import FindingPolicy, policy_from
 from archive_service.model.ports import Clock, ObjectStore, TimestampAuthority

@@ -18,14 +18,14 @@ from archive_service.errors import ArchiveError
 from archive_service.lifecycle.audit.pace import Pace
 from archive_service.lifecycle.audit.schedule import audit_when_due
 from archive_service.lifecycle.enrich import enrich
+from archive_service.lifecycle.evidence.keep import keep_evidence
 from archive_service.lifecycle.index import index_records
-from archive_service.lifecycle.keep_evidence import keep_evidence
-from archive_service.lifecycle.keep_timestamps import keep_timestamps
 from archive_service.lifecycle.lock import renew_evidence_locks, renew_locks
+from archive_service.lifecycle.log.seal import log_waits, seal_log
 from archive_service.lifecycle.refill import ask_for_missing
 from archive_service.lifecycle.seal import seal
-from archive_service.lifecycle.seal_log import log_waits, seal_log
-from archive_service.lifecycle.stamp import Stamping, stamp
+from archive_service.lifecycle.timestamps.keep import keep_timestamps
+from archive_service.lifecycle.timestamps.stamp import Stamping, stamp
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind

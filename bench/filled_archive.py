@@ -11,8 +11,8 @@ from pathlib import Path
 from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.lifecycle.deposit import Deposit, deposit
 from archive_service.lifecycle.index import index_records
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.reference import load_reference
-from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import OfficeCode
 from archive_service.model.metadata_json import metadata_from_json

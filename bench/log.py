@@ -20,7 +20,7 @@ from archive_service.bootstrap import SystemClock, SystemRandomness
 from archive_service.evidence.entry import seal_event
 from archive_service.evidence.signer import LogSigner, generate_log_keys
 from archive_service.evidence.tree import Tree
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.ports import NewObject, ObjectStore, PdfReader, Register, SearchIndex, Staging

@@ -13,7 +13,7 @@ from typing import Any
 from archive_service.bootstrap import SystemClock, SystemRandomness
 from archive_service.evidence.evidence_record import make_evidence_record
 from archive_service.evidence.lines import Line, RecordStamps, line_of
-from archive_service.lifecycle.stamp import ask_authorities, make_batches
+from archive_service.lifecycle.timestamps.stamp import ask_authorities, make_batches
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import RecordId

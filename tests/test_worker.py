@@ -18,7 +18,7 @@ from archive_service import worker as worker_module
 from archive_service.errors import Message, Misconfigured
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import index_records
-from archive_service.lifecycle.seal_log import log_waits
+from archive_service.lifecycle.log.seal import log_waits
 from archive_service.model.archive import Rules
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode

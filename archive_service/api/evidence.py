@@ -12,7 +12,7 @@ from archive_service.api.blueprint import Blueprint
 from archive_service.api.content import Stream
 from archive_service.api.identity import caller
 from archive_service.evidence.package import EvidencePackage
-from archive_service.lifecycle.evidence import evidence_package, evidence_record
+from archive_service.lifecycle.evidence.give_out import evidence_package, evidence_record
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import parse_record_id
 

@@ -15,8 +15,8 @@ from archive_service.api.answers import ConsistencySchema, CosignedSchema, LogKe
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
 from archive_service.api.requests import ConsistencyQuery, ProofQuery
-from archive_service.lifecycle import follow_log
-from archive_service.lifecycle.witness import keep_cosignatures
+from archive_service.lifecycle.log import follow as follow_log
+from archive_service.lifecycle.log.cosign import keep_cosignatures
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import parse_record_id
 from archive_verify.encoding import encode_base64

@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from archive_service.api.identity import caller
 from archive_service.errors import ArchiveError
 from archive_service.lifecycle.diagnose import Diagnosis, check_components
-from archive_service.lifecycle.sealed import publication
+from archive_service.lifecycle.log.sealed import publication
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.permissions import Action, require

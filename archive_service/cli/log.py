@@ -13,9 +13,9 @@ from archive_service.bootstrap import open_archive, open_signer, upgrade_registe
 from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
 from archive_service.errors import Conflict, Message
 from archive_service.evidence.signer import LogSigner, generate_log_keys
-from archive_service.lifecycle.catch_up import catch_up as bring_up
-from archive_service.lifecycle.rotate_keys import adopt_keys, retire_keys
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.catch_up import catch_up as bring_up
+from archive_service.lifecycle.log.rotate_keys import adopt_keys, retire_keys
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.settings import Settings, load_settings
 from archive_service.storage.log_key_file import keep_log_keys, open_log_keys
 

@@ -24,9 +24,9 @@ from archive_service.cli.output import (
 )
 from archive_service.lifecycle import rebuild_register as rebuilding
 from archive_service.lifecycle.audit.records import replay_tombstones
-from archive_service.lifecycle.catch_up import catch_up
-from archive_service.lifecycle.keep_timestamps import RestoredTimestamps, restore_timestamps
+from archive_service.lifecycle.log.catch_up import catch_up
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
+from archive_service.lifecycle.timestamps.keep import RestoredTimestamps, restore_timestamps
 from archive_service.model.events import Event, EventType, Json
 from archive_service.settings import load_settings
 from archive_service.storage.backup import BackedUp, Source, back_up

@@ -10,7 +10,7 @@ import click
 
 from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
-from archive_service.lifecycle.renew_hash_trees import renew_hash_trees
+from archive_service.lifecycle.timestamps.renew_hash_trees import renew_hash_trees
 from archive_service.model.archive import Archive
 from archive_service.settings import load_settings
 

@@ -26,9 +26,9 @@ from archive_service.errors import (
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
+from archive_service.lifecycle.evidence.receipts import find_receipt, sign_receipt
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.marks import keep_state, keep_with_signatures
-from archive_service.lifecycle.receipts import find_receipt, sign_receipt
 from archive_service.lifecycle.verify import signatures_of, verify_document, verify_signatures
 from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive

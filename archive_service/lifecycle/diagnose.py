@@ -9,7 +9,7 @@ from itertools import groupby
 
 from archive_service.errors import ArchiveError, IntegrityFailure
 from archive_service.evidence.entry import time_of_entry
-from archive_service.lifecycle.sealed import publication, require_uncontradicted
+from archive_service.lifecycle.log.sealed import publication, require_uncontradicted
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobState
 from archive_service.model.ports import ProofResult, TimestampAuthority

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from archive_service.evidence.tiles import TileAddress, parse_entry_bundle
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.permissions import Role
 from archive_verify.checkpoint import Checkpoint, parse_checkpoint
 from archive_verify.errors import Refused

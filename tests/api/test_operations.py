@@ -16,7 +16,7 @@ from archive_service.api import problems
 from archive_service.api.identity import REMEMBERED_SECONDS
 from archive_service.errors import ArchiveError, unavailable
 from archive_service.lifecycle.keys import revoke_key
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.logs import configure_logs
 from archive_service.model.permissions import Role
 from tests.api.problems import assert_problem

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import NotInspected
 from archive_service.model.permissions import Role

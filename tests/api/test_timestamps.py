@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archive_service.lifecycle.stamp import stamp
+from archive_service.lifecycle.timestamps.stamp import stamp
 from archive_service.trust.local_authority import LocalAuthority
 from archive_verify.evidence_record import check_evidence_record
 from tests.api.problems import assert_problem

@@ -11,7 +11,7 @@ from archive_service.bootstrap import open_archive
 from archive_service.cli.output import ExitCode
 from archive_service.errors import Misconfigured
 from archive_service.evidence.signer import generate_log_keys
-from archive_service.lifecycle.published import newest_published
+from archive_service.lifecycle.log.published import newest_published
 from archive_service.settings import load_settings
 from archive_verify.notes import SignatureType, parse_verifier_key
 from tests.cli.test_host_commands import REFERENCE, Run, as_json, loaded, run

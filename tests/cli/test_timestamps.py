@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from archive_service.bootstrap import open_archive
 from archive_service.cli.main import main
 from archive_service.errors import Misconfigured
-from archive_service.lifecycle.stamp import stamp
+from archive_service.lifecycle.timestamps.stamp import stamp
 from archive_service.settings import load_settings
 from tests.running import PROJECT
 

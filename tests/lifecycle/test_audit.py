@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from archive_service.errors import Conflict
 from archive_service.lifecycle.audit.run import AuditRequest, audit, report_of
 from archive_service.lifecycle.audit.schedule import audit_when_due
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.audits import AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import OfficeCode, RecordId

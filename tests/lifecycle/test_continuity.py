@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from archive_service.errors import IntegrityFailure, Misconfigured, Unavailable
-from archive_service.lifecycle import catch_up as step
-from archive_service.lifecycle import continuity
-from archive_service.lifecycle.catch_up import CaughtUp, catch_up
-from archive_service.lifecycle.continuity import LOOK_AGAIN, LOOK_SOON, ContinuousRegister, LogParts
 from archive_service.lifecycle.diagnose import check_components
-from archive_service.lifecycle.published import newest_published
-from archive_service.lifecycle.rotate_keys import retire_keys
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log import catch_up as step
+from archive_service.lifecycle.log import continuity
+from archive_service.lifecycle.log.catch_up import CaughtUp, catch_up
+from archive_service.lifecycle.log.continuity import LOOK_AGAIN, LOOK_SOON, ContinuousRegister, LogParts
+from archive_service.lifecycle.log.published import newest_published
+from archive_service.lifecycle.log.rotate_keys import retire_keys
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.ports import LogSigning, ProofResult

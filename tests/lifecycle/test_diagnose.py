@@ -16,9 +16,9 @@ from archive_service.lifecycle.diagnose import (
     compare_counts,
     prove_lock,
 )
-from archive_service.lifecycle.seal_log import seal_log
-from archive_service.lifecycle.stamp import ask_authorities, make_batches
-from archive_service.lifecycle.witness import keep_cosignatures
+from archive_service.lifecycle.log.cosign import keep_cosignatures
+from archive_service.lifecycle.log.seal import seal_log
+from archive_service.lifecycle.timestamps.stamp import ask_authorities, make_batches
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import checkpoint_key, metadata_key, original_key
 from archive_service.model.permissions import Role
@@ -128,7 +128,7 @@ def test_the_promise_of_receipts_is_watched(ours: TestArchive, monkeypatch: pyte
     assert (soon.result, "promise it soon: not signed" in soon.explanation) == (F, True)
     ours.clock.forward(dt.timedelta(hours=18))
     with monkeypatch.context() as stopped:
-        stopped.setattr("archive_service.lifecycle.seal_log._publish", lambda _archive: None)
+        stopped.setattr("archive_service.lifecycle.log.seal._publish", lambda _archive: None)
         seal_log(ours.archive)
     [late] = [one for one in check_log(ours.archive) if one.name == name]
     assert (late.result, "later than receipts promise: signed, but not in the store" in late.explanation) == (F, True)

@@ -14,18 +14,9 @@ import pytest
 
 import archive_service.lifecycle
 from archive_service.errors import NotAllowed
-from archive_service.lifecycle import (
-    correct,
-    deposit,
-    evidence,
-    find,
-    follow_log,
-    prove,
-    read,
-    review,
-    subjects,
-    witness,
-)
+from archive_service.lifecycle import correct, deposit, find, prove, read, review, subjects
+from archive_service.lifecycle.evidence import give_out
+from archive_service.lifecycle.log import cosign, follow
 from archive_service.model.permissions import Action, Caller
 from archive_service.model.sealing import RenditionKind
 from archive_service.model.subject import DatedIdentifier
@@ -44,22 +35,22 @@ STEPS: dict[str, tuple[Action, Step]] = {
         Action.CORRECT,
         lambda ours, c: correct.correct(ours.archive, correct.Correction(c, ONE, metadata(), "sai", '"1"')),
     ),
-    "evidence.evidence_record": (
+    "evidence.give_out.evidence_record": (
         Action.READ_RECORD,
-        lambda ours, c: evidence.evidence_record(ours.archive, c, ONE, None),
+        lambda ours, c: give_out.evidence_record(ours.archive, c, ONE, None),
     ),
-    "evidence.evidence_package": (
+    "evidence.give_out.evidence_package": (
         Action.READ_CONTENT,
-        lambda ours, c: evidence.evidence_package(ours.archive, c, ONE).__enter__(),
+        lambda ours, c: give_out.evidence_package(ours.archive, c, ONE).__enter__(),
     ),
-    "follow_log.receipt": (Action.READ_RECORD, lambda ours, c: follow_log.receipt(ours.archive, c, ONE)),
-    "follow_log.proof": (Action.READ_RECORD, lambda ours, c: follow_log.proof(ours.archive, c, ONE)),
-    "follow_log.consistency": (Action.FOLLOW_LOG, lambda ours, c: follow_log.consistency(ours.archive, c, 1, 1)),
-    "follow_log.tile": (Action.FOLLOW_LOG, lambda ours, c: follow_log.tile(ours.archive, c, "0/000")),
-    "follow_log.keys": (Action.FOLLOW_LOG, lambda ours, c: follow_log.keys(ours.archive, c)),
-    "witness.keep_cosignatures": (
+    "log.follow.receipt": (Action.READ_RECORD, lambda ours, c: follow.receipt(ours.archive, c, ONE)),
+    "log.follow.proof": (Action.READ_RECORD, lambda ours, c: follow.proof(ours.archive, c, ONE)),
+    "log.follow.consistency": (Action.FOLLOW_LOG, lambda ours, c: follow.consistency(ours.archive, c, 1, 1)),
+    "log.follow.tile": (Action.FOLLOW_LOG, lambda ours, c: follow.tile(ours.archive, c, "0/000")),
+    "log.follow.keys": (Action.FOLLOW_LOG, lambda ours, c: follow.keys(ours.archive, c)),
+    "log.cosign.keep_cosignatures": (
         Action.COSIGN_LOG,
-        lambda ours, c: witness.keep_cosignatures(ours.archive, c, b""),
+        lambda ours, c: cosign.keep_cosignatures(ours.archive, c, b""),
     ),
     "find.find": (Action.SEARCH, lambda ours, c: find.find(ours.archive, c, find.Search("x"))),
     "prove.verify_bytes": (Action.VERIFY, lambda ours, c: prove.verify_bytes(ours.archive, c, "a" * 64)),
@@ -118,8 +109,9 @@ def test_a_caller_without_roles_is_not_allowed_and_nothing_is_looked_at_or_logge
 
 def test_every_step_that_is_done_for_a_caller_is_in_the_list() -> None:
     """Whoever adds a step for callers adds it here, with the permission that it asks for."""
-    stems = [found.name for found in pkgutil.iter_modules(archive_service.lifecycle.__path__)]
-    modules = {stem: importlib.import_module(f"archive_service.lifecycle.{stem}") for stem in stems}
+    prefix = "archive_service.lifecycle."
+    names = [found.name for found in pkgutil.walk_packages(archive_service.lifecycle.__path__, prefix)]
+    modules = {name.removeprefix(prefix): importlib.import_module(name) for name in names}
     found = {f"{stem}.{name}" for stem, module in modules.items() for name in steps_for_callers(module)}
     assert found == set(STEPS)
 

@@ -12,11 +12,11 @@ import pytest
 from archive_service.errors import Conflict, NotAllowed, NotFound, unavailable
 from archive_service.evidence.package import EvidencePackage
 from archive_service.lifecycle.correct import Correction, correct
-from archive_service.lifecycle.evidence import evidence_package
-from archive_service.lifecycle.follow_log import checkpoint
-from archive_service.lifecycle.seal_log import seal_log
-from archive_service.lifecycle.stamp import stamp
-from archive_service.lifecycle.witness import keep_cosignatures
+from archive_service.lifecycle.evidence.give_out import evidence_package
+from archive_service.lifecycle.log.cosign import keep_cosignatures
+from archive_service.lifecycle.log.follow import checkpoint
+from archive_service.lifecycle.log.seal import seal_log
+from archive_service.lifecycle.timestamps.stamp import stamp
 from archive_service.model.events import EventType
 from archive_service.model.identifiers import OfficeCode
 from archive_service.model.permissions import Role

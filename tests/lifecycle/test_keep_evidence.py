@@ -8,12 +8,12 @@ import pytest
 
 from archive_service.errors import Unavailable
 from archive_service.evidence.kept_entry import read_kept_entry
-from archive_service.lifecycle import keep_evidence as step
 from archive_service.lifecycle.audit.run import AuditRequest, audit
-from archive_service.lifecycle.keep_evidence import KeptEvidence, keep_evidence
+from archive_service.lifecycle.evidence import keep as step
+from archive_service.lifecycle.evidence.keep import KeptEvidence, keep_evidence
 from archive_service.lifecycle.lock import renew_locks
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.read import show_record
-from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.audits import AuditOutcome
 from archive_service.model.objects import evidence_key, evidence_prefix
 from archive_service.model.record import Record, RecordState

@@ -10,10 +10,10 @@ import pytest
 
 from archive_service.errors import Unavailable
 from archive_service.evidence.kept_batch import read_kept_batch
-from archive_service.lifecycle.keep_timestamps import RestoredTimestamps, keep_timestamps, restore_timestamps
-from archive_service.lifecycle.renew_hash_trees import renew_hash_trees
-from archive_service.lifecycle.stamp import stamp
-from archive_service.lifecycle.stamped import evidence_record_of
+from archive_service.lifecycle.timestamps.keep import RestoredTimestamps, keep_timestamps, restore_timestamps
+from archive_service.lifecycle.timestamps.renew_hash_trees import renew_hash_trees
+from archive_service.lifecycle.timestamps.stamp import stamp
+from archive_service.lifecycle.timestamps.stamped import evidence_record_of
 from archive_service.model.archive import Archive
 from archive_service.model.objects import TIMESTAMPS
 from archive_service.model.record import Record

@@ -10,7 +10,7 @@ import pytest
 from archive_service.errors import Unavailable
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.lock import renew_evidence_locks, renew_locks
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.events import EventType
 from archive_service.model.record import RecordState
 from tests.archives import TestArchive

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from archive_service.errors import IntegrityFailure
 from archive_service.evidence.entry import seal_event
 from archive_service.evidence.tree import Tree
-from archive_service.lifecycle import follow_log
-from archive_service.lifecycle.catch_up import catch_up
-from archive_service.lifecycle.continuity import LogParts, require_continuity
-from archive_service.lifecycle.published import published_entries, read_published
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log import follow as follow_log
+from archive_service.lifecycle.log.catch_up import catch_up
+from archive_service.lifecycle.log.continuity import LogParts, require_continuity
+from archive_service.lifecycle.log.published import published_entries, read_published
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.events import Event, EventType
 from archive_service.storage.register.event_times import EventTimes
 from archive_verify.checkpoint import parse_checkpoint

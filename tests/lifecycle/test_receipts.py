@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archive_service.errors import NotFound
-from archive_service.lifecycle.receipts import deposit_entry, find_receipt, first_entry, require_receipt
+from archive_service.lifecycle.evidence.receipts import deposit_entry, find_receipt, first_entry, require_receipt
 from archive_service.model.events import Event, EventType
 from archive_service.model.units import RegisterUnit
 from tests.archives import TestArchive

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from archive_service.errors import IntegrityFailure, Unavailable
 from archive_service.evidence.tree import Tree
-from archive_service.lifecycle import seal_log as step
-from archive_service.lifecycle.published import (
+from archive_service.lifecycle.log import seal as step
+from archive_service.lifecycle.log.published import (
     newest_published,
     publish_entries,
     published_entries,
     read_published,
 )
-from archive_service.lifecycle.seal_log import log_waits, seal_log
+from archive_service.lifecycle.log.seal import log_waits, seal_log
 from archive_service.model.events import Event, EventType
 from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.checkpoint import Checkpoint, parse_checkpoint

@@ -13,10 +13,10 @@ from archive_service.errors import ArchiveError, NotFound, unavailable
 from archive_service.evidence.evidence_record import Stamp, make_evidence_record, stamp_der
 from archive_service.evidence.hash_tree import GroupKind, HashTree, decode_groups
 from archive_service.lifecycle.diagnose import check_timestamps
-from archive_service.lifecycle.evidence import evidence_record
-from archive_service.lifecycle.renew_hash_trees import renew_hash_trees
-from archive_service.lifecycle.stamp import Stamping, ask_authorities, make_batches, stamp
-from archive_service.lifecycle.stamped import authorities_of, evidence_record_of
+from archive_service.lifecycle.evidence.give_out import evidence_record
+from archive_service.lifecycle.timestamps.renew_hash_trees import renew_hash_trees
+from archive_service.lifecycle.timestamps.stamp import Stamping, ask_authorities, make_batches, stamp
+from archive_service.lifecycle.timestamps.stamped import authorities_of, evidence_record_of
 from archive_service.model.archive import Archive
 from archive_service.model.permissions import Role
 from archive_service.model.ports import ProofResult

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from archive_service.lifecycle.seal_log import seal_log
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.storage.backup_rows import load_rows, one_load, one_view
 from archive_service.storage.register.schema import newest_schema, upgrade_schema
 from tests.recovery.places import Urls, live, open_place

@@ -16,8 +16,8 @@ from archive_service.lifecycle.audit.records import replay_tombstones
 from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import rebuild
+from archive_service.lifecycle.log.seal import log_waits, seal_log
 from archive_service.lifecycle.marks import keep_tombstone
-from archive_service.lifecycle.seal_log import log_waits, seal_log
 from archive_service.model.audits import AuditOutcome, AuditRun
 from archive_service.model.objects import Tombstone, number_of, original_key, rendition_key
 from archive_service.model.permissions import Role

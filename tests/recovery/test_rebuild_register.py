@@ -11,17 +11,17 @@ import pytest
 from archive_service.errors import Conflict
 from archive_service.evidence.kept_entry import kept_entry_object
 from archive_service.lifecycle import rebuild_register as step
-from archive_service.lifecycle.catch_up import catch_up
 from archive_service.lifecycle.correct import Correction, correct
-from archive_service.lifecycle.evidence import evidence_package
+from archive_service.lifecycle.evidence.give_out import evidence_package
+from archive_service.lifecycle.evidence.keep import keep_evidence
+from archive_service.lifecycle.evidence.receipts import require_receipt, sign_receipt
 from archive_service.lifecycle.find import Search, find
-from archive_service.lifecycle.keep_evidence import keep_evidence
+from archive_service.lifecycle.log.catch_up import catch_up
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.marks import keep_tombstone
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt, rebuild_register
-from archive_service.lifecycle.receipts import require_receipt, sign_receipt
 from archive_service.lifecycle.reference import load_reference
 from archive_service.lifecycle.review import reject, release, resolve_finding
-from archive_service.lifecycle.seal_log import seal_log
 from archive_service.model.events import LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId, SubjectId
 from archive_service.model.objects import Tombstone, metadata_object, original_key

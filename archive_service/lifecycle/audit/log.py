@@ -14,7 +14,7 @@ from itertools import islice
 from archive_service.errors import ArchiveError, Unavailable
 from archive_service.evidence.entry import commitment_holds, open_event
 from archive_service.lifecycle.audit.commitments import contradictions
-from archive_service.lifecycle.published import newest_published, read_published
+from archive_service.lifecycle.log.published import newest_published, read_published
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import EventType, SealedEntry

@@ -8,7 +8,7 @@ from __future__ import annotations
 from archive_service.errors import Message, NotFound
 from archive_service.evidence.evidence_record import make_evidence_record
 from archive_service.evidence.lines import NotInBatch, RecordStamps, line_of
-from archive_service.lifecycle.receipts import deposit_entry
+from archive_service.lifecycle.evidence.receipts import deposit_entry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.units import RegisterUnit
 

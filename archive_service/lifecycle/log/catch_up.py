@@ -17,7 +17,7 @@ from itertools import chain, islice
 from archive_service.errors import IntegrityFailure, Message
 from archive_service.evidence.entry import open_event
 from archive_service.evidence.tree import Tree, append
-from archive_service.lifecycle.published import (
+from archive_service.lifecycle.log.published import (
     is_key_event,
     newest_published,
     published_entries,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from archive_service.errors import InvalidInput, Message, NotFound
 from archive_service.evidence.tiles import TileAddress, entry_bundle, parse_tile_address
 from archive_service.evidence.tree import TILE_HEIGHT, TILE_WIDTH, Tree
-from archive_service.lifecycle.inclusion import covering_checkpoint, inclusion_proof, note_of, published_checkpoint
-from archive_service.lifecycle.receipts import first_entry, require_receipt, sign_receipt
+from archive_service.lifecycle.evidence.receipts import first_entry, require_receipt, sign_receipt
+from archive_service.lifecycle.log.inclusion import covering_checkpoint, inclusion_proof, note_of, published_checkpoint
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, LoggedEvent

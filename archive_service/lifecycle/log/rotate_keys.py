@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from archive_service.lifecycle.continuity import LogParts, require_continuity
+from archive_service.lifecycle.log.continuity import LogParts, require_continuity
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.units import RegisterUnit

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from archive_service.errors import IntegrityFailure, Message
 from archive_service.evidence.entry import time_of_entry
 from archive_service.evidence.tree import Tree
-from archive_service.lifecycle.continuity import rolled_back
-from archive_service.lifecycle.published import newest_published, read_published
+from archive_service.lifecycle.log.continuity import rolled_back
+from archive_service.lifecycle.log.published import newest_published, read_published
 from archive_service.model.archive import Archive
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.log import SignedCheckpoint

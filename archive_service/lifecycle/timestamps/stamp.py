@@ -27,7 +27,7 @@ from archive_verify.algorithms import digest
 from archive_verify.certificates import require_path
 from archive_verify.timestamp import Token
 
-# What new batches are hashed with; older trees are renewed by archive_service/lifecycle/renew_hash_trees.py.
+# What new batches are hashed with; older trees are renewed by archive_service/lifecycle/timestamps/renew_hash_trees.py.
 ALGORITHM = "sha256"
 
 # Log entries looked through in one batch: it bounds memory, and the time to make one evidence record.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from archive_service.errors import ArchiveError, IntegrityFailure, Message, Misconfigured
-from archive_service.lifecycle.published import newest_published
+from archive_service.lifecycle.log.published import newest_published
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.ports import Clock, LogSigning, ObjectStore, Register
 from archive_service.model.units import RegisterUnit

@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime as dt
 
 from archive_service.evidence.tree import append
-from archive_service.lifecycle.published import (
+from archive_service.lifecycle.log.published import (
     BUNDLE_ENTRIES,
     is_key_event,
     publish_checkpoint,
     publish_entries,
     publish_key_event,
 )
-from archive_service.lifecycle.sealed import contradicted, grown, origin_of, published_since
+from archive_service.lifecycle.log.sealed import contradicted, grown, origin_of, published_since
 from archive_service.model.archive import Archive
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.log import SignedCheckpoint

@@ -27,10 +27,10 @@ from archive_service.evidence.package import (
     TrustParts,
     lay_out,
 )
-from archive_service.lifecycle.inclusion import covering_checkpoint, inclusion_proof, note_of
+from archive_service.lifecycle.evidence.receipts import require_receipt, sign_receipt
+from archive_service.lifecycle.log.inclusion import covering_checkpoint, inclusion_proof, note_of
 from archive_service.lifecycle.proven import proven_object
-from archive_service.lifecycle.receipts import require_receipt, sign_receipt
-from archive_service.lifecycle.stamped import authorities_of, evidence_record_of
+from archive_service.lifecycle.timestamps.stamped import authorities_of, evidence_record_of
 from archive_service.lifecycle.visible import require_served, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import LIFE_EVENTS, Event, EventType, SealedEntry
