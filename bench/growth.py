@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -147,11 +149,15 @@ def _fill(archive: Archive, rows: int) -> None:
         for table, changed in _COPIED.items():
             _copy(connection, table, changed, rows)
         connection.execute(text(f"UPDATE log_head SET size = {rows + 10}"))  # noqa: S608  # a number of ours
+    if engine.dialect.name == "sqlite":
+        # What was filled in one transaction lies in a log of its own size, which no register has; and it is the
+        # register's connections that are in transactions.
+        with contextlib.closing(sqlite3.connect(str(engine.url.database), isolation_level=None)) as plain:
+            plain.execute("ANALYZE")
+            plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
-        if engine.dialect.name == "sqlite":
-            # What was filled in one transaction lies in a log of its own size, which no register has.
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _copy(connection: Connection, table: Table, changed: dict[str, _Bound], rows: int) -> None:

@@ -77,11 +77,13 @@ class Demo:
         click.secho(f"{self.steps}. {headline}", bold=True, fg="cyan")
         click.echo(textwrap.fill(why, WIDTH, initial_indent="   ", subsequent_indent="   "))
 
-    def run(self, *arguments: str, exit_code: int = 0, key: str | None = None, hide: bool = False) -> str:
+    def run(
+        self, *arguments: str, exit_code: int = 0, key: str | None = None, hide: bool = False, command: str = COMMAND
+    ) -> str:
         """Run a command in the demo's folder, show it with its output, and return its standard output."""
-        click.secho(f"   $ {shlex.join([COMMAND, *arguments])}", fg="yellow")
+        click.secho(f"   $ {shlex.join([command, *arguments])}", fg="yellow")
         environment = self.environment | ({"ARCHIVE_API_KEY": key} if key else {})
-        done = self._called(arguments, environment)
+        done = self._called(arguments, environment, command)
         if not hide:
             for line in (done.stdout + done.stderr).rstrip().splitlines():
                 click.echo(f"     {line}")
@@ -103,9 +105,11 @@ class Demo:
         self.checks += 1
         click.secho(f"     ✓ {what}", fg="green")
 
-    def _called(self, arguments: tuple[str, ...], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def _called(
+        self, arguments: tuple[str, ...], environment: dict[str, str], command: str = COMMAND
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603  # this project's own command, with arguments of this file
-            [str(Path(sys.executable).with_name(COMMAND)), *arguments],
+            [str(Path(sys.executable).with_name(command)), *arguments],
             cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
 
@@ -278,6 +282,29 @@ def tamper(demo: Demo) -> None:
     demo.run("deposit", "cut-off.pdf", "--metadata", f"inbox/{name}.json", exit_code=1)
 
 
+def prove(demo: Demo) -> None:
+    """Export what proves a record, and check it as somebody who trusts nobody here."""
+    demo.step(
+        "Everything that proves one record, in one file, for somebody who does not trust this archive",
+        "The package holds the document, its entries in the log, a signed checkpoint and, from the next hour on, its "
+        "time-stamps. The checker imports nothing of the service and needs no network. It says UNKNOWN where an "
+        "auditor has not brought keys and roots of his own: what this archive says of itself convinces nobody.",
+    )
+    made = demo.ask("api-key", "create", "--name", "auditor", "--office", "BHXH", "--role", "auditor")
+    demo.run("log", "seal")
+    package = demo.folder / "evidence.zip"
+    demo.run("evidence", "export", demo.ids[2], "-o", package.name, key=str(made["key"]))
+    demo.run(package.name, command="archive-verify", exit_code=2)
+
+    demo.step(
+        "One bit of the document in it is changed", "Any other bit would show as well: the checker reads them all."
+    )
+    changed = bytearray(package.read_bytes())
+    changed[changed.index(b"%PDF-") + 100] ^= 1
+    (demo.folder / "changed.zip").write_bytes(changed)
+    demo.run("changed.zip", command="archive-verify", exit_code=1)
+
+
 STEPS = (
     deposit_results,
     wait_until_searchable,
@@ -286,6 +313,7 @@ STEPS = (
     keep_others_out,
     take_out,
     tamper,
+    prove,
 )
 
 
