@@ -94,9 +94,9 @@ def rendition_key(record_id: RecordId, kind: RenditionKind, number: int) -> str:
     return f"{rendition_prefix(record_id, kind)}{number}"
 
 
-def evidence_prefix(record_id: RecordId) -> str:
-    """Return the prefix of what the log's entries of a record's life commit to: it goes with the record."""
-    return f"{record_prefix(record_id)}evidence/"
+def evidence_prefix(record_id: RecordId, origin: str | None = None) -> str:
+    """Return the prefix of what entries of a record's life commit to, or those of one log: it goes with the record."""
+    return f"{record_prefix(record_id)}evidence/" + (f"{_log_name(origin)}/" if origin is not None else "")
 
 
 def evidence_key(record_id: RecordId, origin: str, index: int) -> str:
@@ -105,7 +105,7 @@ def evidence_key(record_id: RecordId, origin: str, index: int) -> str:
     >>> evidence_key(RecordId("0193a4c1-7b1c-7000-8000-000000000001"), "archive.example/log", 12)
     'records/0193a4c1-7b1c-7000-8000-000000000001/evidence/43bb4a884ada32c4/12'
     """
-    return f"{evidence_prefix(record_id)}{_log_name(origin)}/{index}"
+    return f"{evidence_prefix(record_id, origin)}{index}"
 
 
 def kept_index(key: str) -> int | None:

@@ -7,7 +7,8 @@ import datetime as dt
 import pytest
 
 from archive_service.errors import Unavailable
-from archive_service.evidence.kept_entry import read_kept_entry
+from archive_service.evidence.entry import seal_event
+from archive_service.evidence.kept_entry import kept_entry_object, read_kept_entry
 from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.evidence import keep as step
 from archive_service.lifecycle.evidence.keep import KeptEvidence, keep_evidence
@@ -15,6 +16,7 @@ from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.read import show_record
 from archive_service.model.audits import AuditOutcome
+from archive_service.model.events import Event, EventType, SealedEntry
 from archive_service.model.objects import evidence_key, evidence_prefix
 from archive_service.model.record import Record, RecordState
 from tests.archives import TestArchive
@@ -110,3 +112,19 @@ def test_an_audit_expects_it_and_reads_it(ours: TestArchive) -> None:
     ours.store.tamper(key, ours.content_of(key).replace(b"sha256", b"sha257"))
     [finding] = audit(ours.archive, wanted).listed
     assert (finding.outcome, finding.key) == (AuditOutcome.MISMATCH, key)
+
+
+def test_an_audit_tells_which_of_several_was_changed_and_does_not_compare_another_logs(ours: TestArchive) -> None:
+    record = ours.stored(1)
+    ours.work()
+    seal_log(ours.archive)
+    keep_evidence(ours.archive)
+    other = seal_event(Event(EventType.DEPOSITED, "x", ours.clock.now(), record.id), bytes(32))
+    there = kept_entry_object(record.id, "earlier.example/log", SealedEntry(0, other.entry, other.payload, other.salt))
+    ours.store.put(there.key, there.body, there.digest, ours.clock.now() + dt.timedelta(days=1))
+    wanted = AuditRequest(verify=True)
+    assert audit(ours.archive, wanted).counts == {AuditOutcome.INTACT: 1}
+    last = ours.objects(evidence_prefix(record.id, ours.archive.signer.origin))[-1]
+    ours.store.tamper(last, ours.content_of(last).replace(b"salt", b"sald"))
+    [finding] = audit(ours.archive, wanted).listed
+    assert (finding.outcome, finding.key) == (AuditOutcome.MISMATCH, last)

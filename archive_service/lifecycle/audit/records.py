@@ -267,17 +267,22 @@ def _damage(
 def _proof_damage(
     archive: Archive, wanted: Examination, record: Record, proofs: Sequence[ObjectVersion]
 ) -> AuditFinding | None:
-    """Return what is wrong with what proves the record beside it, None when all of it is as the log has it."""
+    """Return what is wrong with what proves the record beside it, None when all of it is as the log has it.
+
+    What is of an earlier log, which began anew since, proves itself and has no entry here to be compared with.
+    """
     for one in proofs:
         wanted.pace(one.stored.size_bytes)
-    entries, unreadable = read_evidence(archive.store, proofs)
-    if unreadable:
-        return AuditFinding(AuditOutcome.MISMATCH, record.id, unreadable[0].message.en, proofs[0].key)
-    for kept in entries:
-        in_log = archive.register.read(lambda unit, at=kept.index: unit.log.entry_bytes(at, 1))  # type: ignore[misc]
-        if in_log != [kept.entry]:
+    of_this_log = evidence_prefix(record.id, archive.signer.origin)
+    _, strange = read_evidence(archive.store, [one for one in proofs if not one.key.startswith(of_this_log)])
+    entries, unreadable = read_evidence(archive.store, [one for one in proofs if one.key.startswith(of_this_log)])
+    for wrong in (*strange, *unreadable):
+        return AuditFinding(AuditOutcome.MISMATCH, record.id, wrong.message.en, str(wrong.details["key"]))
+    in_log = archive.register.read(lambda unit: [unit.log.entry_bytes(one.index, 1) for one in entries])
+    for kept, found in zip(entries, in_log, strict=True):
+        if found != [kept.entry]:
             explanation = f"what is kept of entry {kept.index} is not what the log has"
-            return AuditFinding(AuditOutcome.MISMATCH, record.id, explanation, proofs[0].key)
+            return AuditFinding(AuditOutcome.MISMATCH, record.id, explanation, f"{of_this_log}{kept.index}")
     return None
 
 
