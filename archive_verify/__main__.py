@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import mmap
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,9 +59,14 @@ def main(arguments: Sequence[str] | None = None, now: dt.datetime | None = None)
         parser.error(str(wrong))
     results = check(package, trust)
     if given.json:
-        print(as_json(package, results))
+        told = as_json(package, results)
     else:
-        print(as_text(package, results, given.lang, colour=sys.stdout.isatty()))
+        told = as_text(package, results, given.lang, colour=sys.stdout.isatty())
+    try:
+        print(told, flush=True)
+    except BrokenPipeError:
+        # Whoever reads wanted no more of it. Nothing is left to be written at the end; the exit status says the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_CODES[overall(results)]
 
 

@@ -110,6 +110,16 @@ def test_report_in_vietnamese(files: Path, archive: SmallArchive, capsys: pytest
     assert "cả mười bước đều đúng" in capsys.readouterr().out
 
 
+def test_a_reader_that_stops_reading_gets_the_exit_status_and_no_fault(files: Path) -> None:
+    command = [sys.executable, "-m", "archive_verify", str(files / "package.zip")]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checking:
+        assert checking.stdout is not None
+        checking.stdout.close()
+        assert checking.stderr is not None
+        assert checking.stderr.read() == b""
+        assert checking.wait() == 2
+
+
 def test_what_a_package_says_does_not_steer_the_terminal() -> None:
     findings = Findings(refused=["\x1b[2J\r\nall PASS\u202e"])
     text = as_text(Package(b""), [(STEPS[0], findings)], "en", colour=False)
