@@ -43,19 +43,29 @@ def test_register_that_is_down_is_unavailable_and_everything_goes_on_when_it_is_
     assert on_servers.problems() == []
 
 
+def copy_register(place: Place, to: Path) -> None:
+    """Copy the register as it is, while the service runs."""
+    with sqlite3.connect(place.register_file) as live, sqlite3.connect(to) as copy:
+        live.backup(copy)
+
+
+def put_back(place: Place, copy: Path) -> None:
+    """Let the copy be the register."""
+    for file in place.register_file.parent.glob("register.sqlite*"):
+        file.unlink()
+    place.register_file.write_bytes(copy.read_bytes())
+
+
 def test_register_restored_from_an_older_copy_says_what_it_lacks_and_takes_it_again(
     embedded: Place, tmp_path: Path
 ) -> None:
     before, after = islice(results(seed=10), 2)
     with embedded.running() as service, embedded.client(service) as http:
         embedded.deposit_surely(http, before)
-        with sqlite3.connect(embedded.register_file) as live, sqlite3.connect(tmp_path / "copy") as copy:
-            live.backup(copy)
+        copy_register(embedded, tmp_path / "copy")
         lost = embedded.deposit_surely(http, after).json()["id"]
         embedded.wait_until_searchable()
-    for file in embedded.register_file.parent.glob("register.sqlite*"):
-        file.unlink()
-    embedded.register_file.write_bytes((tmp_path / "copy").read_bytes())
+    put_back(embedded, tmp_path / "copy")
     # A checkpoint may have been published since the copy: without its entries nothing would be written.
     assert embedded.service().run("log", "catch-up", "--json").code == 0
     with embedded.running() as service, embedded.client(service) as http:
@@ -86,14 +96,11 @@ def test_register_restored_behind_the_published_log_writes_nothing_until_it_has_
     before, after = islice(results(seed=11), 2)
     with embedded.running() as service, embedded.client(service) as http:
         embedded.deposit_surely(http, before)
-        with sqlite3.connect(embedded.register_file) as live, sqlite3.connect(tmp_path / "copy") as copy:
-            live.backup(copy)
+        copy_register(embedded, tmp_path / "copy")
         lost = embedded.deposit_surely(http, after).json()["id"]
         embedded.wait_until_searchable()
         assert service.run("log", "seal", "--json").code == 0
-    for file in embedded.register_file.parent.glob("register.sqlite*"):
-        file.unlink()
-    embedded.register_file.write_bytes((tmp_path / "copy").read_bytes())
+    put_back(embedded, tmp_path / "copy")
     host = embedded.service()
     assert host.run("api-key", "list", "--json").code == 0
     assert host.run("log", "seal", "--json").code == 7

@@ -236,13 +236,8 @@ def test_each_process_looks_once_a_minute_and_not_at_every_write(ours: TestArchi
     assert ours.faults.calls.count("store.list_under") == listed + 1
 
 
-def test_nobody_writes_while_the_first_answer_is_awaited(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
-    enter(guarded(ours), 5)
-    backup = Backup(ours)
-    enter(ours.archive, 5)
-    seal_log(ours.archive)
-    backup.restore()
-    later, before = guarded(ours), entries(ours.archive)
+def slow_store(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Let the store be asked and answer when it is told to: return what is set at the question, and what to set."""
     asked, answer = threading.Event(), threading.Event()
 
     def slow(*about: Any) -> int | None:
@@ -251,6 +246,17 @@ def test_nobody_writes_while_the_first_answer_is_awaited(ours: TestArchive, monk
         return newest_published(*about)
 
     monkeypatch.setattr(continuity, "newest_published", slow)
+    return asked, answer
+
+
+def test_nobody_writes_while_the_first_answer_is_awaited(ours: TestArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(guarded(ours), 5)
+    backup = Backup(ours)
+    enter(ours.archive, 5)
+    seal_log(ours.archive)
+    backup.restore()
+    later, before = guarded(ours), entries(ours.archive)
+    asked, answer = slow_store(monkeypatch)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(enter, later)
         assert asked.wait(20)
@@ -267,14 +273,7 @@ def test_later_the_others_go_on_while_one_asks_again(ours: TestArchive, monkeypa
     archive = guarded(ours)
     enter(archive)
     ours.clock.forward(LOOK_AGAIN)
-    asked, answer = threading.Event(), threading.Event()
-
-    def slow(*about: Any) -> int | None:
-        asked.set()
-        assert answer.wait(20)
-        return newest_published(*about)
-
-    monkeypatch.setattr(continuity, "newest_published", slow)
+    asked, answer = slow_store(monkeypatch)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(enter, archive)
         assert asked.wait(20)

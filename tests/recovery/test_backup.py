@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,20 @@ def contents(place: Place) -> dict[str, bytes]:
         with place.archive.store.read(listed.key, listed.version) as blocks:
             found[listed.key] = b"".join(blocks)
     return found
+
+
+def during(backups: BackupPlace, happens: Callable[[], object]) -> None:
+    """Let something happen between the first and the second object of the next backup."""
+    write = backups.store.put
+    calls: list[str] = []
+
+    def put(key: str, *args: Any) -> Any:
+        calls.append(key)
+        if len(calls) == 2:
+            happens()
+        return write(key, *args)
+
+    backups.store.put = put  # type: ignore[method-assign,assignment]
 
 
 class TestARestore:
@@ -348,16 +362,7 @@ class TestABackup:
         """What is deposited after the register was read is in the store only, and does not tear the backup."""
         live(place)
         before = rows(place)
-        write = backups.store.put
-        calls: list[str] = []
-
-        def put(key: str, *args: Any) -> Any:
-            calls.append(key)
-            if len(calls) == 2:
-                place.deposit(50)
-            return write(key, *args)
-
-        backups.store.put = put  # type: ignore[method-assign,assignment]
+        during(backups, lambda: place.deposit(50))
         back_up_to(place, backups)
         with another(tmp_path) as second:
             restore_into(second, backups)
@@ -374,17 +379,12 @@ class TestABackup:
         live(place)
         seal_log(place.archive)
         size = place.register.read(lambda unit: unit.log.size())
-        write = backups.store.put
-        calls: list[str] = []
 
-        def put(key: str, *args: Any) -> Any:
-            calls.append(key)
-            if len(calls) == 2:
-                place.deposit(50)
-                seal_log(place.archive)
-            return write(key, *args)
+        def go_on() -> None:
+            place.deposit(50)
+            seal_log(place.archive)
 
-        backups.store.put = put  # type: ignore[method-assign,assignment]
+        during(backups, go_on)
         back_up_to(place, backups)
         with another(tmp_path) as second:
             restore_into(second, backups)
