@@ -11,8 +11,8 @@ from dataclasses import replace
 import click
 from rich.table import Table
 
-from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.cli.display import shown_instant
+from archive_service.cli.opened import opened_archive
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, printable, progress, terminal
 from archive_service.errors import InvalidInput, Message
 from archive_service.lifecycle.audit.pace import Pace
@@ -22,7 +22,6 @@ from archive_service.lifecycle.audit.run import audit as run_audit
 from archive_service.model.archive import Archive
 from archive_service.model.audits import ALARMS, AuditOutcome, AuditRun, AuditScope
 from archive_service.model.identifiers import OfficeCode
-from archive_service.settings import load_settings
 
 _DAY = click.DateTime(["%Y-%m-%d", "%d/%m/%Y"])
 
@@ -68,9 +67,7 @@ def audit(ctx: click.Context, /, as_json: bool, office: str | None, rate: float 
     Exit code 7 when something answered for is missing or not as it was, 6 when something could not be told, 1 when
     locks or the index are not as recorded.
     """
-    settings = load_settings()
-    upgrade_register(settings)
-    with open_archive(settings) as archive:
+    with opened_archive() as archive:
         request = _request(archive, office, said)
         if rate is not None:
             request = replace(request, pace=Pace(rate))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from archive_service.bootstrap import open_archive, upgrade_register
+from archive_service.bootstrap import open_archive
+from archive_service.cli.opened import opened_archive, upgraded_settings
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, terminal
 from archive_service.errors import Message, NotFound
 from archive_service.lifecycle import keys
@@ -44,19 +43,11 @@ from archive_service.storage.reference_files import read_reference
 _SILENT_SECONDS = 15.0
 
 
-@contextmanager
-def _archive() -> Iterator[Archive]:
-    settings = load_settings()
-    upgrade_register(settings)
-    with open_archive(settings) as archive:
-        yield archive
-
-
 @click.command(cls=ArchiveCommand, epilog=examples("archive-service upgrade"))
 @json_option
 def upgrade(as_json: bool) -> None:
     """Bring the register's schema to this version; nothing happens when it is there already."""
-    upgrade_register(load_settings())
+    upgraded_settings()
     if as_json:
         print_json({"upgraded": True})
     else:
@@ -73,7 +64,7 @@ def upgrade(as_json: bool) -> None:
 def load_reference(folder: Path, as_json: bool) -> None:
     """Load offices.csv, result_types.csv and procedures.toml of FOLDER; what they do not name stays."""
     data = read_reference(folder)
-    with _archive() as archive:
+    with opened_archive() as archive:
         load(archive, data, keys.OPERATOR)
     counts = {
         "offices": len(data.offices),
@@ -95,7 +86,7 @@ def load_reference(folder: Path, as_json: bool) -> None:
 @json_option
 def reindex(office: str | None, name: str, as_json: bool) -> None:
     """Build the search index anew beside the old one and switch at the end. Safe to stop and to run again."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         report = _Reporter(quiet=as_json)
         if office is not None:
             count = _reindex_office(archive, OfficeCode(office), report)
@@ -220,7 +211,7 @@ def create_key(name: str, office: str, roles: tuple[str, ...], days: int, as_jso
     request = keys.KeyRequest(
         name, OfficeCode(office), frozenset(Role(role) for role in roles), dt.timedelta(days=days)
     )
-    with _archive() as archive:
+    with opened_archive() as archive:
         made = keys.create_key(archive, request)
     if as_json:
         print_json({"id": made.key.id, "key": made.token, "expires_at": made.key.expires_at.isoformat()})
@@ -233,7 +224,7 @@ def create_key(name: str, office: str, roles: tuple[str, ...], days: int, as_jso
 @json_option
 def list_keys(as_json: bool) -> None:
     """List every key, without its secret."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         found = keys.list_keys(archive)
         now = archive.clock.now()
     rows = [
@@ -259,7 +250,7 @@ def list_keys(as_json: bool) -> None:
 @json_option
 def revoke_key(key_id: str, as_json: bool) -> None:
     """End a key's validity; every web process knows within seconds."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         keys.revoke_key(archive, key_id)
     if as_json:
         print_json({"revoked": key_id})
@@ -276,7 +267,7 @@ def jobs() -> None:
 @json_option
 def list_jobs(as_json: bool) -> None:
     """Count all follow-up work, and list what was parked with its reason."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         counts, parked = archive.register.read(lambda unit: (unit.jobs.counts(), unit.jobs.parked(1000)))
     if as_json:
         print_json(
@@ -302,7 +293,7 @@ def list_jobs(as_json: bool) -> None:
 @json_option
 def retry_job(job_id: int, as_json: bool) -> None:
     """Let parked work be tried again from the beginning."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         now = archive.clock.now()
         found = archive.register.write(lambda unit: unit.jobs.unpark(job_id, now))
     if not found:

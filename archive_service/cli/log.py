@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from archive_service.bootstrap import open_archive, open_signer, upgrade_register
+from archive_service.bootstrap import open_archive, open_signer
+from archive_service.cli.opened import upgraded_settings
 from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
 from archive_service.errors import Conflict, Message
 from archive_service.evidence.signer import LogSigner, generate_log_keys
@@ -29,7 +30,7 @@ def log() -> None:
 @json_option
 def seal(as_json: bool) -> None:
     """Sign and publish a checkpoint now, as workers do every minute: before a backup, for example."""
-    settings = _upgraded()
+    settings = upgraded_settings()
     with open_archive(settings) as archive:
         made = seal_log(archive)
     size = made.size if made is not None else 0
@@ -46,7 +47,7 @@ def catch_up(as_json: bool) -> None:
 
     Who did what in those entries is lost with the register; that they were made, and when, is not.
     """
-    with open_archive(_upgraded(), guarded=False) as archive:
+    with open_archive(upgraded_settings(), guarded=False) as archive:
         done = bring_up(archive)
     if as_json:
         print_json({"before": done.before, "after": done.after})
@@ -94,7 +95,7 @@ def rotate(lost: bool, as_json: bool) -> None:
     Give every host the new file and restart its processes; hand the new verifier keys to auditors. Keys that stand in
     ARCHIVE_LOG_KEY are changed there: put those of a new key file behind them, then run this.
     """
-    settings = _upgraded()
+    settings = upgraded_settings()
     if settings.log_key is None and not lost:
         _add_generation(settings)
     with open_archive(settings, guarded=False) as archive:
@@ -124,7 +125,7 @@ def retire(as_json: bool) -> None:
 
     Where the keys stand in ARCHIVE_LOG_KEY, take the older ones out there first.
     """
-    settings = _upgraded()
+    settings = upgraded_settings()
     if settings.log_key is None:
         keep_log_keys(settings.log_keys, open_signer(settings, make=False).generations[-1:])
     with open_archive(settings, guarded=False) as archive:
@@ -133,12 +134,6 @@ def retire(as_json: bool) -> None:
         print_json({"retired": [one.verifier_key for one in ended]})
     else:
         click.echo(f"{len(ended)} keys were retired. Give every host the new file and restart its processes.")
-
-
-def _upgraded() -> Settings:
-    settings = load_settings()
-    upgrade_register(settings)
-    return settings
 
 
 def _show(signer: LogSigner, as_json: bool) -> None:

@@ -12,7 +12,8 @@ from dataclasses import asdict
 import click
 from rich.table import Table
 
-from archive_service.bootstrap import Recovery, open_archive, open_recovery, upgrade_register
+from archive_service.bootstrap import Recovery, open_archive, open_recovery
+from archive_service.cli.opened import upgraded_settings
 from archive_service.cli.output import (
     ArchiveCommand,
     ExitCode,
@@ -56,8 +57,7 @@ def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: boo
     Only into a register without records, or, with --adopt, into one restored from a backup older than the store:
     what it has stays. Safe to stop and to run again: it goes on where it stopped.
     """
-    settings = load_settings()
-    upgrade_register(settings)
+    settings = upgraded_settings()
     with open_archive(settings, guarded=False) as archive:
         catch_up(archive)
     with open_archive(settings) as archive:
@@ -138,8 +138,7 @@ def backup(ctx: click.Context, place: str, lock_days: int, as_json: bool) -> Non
     PLACE is a folder, or the URL of a store as ARCHIVE_STORE_URL has it. Exit code 7 when objects are missing from
     the archive's store or are not what the register says: the rest is backed up all the same.
     """
-    settings = load_settings()
-    upgrade_register(settings)
+    settings = upgraded_settings()
     with open_recovery(settings, place, lock_days) as recovery:
         archive = recovery.archive
         source = Source(recovery.engine, archive.store, archive.staging)

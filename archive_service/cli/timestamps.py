@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from archive_service.bootstrap import open_archive, upgrade_register
+from archive_service.cli.opened import opened_archive
 from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
 from archive_service.lifecycle.timestamps.renew_hash_trees import renew_hash_trees
 from archive_service.model.archive import Archive
-from archive_service.settings import load_settings
-
-
-@contextmanager
-def _archive() -> Iterator[Archive]:
-    settings = load_settings()
-    upgrade_register(settings)
-    with open_archive(settings) as archive:
-        yield archive
 
 
 @click.group()
@@ -32,7 +21,7 @@ def timestamp() -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Say of each authority what it gave, what it owes and why, and until when its certificate lasts."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         rows = _rows(archive)
     if as_json:
         print_json({"authorities": rows})
@@ -79,7 +68,7 @@ def renew(as_json: bool) -> None:
 
     Tokens are renewed by themselves before their certificates end. Safe to stop and to run again.
     """
-    with _archive() as archive:
+    with opened_archive() as archive:
         made = renew_hash_trees(archive)
     if as_json:
         print_json({"batches": made})

@@ -21,6 +21,7 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.objects import (
     LARGEST_SMALL_OBJECT,
     TOMBSTONES,
+    SmallObject,
     StateMark,
     Tombstone,
     not_readable,
@@ -31,13 +32,24 @@ from archive_service.model.objects import (
     state_prefix,
     tombstone_object,
 )
-from archive_service.model.ports import NewObject, ObjectStore
+from archive_service.model.ports import STORED_DIFFERS, NewObject, ObjectStore
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.model.signature_json import KeptReport, read_signatures_object, signatures_object
 from archive_service.model.signatures import SignatureReport, SignatureVerdict
 
-# What a store answers when a key holds other bytes: for a mark, another decision came first.
-_TAKEN = "stored-differs"
+
+def keep_small(store: ObjectStore, wanted: SmallObject, lock_until: dt.datetime) -> bool:
+    """Put the object; return whether it is there now: False where the store holds something else under its key.
+
+    Raises Unavailable.
+    """
+    try:
+        store.put(wanted.key, wanted.body, wanted.digest, lock_until)
+    except IntegrityFailure as taken:
+        if taken.code != STORED_DIFFERS:
+            raise
+        return False
+    return True
 
 
 def keep_state(store: ObjectStore, mark: StateMark, lock_until: dt.datetime) -> StateMark:
@@ -49,7 +61,7 @@ def keep_state(store: ObjectStore, mark: StateMark, lock_until: dt.datetime) -> 
     try:
         store.put(wanted.key, wanted.body, wanted.digest, lock_until)
     except IntegrityFailure as taken:
-        if taken.code != _TAKEN:
+        if taken.code != STORED_DIFFERS:
             raise
         first = oldest(listed for listed in store.list_under(wanted.key) if listed.key == wanted.key)
         if first is None:
@@ -90,7 +102,7 @@ def keep_with_signatures(
         *kept, stored = store.put_all((*objects, NewObject(wanted.key, wanted.body, wanted.digest)), lock_until)
         return tuple(kept), KeptReport(report.verdict, stored)
     except IntegrityFailure as taken:
-        if taken.code != _TAKEN:
+        if taken.code != STORED_DIFFERS:
             raise
         first = read_signatures(store, store.list_under(wanted.key))
         if first is None:

@@ -7,22 +7,20 @@ believed.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 
+from archive_service.lifecycle.indexed import index_differences
 from archive_service.model.archive import Archive
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.record import SearchState
 from archive_service.model.units import RegisterUnit
-from archive_service.model.units.records import RecordSelection
 
 # What a record is shown with until it is in the index again.
 PROBLEM = "missing-from-index"
 
-# Ids read from the register, and asked for, in one transaction.
+# Records asked for in one transaction.
 _PAGE = 500
 
 
@@ -36,32 +34,10 @@ def ask_for_missing(archive: Archive) -> int:
     if archive.index.count() >= searchable:
         return 0
     asked = 0
-    missing = _missing(archive)
+    missing = (record_id for record_id, is_lacking in index_differences(archive) if is_lacking)
     while page := list(islice(missing, _PAGE)):
         asked += archive.register.write(partial(_ask, archive, page))
     return asked
-
-
-def _missing(archive: Archive) -> Iterator[RecordId]:
-    """Yield the ids that the register has and the index has not: a merge of two sorted streams."""
-    there = archive.index.record_ids()
-    indexed = next(there, None)
-    for record_id in _searchable(archive):
-        while indexed is not None and indexed < record_id:
-            indexed = next(there, None)
-        if indexed != record_id:
-            yield record_id
-
-
-def _searchable(archive: Archive) -> Iterator[RecordId]:
-    selection = RecordSelection(None, search_state=SearchState.SEARCHABLE, limit=_PAGE)
-    while page := archive.register.read(partial(_ids, selection)):
-        yield from page
-        selection = dataclasses.replace(selection, after=page[-1])
-
-
-def _ids(selection: RecordSelection, unit: RegisterUnit) -> list[RecordId]:
-    return unit.records.ids(selection)
 
 
 def _ask(archive: Archive, record_ids: list[RecordId], unit: RegisterUnit) -> int:

@@ -18,7 +18,7 @@ from archive_service.model.findings import Finding, FindingCode
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import rendition_key, rendition_prefix
-from archive_service.model.ports import Reception, Sealer
+from archive_service.model.ports import STORED_DIFFERS, Reception, Sealer
 from archive_service.model.record import DocumentText, ObjectVersion, Record, RecordState, TextSource
 from archive_service.model.sealing import (
     SEALED_TRUSTS,
@@ -36,10 +36,8 @@ _WORKER = "worker"
 
 _KIND = RenditionKind.SEALED
 
+
 # What a store answers when a key holds other bytes: another worker's rendition came first.
-_TAKEN = "stored-differs"
-
-
 def seal(archive: Archive, record_id: RecordId) -> NotSealed | None:
     """Make and keep the record's sealed rendition, unless it has one or is not to have one.
 
@@ -142,7 +140,7 @@ def _make(archive: Archive, sealer: Sealer, task: _Task, number: int) -> _Made |
         try:
             stored = archive.store.put(key, out.path, digest, until)
         except IntegrityFailure as taken:
-            if taken.code != _TAKEN:
+            if taken.code != STORED_DIFFERS:
                 raise
             # The next try finds the other worker's rendition.
             raise unavailable("store") from taken

@@ -82,6 +82,10 @@ class NewObject:
     digest: ContentDigest
 
 
+# The code of the IntegrityFailure of a put under a key that holds other bytes: somebody else was first.
+STORED_DIFFERS = "stored-differs"
+
+
 class ObjectStore(Protocol):
     """Keeps objects for ever: create-only, versioned, locked where the store can lock.
 
@@ -102,8 +106,8 @@ class ObjectStore(Protocol):
         writers leave one version). Locks are kept in whole seconds, rounded up; ``lock_until`` lies in the future.
         Returns only after the bytes were read back by version and compared with ``digest``.
 
-        Raises IntegrityFailure when what is stored, or the source, has another digest; Unavailable when it could
-        not be told whether the object was stored: ask again with the same arguments.
+        Raises IntegrityFailure when what is stored (``STORED_DIFFERS``), or the source, has another digest;
+        Unavailable when it could not be told whether the object was stored: ask again with the same arguments.
         """
         ...
 

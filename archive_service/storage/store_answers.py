@@ -9,6 +9,7 @@ import datetime as dt
 import re
 
 from archive_service.errors import Conflict, IntegrityFailure, InvalidInput, Message, NotFound
+from archive_service.model.ports import STORED_DIFFERS
 
 # Letters, digits and three signs that every file system and every S3 server take as they are; no part starts
 # with a dot, so that no key climbs out of its folder.
@@ -87,6 +88,6 @@ def stored_differs(key: str) -> IntegrityFailure:
             f"The store holds other bytes under {key} than those recorded. Nothing was changed; call the operator.",
             f"Nội dung lưu tại {key} khác với nội dung đã ghi nhận. Không có gì bị thay đổi; hãy báo quản trị viên.",
         ),
-        code="stored-differs",
+        code=STORED_DIFFERS,
         key=key,
     )

@@ -1,7 +1,7 @@
 """Putting the right bytes back from the second store, when the first has lost or changed them.
 
-What the second store gives is compared with the digest
-recorded before anything is written, and what was damaged is never deleted here. Every repair is an event.
+What the second store gives is compared with the digest recorded before anything is written, and what was damaged is
+never deleted here. Every repair is an event.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import islice, starmap
 
 from archive_service.errors import Misconfigured, Unavailable
 from archive_service.evidence.canonical import canonical_json
@@ -20,6 +20,7 @@ from archive_service.lifecycle.audit.log import LogExamination
 from archive_service.lifecycle.audit.paper import audit_paper
 from archive_service.lifecycle.audit.records import Examination, examine
 from archive_service.lifecycle.audit.turn import Turn
+from archive_service.lifecycle.indexed import index_differences
 from archive_service.lifecycle.marks import digest_in_store, oldest
 from archive_service.model.archive import Archive
 from archive_service.model.audits import LISTED, AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
@@ -28,7 +29,6 @@ from archive_service.model.identifiers import RecordId, time_ordered_uuid
 from archive_service.model.objects import SmallObject, audit_paper_key, audit_report_object
 from archive_service.model.record import Record, RecordState, SearchState
 from archive_service.model.units import RegisterUnit
-from archive_service.model.units.records import RecordSelection
 from retention.locks import quarantine_lock_until
 
 # A run is written down at least this often, in records: what a resumed run does again.
@@ -121,36 +121,18 @@ def _records(archive: Archive, request: AuditRequest, run: AuditRun) -> AuditRun
 
 
 def _index(archive: Archive, run: AuditRun) -> AuditRun:
-    """Join the register's searchable records and the index, both in id order."""
-    found = _looked_at_again(archive, _index_differences(_searchable(archive), archive.index.record_ids()))
+    """Tell what the register calls searchable and the index lacks, and the other way round."""
+    found = _looked_at_again(archive, starmap(_told, index_differences(archive)))
     while batch := list(islice(found, _PAGE)):
         run = _with(run, batch)
     return _save(archive, dataclasses.replace(run, phase=AuditPhase.DONE))
 
 
-def _searchable(archive: Archive) -> Iterator[RecordId]:
-    selection = RecordSelection(None, search_state=SearchState.SEARCHABLE, limit=_PAGE)
-    while page := archive.register.read(partial(_ids, selection)):
-        yield from page
-        selection = dataclasses.replace(selection, after=page[-1])
-
-
-def _ids(selection: RecordSelection, unit: RegisterUnit) -> list[RecordId]:
-    return unit.records.ids(selection)
-
-
-def _index_differences(expected: Iterator[RecordId], there: Iterator[RecordId]) -> Iterator[AuditFinding]:
-    one, other = next(expected, None), next(there, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one < other):
-            yield AuditFinding(AuditOutcome.NOT_INDEXED, one, "the index does not have it: archive-service reindex")
-            one = next(expected, None)
-        elif one is None or other < one:
-            explanation = "the register does not know it as searchable: archive-service reindex"
-            yield AuditFinding(AuditOutcome.INDEXED_GONE, other, explanation)
-            other = next(there, None)
-        else:
-            one, other = next(expected, None), next(there, None)
+def _told(record_id: RecordId, is_lacking: bool) -> AuditFinding:
+    if is_lacking:
+        return AuditFinding(AuditOutcome.NOT_INDEXED, record_id, "the index does not have it: archive-service reindex")
+    explanation = "the register does not know it as searchable: archive-service reindex"
+    return AuditFinding(AuditOutcome.INDEXED_GONE, record_id, explanation)
 
 
 def _looked_at_again(archive: Archive, found: Iterator[AuditFinding]) -> Iterator[AuditFinding]:

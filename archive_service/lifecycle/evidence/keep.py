@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from archive_service.errors import IntegrityFailure
 from archive_service.evidence.entry import record_of_entry, type_of_entry
 from archive_service.evidence.kept_entry import kept_entry_object
+from archive_service.lifecycle.marks import keep_small
 from archive_service.model.archive import Archive
 from archive_service.model.events import LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId
@@ -30,7 +30,6 @@ _PROGRESS = "keep-evidence"
 _AT_ONCE = 500
 _WRITERS = 8
 
-_TAKEN = "stored-differs"
 _LIFE = frozenset(map(str, LIFE_EVENTS))
 
 
@@ -101,14 +100,7 @@ def _lived(sealed: SealedEntry) -> RecordId | None:
 
 def _put(archive: Archive, wanted: _Locked) -> str | None:
     """Put one object; return its key where the store holds something else under it."""
-    small = wanted.object
-    try:
-        archive.store.put(small.key, small.body, small.digest, wanted.until)
-    except IntegrityFailure as taken:
-        if taken.code != _TAKEN:
-            raise
-        return small.key
-    return None
+    return None if keep_small(archive.store, wanted.object, wanted.until) else wanted.object.key
 
 
 def _stands(unit: RegisterUnit) -> int:

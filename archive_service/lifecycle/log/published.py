@@ -30,7 +30,7 @@ from archive_service.model.objects import (
     number_of,
     small_object,
 )
-from archive_service.model.ports import ObjectStore
+from archive_service.model.ports import STORED_DIFFERS, ObjectStore
 from archive_service.model.record import ObjectVersion
 from archive_verify.checkpoint import Checkpoint, parse_checkpoint
 from archive_verify.errors import Malformed
@@ -40,8 +40,6 @@ from archive_verify.notes import Note, parse_note
 BUNDLE_ENTRIES = 4096
 
 _KEY_EVENTS = tuple(f'"type":"{one}"'.encode() for one in (EventType.LOG_BEGUN, EventType.LOG_KEY_ROTATED))
-
-_TAKEN = "stored-differs"
 
 
 def newest_published(store: ObjectStore, origin: str, after: int) -> int | None:
@@ -82,7 +80,7 @@ def publish_checkpoint(store: ObjectStore, note: str, lock_until: dt.datetime) -
     try:
         store.put(wanted.key, wanted.body, wanted.digest, lock_until)
     except IntegrityFailure as taken:
-        if taken.code != _TAKEN or read_published(store, checkpoint.origin, checkpoint.size)[1] != checkpoint:
+        if taken.code != STORED_DIFFERS or read_published(store, checkpoint.origin, checkpoint.size)[1] != checkpoint:
             raise
 
 

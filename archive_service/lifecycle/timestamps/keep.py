@@ -10,12 +10,14 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from archive_service.errors import IntegrityFailure
 from archive_service.evidence.entry import format_instant, parse_instant
 from archive_service.evidence.kept_batch import kept_batch_objects, kept_token_object, read_kept_batch
 from archive_service.evidence.lines import mark_renewed
+from archive_service.lifecycle.marks import keep_small
 from archive_service.model.archive import Archive
 from archive_service.model.objects import batches_prefix
 from archive_service.model.ports import ObjectStore
@@ -33,7 +35,6 @@ _LOOK_BACK = dt.timedelta(hours=1)
 
 # Before any time-stamp of this archive.
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_TAKEN = "stored-differs"
 
 
 def keep_timestamps(archive: Archive) -> tuple[str, ...]:
@@ -63,11 +64,7 @@ def _keep(archive: Archive, batch: TimestampBatch, tokens: list[TimestampToken])
     origin = archive.signer.origin
     until = quarantine_lock_until(archive.clock.now(), archive.rules.checkpoint_lock_days)
     for small in (*kept_batch_objects(origin, batch), *(kept_token_object(origin, batch, token) for token in tokens)):
-        try:
-            archive.store.put(small.key, small.body, small.digest, until)
-        except IntegrityFailure as taken:
-            if taken.code != _TAKEN:
-                raise
+        if not keep_small(archive.store, small, until):
             yield small.key
 
 
@@ -92,10 +89,7 @@ def restore_timestamps(archive: Archive) -> RestoredTimestamps:
         except IntegrityFailure as unreadable:
             problems.append(unreadable.message.en)
             continue
-        restored += archive.register.write(
-            lambda unit, batch=batch, tokens=tokens: unit.timestamps.restore(batch, tokens)  # type: ignore[misc]
-        )
-        archive.register.write(lambda unit, batch=batch, tokens=tokens: _renewed(unit, batch, tokens))  # type: ignore[misc]
+        restored += archive.register.write(partial(_restore, batch, tokens))
     return RestoredTimestamps(restored, tuple(problems))
 
 
@@ -108,10 +102,11 @@ def _bodies(store: ObjectStore, prefix: str, objects: list[ObjectVersion]) -> di
     return found
 
 
-def _renewed(unit: RegisterUnit, batch: TimestampBatch, tokens: list[TimestampToken]) -> None:
-    """Say again which older tokens the batch renewed."""
-    if not json.loads(batch.renews or "{}").get("tokens"):
-        return
-    for token in tokens:
-        if token.expires_at is not None:
-            mark_renewed(unit.timestamps, batch, token.expires_at)
+def _restore(batch: TimestampBatch, tokens: list[TimestampToken], unit: RegisterUnit) -> bool:
+    """Write what is lacking, and say again which older tokens the batch renewed; return whether anything was."""
+    gave = unit.timestamps.restore(batch, tokens)
+    if json.loads(batch.renews or "{}").get("tokens"):
+        for token in tokens:
+            if token.expires_at is not None:
+                mark_renewed(unit.timestamps, batch, token.expires_at)
+    return gave
