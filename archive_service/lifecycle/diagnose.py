@@ -92,19 +92,20 @@ def prove_lock(archive: Archive) -> tuple[Diagnosis, ...]:
 
 def check_audit(archive: Archive) -> Diagnosis:
     """Tell what the last whole audit found, and whether it is as recent as it should be; never raises."""
-    try:
-        last = archive.register.read(lambda unit: unit.audits.last_ended())
-    except ArchiveError as error:
-        return Diagnosis("last audit", ProofResult.INDETERMINATE, error.message.en)
+    return _told("last audit", lambda: _last_audit(archive))
+
+
+def _last_audit(archive: Archive) -> tuple[ProofResult, str]:
+    last = archive.register.read(lambda unit: unit.audits.last_ended())
     if last is None or last.ended_at is None:
-        return Diagnosis("last audit", ProofResult.INDETERMINATE, "none yet: archive-service audit --verify")
+        return ProofResult.INDETERMINATE, "none yet: archive-service audit --verify"
     sentence = f"{last.id} of {last.ended_at.isoformat(timespec='minutes')}"
     if last.alarm:
-        return Diagnosis("last audit", ProofResult.FAILED, f"{sentence}: ALARM; see archive-service audit --verify")
+        return ProofResult.FAILED, f"{sentence}: ALARM; see archive-service audit --verify"
     interval = archive.rules.audit_interval
     if last.undecided or (interval is not None and last.ended_at < archive.clock.now() - 2 * interval):
-        return Diagnosis("last audit", ProofResult.INDETERMINATE, f"{sentence}: something could not be told, or is old")
-    return Diagnosis("last audit", ProofResult.PASSED, f"{sentence}: no alarm")
+        return ProofResult.INDETERMINATE, f"{sentence}: something could not be told, or is old"
+    return ProofResult.PASSED, f"{sentence}: no alarm"
 
 
 def check_clocks(archive: Archive) -> Diagnosis:
