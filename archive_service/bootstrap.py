@@ -36,7 +36,7 @@ from archive_service.trust.authorities import AuthoritySettings, open_authoritie
 from archive_verify.errors import Malformed
 from archive_verify.notes import SignatureType, VerifierKey
 from archive_verify.trust import read_keys, read_roots
-from retention.locks import quarantine_lock_until
+from retention.locks import LockTerms, quarantine_lock_until
 
 
 class SystemClock:
@@ -228,6 +228,9 @@ def _rules(settings: Settings) -> Rules:
         timestamp_renewal=dt.timedelta(days=settings.timestamp_renewal_days),
         lock_mode=settings.lock_mode,
         audit_interval=dt.timedelta(days=settings.audit_days) if settings.audit_days else None,
+        locks=LockTerms(settings.rolling_lock_days, settings.permanent_lock_years),
+        council_size=settings.disposal_council_size,
+        store_clock_bound=dt.timedelta(seconds=settings.store_clock_bound_seconds),
     )
 
 

@@ -107,6 +107,20 @@ class Settings(BaseSettings):
         description="Object Lock mode, final from the first put.",
     )
     quarantine_lock_days: int = Field(14, ge=1, le=3650, description="First lock of every object, in days.")
+    rolling_lock_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description="Lock of records whose trigger is not known, that are held or that no rule speaks of, in days; "
+        "renewed at half of it.",
+    )
+    permanent_lock_years: int = Field(
+        10, ge=2, le=100, description="Lock of records that are kept for ever, in years; renewed each year."
+    )
+    disposal_council_size: int = Field(3, ge=1, le=99, description="Members of a council that votes on a disposal.")
+    store_clock_bound_seconds: int = Field(
+        300, ge=1, le=86_400, description="How far the store's clock may differ before disposals stop, in seconds."
+    )
     reservation_lease_seconds: int = Field(
         900, ge=30, description="How long a deposit in progress keeps others from depositing the same bytes."
     )

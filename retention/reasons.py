@@ -30,6 +30,13 @@ class Reason:
     vi: str
 
 
+_NO_SCHEDULE = Reason(
+    "no-schedule",
+    "No retention schedule is in force today: it is kept until one is adopted.",
+    "Hiện chưa có bảng thời hạn bảo quản nào có hiệu lực: tài liệu được giữ cho đến khi có bảng thời hạn.",
+)
+
+
 def explain(decision: Decision) -> tuple[Reason, ...]:
     """Return why, from the rule to the day; holds come last."""
     return (*_by_schedule(decision), *(_held(hold) for hold in decision.holds))
@@ -38,6 +45,8 @@ def explain(decision: Decision) -> tuple[Reason, ...]:
 def _by_schedule(decision: Decision) -> tuple[Reason, ...]:
     version = f"{decision.schedule.id} {decision.schedule.version}"
     match decision.standing:
+        case RetentionState.UNASSIGNED if decision.schedule.says_nothing:
+            return (_NO_SCHEDULE,)
         case RetentionState.UNASSIGNED:
             return (_unassigned(version),)
         case RetentionState.CONFLICT:

@@ -84,6 +84,11 @@ class Schedule:
         default_factory=dict, repr=False, compare=False
     )
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it has no rule at all, as where none was adopted."""
+        return not self.rules
+
     def decides_on(self, day: dt.date) -> bool:
         """Whether this version is the one to ask on that day."""
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
@@ -102,3 +107,7 @@ class Schedule:
         deciding = [rule for rule in matching if rule.priority == highest]
         codes = dict.fromkeys(rule.class_code for rule in deciding)
         return Assignment(tuple(self.classes[code] for code in codes), deciding[0] if len(codes) == 1 else None)
+
+
+NO_SCHEDULE = Schedule("none", "0", "No schedule", "Chưa có bảng thời hạn", dt.date.min, None, {}, ())
+"""What decides until the agency adopts a schedule: every record is kept."""

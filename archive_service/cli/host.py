@@ -204,12 +204,13 @@ def api_key() -> None:
 @click.option(
     "--role", "roles", required=True, multiple=True, type=click.Choice([str(role) for role in Role]), help="May repeat."
 )
+@click.option("--account", help="The person whose key it is: one person under several keys. Default: the key itself.")
 @click.option("--days", default=365, show_default=True, type=click.IntRange(1, 3650), help="Days it is valid.")
 @json_option
-def create_key(name: str, office: str, roles: tuple[str, ...], days: int, as_json: bool) -> None:
+def create_key(name: str, office: str, roles: tuple[str, ...], account: str | None, days: int, as_json: bool) -> None:
     """Make a key and print it, this once and never again."""
     request = keys.KeyRequest(
-        name, OfficeCode(office), frozenset(Role(role) for role in roles), dt.timedelta(days=days)
+        name, OfficeCode(office), frozenset(Role(role) for role in roles), dt.timedelta(days=days), account
     )
     with opened_archive() as archive:
         made = keys.create_key(archive, request)

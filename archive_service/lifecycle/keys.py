@@ -26,6 +26,9 @@ _ID_BYTES = 8
 _SECRET_BYTES = 32
 _TOKEN = re.compile(rf"{_PREFIX}_([0-9a-f]{{{_ID_BYTES * 2}}})_([A-Za-z0-9_-]{{43}})")
 
+# A name by which the agency knows a person, as it stands in votes and certificates.
+_ACCOUNT = re.compile(r"[A-Za-z0-9._-]{1,56}")
+
 # Who administration on the host is done by, in the log.
 OPERATOR = "operator"
 
@@ -40,12 +43,13 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest:
-    """For whom a key is made."""
+    """For whom a key is made. ``account``: the person whose key it is, where that person may have several."""
 
     name: str
     office: OfficeCode
     roles: frozenset[Role]
     valid_for: dt.timedelta
+    account: str | None = None
 
 
 def create_key(archive: Archive, request: KeyRequest) -> NewKey:
@@ -53,6 +57,13 @@ def create_key(archive: Archive, request: KeyRequest) -> NewKey:
 
     Raises InvalidInput for an unknown office, no role, or a validity that is not in the future.
     """
+    if request.account is not None and not _ACCOUNT.fullmatch(request.account):
+        raise InvalidInput(
+            Message(
+                "An account is 1 to 56 letters, digits, dots, hyphens or underscores.",
+                "Tên tài khoản gồm 1 đến 56 chữ cái không dấu, chữ số, dấu chấm, gạch nối hoặc gạch dưới.",
+            )
+        )
     if not request.roles or request.valid_for <= dt.timedelta():
         raise InvalidInput(
             Message("A key needs a role and some time to be valid.", "Khoá cần có vai trò và thời hạn hiệu lực.")
@@ -67,6 +78,7 @@ def create_key(archive: Archive, request: KeyRequest) -> NewKey:
         secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
         created_at=now,
         expires_at=now + request.valid_for,
+        account=request.account,
     )
 
     def keep(unit: RegisterUnit) -> None:
@@ -79,7 +91,7 @@ def create_key(archive: Archive, request: KeyRequest) -> NewKey:
             )
         unit.api_keys.add(key)
         roles = sorted(str(role) for role in key.roles)
-        values: dict[str, Json] = {"key": key.id, "office": key.office, "roles": roles}
+        values: dict[str, Json] = {"key": key.id, "office": key.office, "roles": roles, "account": key.account}
         unit.log.append(Event(EventType.API_KEY_CREATED, OPERATOR, now, None, values))
 
     archive.register.write(keep)
@@ -119,7 +131,8 @@ def authenticate(archive: Archive, token: str) -> Caller:
             return None
         if key.revoked_at is not None or key.expires_at <= archive.clock.now():
             return None
-        return Caller(f"key:{key.id}", key.office, unit.reference.subtree(key.office), key.roles)
+        offices = unit.reference.subtree(key.office)
+        return Caller(f"key:{key.id}", key.office, offices, key.roles, account=key.account)
 
     caller = archive.register.read(look)
     if caller is None:

@@ -19,6 +19,7 @@ from archive_service.model.ports import (
     TimestampAuthority,
 )
 from archive_verify.notes import VerifierKey
+from retention.locks import LockTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Rules:
     timestamp_renewal: dt.timedelta = dt.timedelta(days=90)
     lock_mode: str = "governance"
     audit_interval: dt.timedelta | None = None
+    locks: LockTerms = field(default_factory=LockTerms)
+    council_size: int = 3
+    store_clock_bound: dt.timedelta = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,22 @@ class EventType(StrEnum):
     LOG_KEY_ROTATED = "log-key-rotated"
     LOG_BEGUN = "log-begun"
     LOG_CAUGHT_UP = "log-caught-up"
+    SCHEDULE_ADOPTED = "schedule-adopted"
+    RETENTION_DECIDED = "retention-decided"
+    RETENTION_EVENT_TOLD = "retention-event-told"
+    RETENTION_EVENT_WITHDRAWN = "retention-event-withdrawn"
+    RETENTION_READ = "retention-read"
+    HOLD_PLACED = "hold-placed"
+    HOLD_REVIEWED = "hold-reviewed"
+    HOLD_LIFTED = "hold-lifted"
+    DISPOSAL_PROPOSED = "disposal-proposed"
+    DISPOSAL_EXCEPTED = "disposal-excepted"
+    DISPOSAL_VOTED = "disposal-voted"
+    DISPOSAL_APPROVED = "disposal-approved"
+    DISPOSAL_REJECTED = "disposal-rejected"
+    TRANSFER_RECEIVED = "transfer-received"
+    DISPOSED = "disposed"
+    DISPOSAL_CERTIFIED = "disposal-certified"
 
 
 # What happens to a record, as against who looked at it and how long it stays locked: what an evidence package tells.

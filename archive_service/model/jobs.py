@@ -15,6 +15,8 @@ class JobKind(StrEnum):
     ENRICH = "enrich"
     INDEX = "index"
     SEAL = "seal"
+    RETAIN = "retain"
+    DISPOSE = "dispose"
 
 
 class JobState(StrEnum):

@@ -42,6 +42,15 @@ class Action(StrEnum):
     RESOLVE_FINDING = "resolve-finding"
     CORRECT = "correct"
     MERGE_SUBJECTS = "merge-subjects"
+    READ_RETENTION = "read-retention"
+    TELL_EVENT = "tell-event"
+    ADOPT_SCHEDULE = "adopt-schedule"
+    READ_HOLDS = "read-holds"
+    PLACE_HOLD = "place-hold"
+    READ_DISPOSALS = "read-disposals"
+    PROPOSE_DISPOSAL = "propose-disposal"
+    VOTE_DISPOSAL = "vote-disposal"
+    APPROVE_DISPOSAL = "approve-disposal"
     FOLLOW_LOG = "follow-log"
     COSIGN_LOG = "cosign-log"
     READ_METRICS = "read-metrics"
@@ -56,7 +65,7 @@ _READER = _EVERYONE | {_A.READ_RECORD, _A.READ_CONTENT, _A.SEARCH, _A.VERIFY}
 # One row a role. What is not in a row is denied.
 PERMITTED: Mapping[Role, frozenset[Action]] = {
     # the one-stop-shop system: hands over, and later reads the state of what it may see
-    Role.DEPOSITOR: _EVERYONE | {_A.DEPOSIT, _A.READ_RECORD, _A.VERIFY},
+    Role.DEPOSITOR: _EVERYONE | {_A.DEPOSIT, _A.READ_RECORD, _A.VERIFY, _A.TELL_EVENT},
     # scans, sends, sees what failed and why
     Role.INTAKE_OFFICER: _READER | {_A.DEPOSIT, _A.READ_QUARANTINE, _A.READ_FINDINGS, _A.RESOLVE_FINDING},
     # finds results and keeps their description right
@@ -68,6 +77,10 @@ PERMITTED: Mapping[Role, frozenset[Action]] = {
         _A.RESOLVE_FINDING,
         _A.CORRECT,
         _A.MERGE_SUBJECTS,
+        _A.READ_RETENTION,
+        _A.TELL_EVENT,
+        _A.READ_DISPOSALS,
+        _A.VOTE_DISPOSAL,
     },
     # rules over what is kept, and for how long
     Role.RECORDS_MANAGER: _READER
@@ -79,11 +92,40 @@ PERMITTED: Mapping[Role, frozenset[Action]] = {
         _A.RESOLVE_FINDING,
         _A.CORRECT,
         _A.MERGE_SUBJECTS,
+        _A.READ_RETENTION,
+        _A.TELL_EVENT,
+        _A.ADOPT_SCHEDULE,
+        _A.READ_HOLDS,
+        _A.PLACE_HOLD,
+        _A.READ_DISPOSALS,
+        _A.PROPOSE_DISPOSAL,
+        _A.VOTE_DISPOSAL,
+        _A.APPROVE_DISPOSAL,
     },
     # looks at everything, changes nothing; follows the log, and says as a witness that it only grows
-    Role.AUDITOR: _READER | {_A.READ_EVENTS, _A.READ_QUARANTINE, _A.READ_FINDINGS, _A.FOLLOW_LOG, _A.COSIGN_LOG},
-    # sees the overview, not the documents
-    Role.MANAGER: _EVERYONE | {_A.SEARCH, _A.READ_RECORD, _A.READ_FINDINGS},
+    Role.AUDITOR: _READER
+    | {
+        _A.READ_EVENTS,
+        _A.READ_QUARANTINE,
+        _A.READ_FINDINGS,
+        _A.READ_RETENTION,
+        _A.READ_HOLDS,
+        _A.READ_DISPOSALS,
+        _A.FOLLOW_LOG,
+        _A.COSIGN_LOG,
+    },
+    # sees the overview, not the documents; a member of councils, and approves what they agreed to
+    Role.MANAGER: _EVERYONE
+    | {
+        _A.SEARCH,
+        _A.READ_RECORD,
+        _A.READ_FINDINGS,
+        _A.READ_RETENTION,
+        _A.READ_HOLDS,
+        _A.READ_DISPOSALS,
+        _A.VOTE_DISPOSAL,
+        _A.APPROVE_DISPOSAL,
+    },
     # runs the service, reads no documents
     Role.OPERATOR: _EVERYONE | {_A.READ_METRICS, _A.ADMINISTER},
 }
@@ -102,12 +144,21 @@ READABLE_LEVELS: Mapping[Role, frozenset[AccessLevel]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as the entrance established it. ``offices`` is the caller's office with everything under it."""
+    """Who asks, as the entrance established it. ``offices`` is the caller's office with everything under it.
+
+    ``id`` is the key; ``account`` whose key it is, None where the key is an account of its own.
+    """
 
     id: str
     office: OfficeCode
     offices: frozenset[OfficeCode]
     roles: frozenset[Role]
+    account: str | None = None
+
+    @property
+    def person(self) -> str:
+        """Who that is where two must be different people: one account is one person, whatever keys it has."""
+        return self.id if self.account is None else f"account:{self.account}"
 
     @property
     def readable_levels(self) -> frozenset[AccessLevel]:

@@ -40,7 +40,7 @@ def test_the_secret_is_kept_nowhere(ours: TestArchive, new: NewKey) -> None:
     assert secret.encode() not in kept
     assert list_keys(ours.archive) == (new.key,)
     [event] = ours.events(EventType.API_KEY_CREATED)
-    assert event.values == {"key": new.key.id, "office": DA_NANG, "roles": ["auditor", "depositor"]}
+    assert event.values == {"key": new.key.id, "office": DA_NANG, "roles": ["auditor", "depositor"], "account": None}
 
 
 def test_an_expired_key_is_refused_from_its_last_instant_on(ours: TestArchive, new: NewKey) -> None:

@@ -14,6 +14,7 @@ from archive_service.model.units.jobs import Jobs, Progress
 from archive_service.model.units.log import Log, LogTree
 from archive_service.model.units.records import Findings, Records, Renditions, SignatureReports, Texts
 from archive_service.model.units.reservations import Reservations
+from archive_service.model.units.retention import HoldRows, Schedules, Standings, ToldEvents
 from archive_service.model.units.subjects import Reference, Subjects
 
 
@@ -73,6 +74,26 @@ class RegisterUnit(Protocol):
     @property
     def timestamps(self) -> Timestamps:
         """Stamped batches of the log."""
+        ...
+
+    @property
+    def schedules(self) -> Schedules:
+        """Retention schedules that were adopted."""
+        ...
+
+    @property
+    def told_events(self) -> ToldEvents:
+        """Events that start periods."""
+        ...
+
+    @property
+    def holds(self) -> HoldRows:
+        """Holds."""
+        ...
+
+    @property
+    def standings(self) -> Standings:
+        """Where records stand by their retention."""
         ...
 
     @property

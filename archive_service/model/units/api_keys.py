@@ -15,7 +15,11 @@ from archive_service.model.permissions import Role
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A machine's or person's key. Only a digest of the secret is kept."""
+    """A machine's or person's key. Only a digest of the secret is kept.
+
+    ``account`` is whose key it is: a person may have several keys and is one person under all of them. None: the key
+    is the account.
+    """
 
     id: str
     name: str
@@ -25,6 +29,7 @@ class ApiKey:
     created_at: dt.datetime
     expires_at: dt.datetime
     revoked_at: dt.datetime | None = None
+    account: str | None = None
 
 
 class ApiKeys(Protocol):

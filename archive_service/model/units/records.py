@@ -16,6 +16,7 @@ from archive_service.model.policy import FindingPolicy
 from archive_service.model.record import DocumentText, MetadataVersion, ObjectVersion, Record, RecordState, SearchState
 from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.model.signature_json import KeptReport
+from archive_service.model.units.retention import RelationsTo
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ class Records(Protocol):
 
     def related_to(self, record_id: RecordId) -> list[tuple[RecordId, str]]:
         """Return (record, kind) for each record whose relations name this one."""
+        ...
+
+    def relations_to(self, record_ids: Sequence[RecordId]) -> RelationsTo:
+        """Return what stored records say of each of these, oldest first; one of which nothing is said is left out."""
+        ...
+
+    def of_dossier(self, code: str) -> list[RecordId]:
+        """Return every record of a dossier, whatever its state, oldest first."""
         ...
 
     def select(self, selection: RecordSelection) -> list[Record]:
@@ -124,7 +133,8 @@ class Records(Protocol):
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
         """Return stored and quarantined records whose lock ends before the instant, soonest first.
 
-        Records that were let go are left out: their ended locks would stand in front of all others for ever.
+        Records that were let go are left out: their ended locks would stand in front of all others for ever. So are
+        those whose retention was decided: the decision says how long they are locked, and when to look again.
         """
         ...
 

@@ -41,6 +41,10 @@ class Subjects(Protocol):
         """Return the standing subject and every one merged into it, directly or not, the standing one first."""
         ...
 
+    def families(self, subject_ids: Sequence[SubjectId]) -> dict[SubjectId, tuple[SubjectId, ...]]:
+        """Return for each subject the ids of its family, as ``family`` gives it, in no certain order: asked in bulk."""
+        ...
+
     def add(self, subject_id: SubjectId, claim: SubjectClaim) -> Subject:
         """Register a subject with the claim's identifiers."""
         ...

@@ -31,6 +31,7 @@ class SqlApiKeys:
             {
                 "id": key.id,
                 "name": key.name,
+                "account": key.account,
                 "office": key.office,
                 "roles": json.dumps(sorted(str(role) for role in key.roles)),
                 "secret_sha256": key.secret_sha256,
@@ -92,4 +93,5 @@ def _key(row: Row[Any]) -> ApiKey:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        account=row.account,
     )

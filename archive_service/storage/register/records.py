@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, insert, select, update
 
 from archive_service.evidence.canonical import canonical_json
 from archive_service.model.identifiers import RecordId, ResultTypeCode, SubjectId
@@ -23,6 +23,7 @@ from archive_service.model.record import (
     SearchState,
 )
 from archive_service.model.units.records import RecordSelection
+from archive_service.model.units.retention import RelationsTo, RelationTo
 from archive_service.storage.register import tables as t
 from archive_service.storage.register.rows import lock_name, upsert
 
@@ -42,6 +43,8 @@ _RELATED = (
     .where(t.record_relations.c.target == bindparam("record"))
     .order_by(t.record_relations.c.record_id)
 )
+# Whether retention was decided on: the decision then says until when the record is locked.
+_DECIDED = exists().where(t.retention_decisions.c.record_id == _R.id)
 _ADD = insert(t.records)
 _ADD_VERSION = insert(t.metadata_versions)
 
@@ -87,24 +90,24 @@ class SqlRecords:
     def get(self, record_id: RecordId) -> Record | None:
         """Return the record of that id."""
         row = self._connection.execute(_GET, {"record": record_id}).one_or_none()
-        return _record(row) if row is not None else None
+        return record_of_row(row) if row is not None else None
 
     def get_many(self, record_ids: Sequence[RecordId]) -> dict[RecordId, Record]:
         """Return those records that exist, by id."""
         if not record_ids:
             return {}
         rows = self._connection.execute(_GET_MANY, {"records": list(record_ids)})
-        return {record.id: record for record in map(_record, rows)}
+        return {record.id: record for record in map(record_of_row, rows)}
 
     def for_update(self, record_id: RecordId) -> Record | None:
         """Return the record, its row locked."""
         row = self._connection.execute(select(t.records).where(_R.id == record_id).with_for_update()).one_or_none()
-        return _record(row) if row is not None else None
+        return record_of_row(row) if row is not None else None
 
     def holding(self, content_sha256: str, result_type: ResultTypeCode) -> list[Record]:
         """Return records that stand in the way of the same bytes and type."""
         rows = self._connection.execute(_HOLDERS, {"sha256": content_sha256, "result_type": result_type})
-        return [_record(row) for row in rows]
+        return [record_of_row(row) for row in rows]
 
     def with_content(self, content_sha256: str) -> list[Record]:
         """Return every record of the bytes, oldest first."""
@@ -119,6 +122,28 @@ class SqlRecords:
         """Return who names this record, and how."""
         rows = self._connection.execute(_RELATED, {"record": record_id})
         return [(RecordId(row.record_id), row.kind) for row in rows]
+
+    def relations_to(self, record_ids: Sequence[RecordId]) -> RelationsTo:
+        """Return what stored records say of these, oldest first."""
+        if not record_ids:
+            return {}
+        relations = t.record_relations.c
+        query = (
+            select(relations.target, relations.kind, _R.id, _R.issued_on, _R.stored_at)
+            .join(t.record_relations, relations.record_id == _R.id)
+            .where(relations.target.in_(record_ids), _R.state == str(RecordState.STORED))
+            .order_by(_R.id)
+        )
+        found: dict[RecordId, list[RelationTo]] = {}
+        for row in self._connection.execute(query):
+            said = RelationTo(row.kind, RecordId(row.id), row.issued_on, row.stored_at)
+            found.setdefault(RecordId(row.target), []).append(said)
+        return found
+
+    def of_dossier(self, code: str) -> list[RecordId]:
+        """Return every record of a dossier, oldest first."""
+        rows = self._connection.execute(select(_R.id).where(_R.dossier_code == code).order_by(_R.id))
+        return [RecordId(row.id) for row in rows]
 
     def select(self, selection: RecordSelection) -> list[Record]:
         """Return one page of the selection in id order."""
@@ -215,16 +240,16 @@ class SqlRecords:
         )
 
     def locks_ending_before(self, instant: dt.datetime, limit: int) -> list[Record]:
-        """Return stored and quarantined records whose lock ends before the instant, soonest first."""
+        """Return records without a retention decision whose lock ends before the instant, soonest first."""
         return self._all(
             select(t.records)
-            .where(_R.locked_until < instant, _R.state.in_(_HOLDING))
+            .where(_R.locked_until < instant, _R.state.in_(_HOLDING), ~_DECIDED)
             .order_by(_R.locked_until)
             .limit(limit)
         )
 
     def _all(self, query: Select[Any]) -> list[Record]:
-        return [_record(row) for row in self._connection.execute(query)]
+        return [record_of_row(row) for row in self._connection.execute(query)]
 
     def _change(self, record_id: RecordId, values: dict[str, Any]) -> None:
         self._connection.execute(update(t.records).where(_R.id == record_id).values(values))
@@ -281,6 +306,7 @@ def _described(metadata: RecordMetadata) -> dict[str, Any]:
         "result_type": metadata.result_type,
         "metadata": canonical_json(metadata_to_json(metadata)).decode(),
         "issued_on": metadata.issued_on,
+        "dossier_code": metadata.dossier_code,
     }
 
 
@@ -297,7 +323,8 @@ def _version(row: Row[Any]) -> MetadataVersion:
     )
 
 
-def _record(row: Row[Any]) -> Record:
+def record_of_row(row: Row[Any]) -> Record:
+    """Return the record that a row of its table states."""
     return Record(
         id=RecordId(row.id),
         state=RecordState(row.state),

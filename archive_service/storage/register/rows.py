@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, text
@@ -24,6 +25,17 @@ def upsert(connection: Connection, table: Table, values: dict[str, Any]) -> None
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others))
     else:
         connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
+
+
+def upsert_many(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as ``upsert`` does, all with the same columns, in one call of the driver."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    keys = [column.name for column in table.primary_key]
+    statement = insert(table)
+    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
 
 
 def insert_absent(connection: Connection, table: Table, values: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
@@ -87,6 +87,25 @@ class SqlSubjects:
             members.extend(self.standing_or_merged(child) for child in member.merged_from)
         return members
 
+    def families(self, subject_ids: Sequence[SubjectId]) -> dict[SubjectId, tuple[SubjectId, ...]]:
+        """Return the families of many subjects, with one query for each step of the longest chain of merges."""
+        above: dict[str, str | None] = {}
+        asked = {str(one) for one in subject_ids}
+        while asked:
+            rows = self._connection.execute(select(_S.id, _S.merged_into).where(_S.id.in_(sorted(asked))))
+            above |= {row.id: row.merged_into for row in rows}
+            asked = {into for into in above.values() if into is not None} - above.keys()
+        asked = {one for one, into in above.items() if into is None}
+        while asked:
+            rows = self._connection.execute(select(_S.id, _S.merged_into).where(_S.merged_into.in_(sorted(asked))))
+            under = {row.id: row.merged_into for row in rows}
+            above |= under
+            asked = set(under)
+        members: dict[str, list[SubjectId]] = {}
+        for one in above:
+            members.setdefault(_top(above, one), []).append(SubjectId(one))
+        return {one: tuple(members[_top(above, one)]) for one in subject_ids if one in above}
+
     def standing_or_merged(self, subject_id: SubjectId) -> Subject:
         """Return a subject that is known to exist."""
         subject = self.get(subject_id)
@@ -155,6 +174,12 @@ class SqlSubjects:
             select(t.subject_merges).where(or_(_M.kept == subject_id, _M.merged == subject_id)).order_by(_M.id)
         )
         return [_merge(row) for row in rows]
+
+
+def _top(above: Mapping[str, str | None], one: str) -> str:
+    """Return the subject that stands for this one, of those that are known."""
+    into = above.get(one)
+    return one if into is None else _top(above, into)
 
 
 def _identifier_row(subject_id: SubjectId, identifier: DatedIdentifier) -> dict[str, Any]:

@@ -151,6 +151,7 @@ records = Table(
     Column("metadata", Text, nullable=False),
     Column("metadata_version", Integer, nullable=False),
     Column("issued_on", Date),
+    Column("dossier_code", String(64), index=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False, index=True),
     Column("sha512", String(128), nullable=False),
@@ -372,6 +373,131 @@ audit_runs = Table(
     Column("report_sha256", String(64)),
 )
 
+# Schedules that were adopted: the exact bytes of each, never changed; the newest whose days include today decides.
+retention_schedules = Table(
+    "retention_schedules",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=True),
+    Column("schedule_id", String(64), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("adopted_by", String(64), nullable=False),
+    Column("adopted_at", Instant, nullable=False),
+    UniqueConstraint("schedule_id", "version", name="uq_retention_schedules_version"),
+)
+
+# What happened and starts a period: told by somebody, withdrawn when it was told wrongly.
+retention_events = Table(
+    "retention_events",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("scope", String(16), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("trigger", String(64), nullable=False),
+    Column("happened_on", Date, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("office", String(64), nullable=False),
+    Column("told_by", String(64), nullable=False),
+    Column("told_at", Instant, nullable=False),
+    Column("withdrawn_by", String(64)),
+    Column("withdrawn_at", Instant),
+    Column("withdraw_reason", Text),
+    Index("ix_retention_events_target", "scope", "target"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("scope", String(16), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("condition", Text),
+    Column("owner", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("legal_reference", Text, nullable=False),
+    Column("review_on", Date, nullable=False),
+    Column("office", String(64), nullable=False),
+    Column("placed_by", String(64), nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("lifted_by", String(64)),
+    Column("lifted_at", Instant),
+    Column("lift_reason", Text),
+)
+Index(
+    "ix_holds_standing",
+    holds.c.id,
+    sqlite_where=text("lifted_at IS NULL"),
+    postgresql_where=text("lifted_at IS NULL"),
+)
+
+# Where each stored record stands: derived from schedule, events and holds, and made anew at any time.
+retention_decisions = Table(
+    "retention_decisions",
+    metadata,
+    Column("record_id", String(36), primary_key=True),
+    Column("standing", String(16), nullable=False),
+    Column("held", Boolean, nullable=False),
+    Column("class_code", String(64)),
+    Column("action", String(16)),
+    Column("trigger_on", Date),
+    Column("due_on", Date),
+    Column("decided_at", Instant, nullable=False),
+    Column("look_again_at", Instant, index=True),
+    Index("ix_retention_decisions_due", "due_on", "record_id"),
+)
+Index(
+    "ix_retention_decisions_held",
+    retention_decisions.c.record_id,
+    sqlite_where=text("held = 1"),
+    postgresql_where=text("held"),
+)
+
+disposals = Table(
+    "disposals",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("action", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("office", String(64), nullable=False),
+    Column("council", Text, nullable=False),
+    Column("proposed_by", String(64), nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("approved_by", String(64)),
+    Column("approved_at", Instant),
+    Column("receipt", Text),
+    Column("state", String(16), nullable=False, index=True),
+    Column("ended_at", Instant),
+    Column("certificate_sha256", String(64)),
+)
+
+disposal_items = Table(
+    "disposal_items",
+    metadata,
+    Column("disposal_id", String(36), primary_key=True),
+    Column("record_id", String(36), primary_key=True, index=True),
+    Column("state", String(16), nullable=False),
+    Column("class_code", String(64)),
+    Column("due_on", Date),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("reason", Text),
+    Column("actor", String(64)),
+    Column("changed_at", Instant, nullable=False),
+    Column("package_sha256", String(64)),
+    Index("ix_disposal_items_state", "disposal_id", "state"),
+)
+
+disposal_votes = Table(
+    "disposal_votes",
+    metadata,
+    Column("disposal_id", String(36), primary_key=True),
+    Column("member", String(64), primary_key=True),
+    Column("vote", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("voted_at", Instant, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -395,6 +521,7 @@ api_keys = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("name", Text, nullable=False),
+    Column("account", String(64)),
     Column("office", String(64), nullable=False),
     Column("roles", Text, nullable=False),
     Column("secret_sha256", String(64), nullable=False),

@@ -16,6 +16,7 @@ from archive_service.storage.register.records import SqlRecords
 from archive_service.storage.register.reference import SqlReference
 from archive_service.storage.register.renditions import SqlRenditions
 from archive_service.storage.register.reservations import SqlReservations
+from archive_service.storage.register.retention import SqlHolds, SqlSchedules, SqlStandings, SqlToldEvents
 from archive_service.storage.register.signature_reports import SqlSignatureReports
 from archive_service.storage.register.subjects import SqlSubjects
 from archive_service.storage.register.texts import SqlTexts
@@ -41,3 +42,7 @@ class SqlUnit:
         self.audits = SqlAudits(connection)
         self.progress = SqlProgress(connection)
         self.timestamps = SqlTimestamps(connection)
+        self.schedules = SqlSchedules(connection)
+        self.told_events = SqlToldEvents(connection)
+        self.holds = SqlHolds(connection)
+        self.standings = SqlStandings(connection)
