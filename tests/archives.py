@@ -13,6 +13,7 @@ from archive_service.lifecycle.deposit import Deposit, Deposited, deposit
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.reference import load_reference
+from archive_service.lifecycle.retention.decide import decide_records
 from archive_service.lifecycle.seal import seal
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.events import Event, EventType
@@ -107,6 +108,8 @@ class TestArchive:
                         enrich(self.archive, job.record_id)
                     case JobKind.SEAL:
                         seal(self.archive, job.record_id)
+                    case JobKind.RETAIN:
+                        decide_records(self.archive, [job.record_id])
                     case JobKind.INDEX:
                         index_records(self.archive, [job.record_id])
                 self.register.write(lambda unit, job=job: unit.jobs.done(job))  # type: ignore[misc]

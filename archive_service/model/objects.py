@@ -38,13 +38,16 @@ _INDEX = re.compile(rf"[0-9]{{1,{_NUMBER_DIGITS}}}")
 # Reports of audits.
 AUDITS = "audits/"
 
+# Adopted schedules, told events and holds.
+RETENTION = "retention/"
+
 # Stamped batches of logs, with their tokens.
 TIMESTAMPS = "timestamps/"
 
 # Everything that outlives the register, in the order of the keys.
-KEPT = (AUDITS, LOGS, RECORDS, TIMESTAMPS, TOMBSTONES)
+KEPT = (AUDITS, LOGS, RECORDS, RETENTION, TIMESTAMPS, TOMBSTONES)
 # What belongs to no one record and is locked for as long as evidence is.
-OF_THE_ARCHIVE = (AUDITS, LOGS, TIMESTAMPS)
+OF_THE_ARCHIVE = (AUDITS, LOGS, RETENTION, TIMESTAMPS)
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304

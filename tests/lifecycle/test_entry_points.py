@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import importlib
 import inspect
 import pkgutil
@@ -17,13 +18,17 @@ from archive_service.errors import NotAllowed
 from archive_service.lifecycle import correct, deposit, find, prove, read, review, subjects
 from archive_service.lifecycle.evidence import give_out
 from archive_service.lifecycle.log import cosign, follow
+from archive_service.lifecycle.retention import adopt, explain, hold, tell
 from archive_service.model.permissions import Action, Caller
+from archive_service.model.retention import EventScope
 from archive_service.model.sealing import RenditionKind
 from archive_service.model.subject import DatedIdentifier
+from archive_service.model.units.retention import StandingSelection
+from retention.holds import HoldScope
 from tests.archives import TestArchive
 from tests.results import citizen, insurance, metadata, record_id
 
-ONE, NUMBER = record_id(1), insurance("0123456789")
+ONE, NUMBER, DAY = record_id(1), insurance("0123456789"), dt.date(2027, 1, 1)
 Step = Callable[[TestArchive, Caller], object]
 
 STEPS: dict[str, tuple[Action, Step]] = {
@@ -66,6 +71,55 @@ STEPS: dict[str, tuple[Action, Step]] = {
         lambda ours, c: read.open_rendition(ours.archive, c, ONE, RenditionKind.SEALED),
     ),
     "read.show_subject": (Action.SEARCH, lambda ours, c: read.show_subject(ours.archive, c, NUMBER)),
+    "retention.adopt.adopt_schedule": (
+        Action.ADOPT_SCHEDULE,
+        lambda ours, c: adopt.adopt_schedule(ours.archive, c, b""),
+    ),
+    "retention.adopt.list_schedules": (Action.READ_RETENTION, lambda ours, c: adopt.list_schedules(ours.archive, c)),
+    "retention.tell.tell_event": (
+        Action.TELL_EVENT,
+        lambda ours, c: tell.tell_event(
+            ours.archive, tell.Happening(c, EventScope.RECORD, ONE, "last-payment", DAY, "x")
+        ),
+    ),
+    "retention.tell.withdraw_event": (
+        Action.TELL_EVENT,
+        lambda ours, c: tell.withdraw_event(ours.archive, c, "1", "x"),
+    ),
+    "retention.tell.list_events": (
+        Action.READ_RETENTION,
+        lambda ours, c: tell.list_events(ours.archive, c, EventScope.RECORD, ONE),
+    ),
+    "retention.hold.place_hold": (
+        Action.PLACE_HOLD,
+        lambda ours, c: hold.place_hold(ours.archive, hold.HoldOrder(c, HoldScope.RECORD, ONE, "o", "r", "l", DAY)),
+    ),
+    "retention.hold.lift_hold": (Action.PLACE_HOLD, lambda ours, c: hold.lift_hold(ours.archive, c, "1", "x")),
+    "retention.hold.review_hold": (
+        Action.PLACE_HOLD,
+        lambda ours, c: hold.review_hold(ours.archive, c, "1", DAY, "x"),
+    ),
+    "retention.hold.list_holds": (
+        Action.READ_HOLDS,
+        lambda ours, c: hold.list_holds(ours.archive, c, lifted=False, after="", limit=10),
+    ),
+    "retention.hold.show_hold": (Action.READ_HOLDS, lambda ours, c: hold.show_hold(ours.archive, c, "1")),
+    "retention.explain.explain_record": (
+        Action.READ_RETENTION,
+        lambda ours, c: explain.explain_record(ours.archive, c, ONE),
+    ),
+    "retention.explain.list_standings": (
+        Action.READ_RETENTION,
+        lambda ours, c: explain.list_standings(ours.archive, c, StandingSelection(None, DAY)),
+    ),
+    "retention.explain.count_standings": (
+        Action.READ_RETENTION,
+        lambda ours, c: explain.count_standings(ours.archive, c),
+    ),
+    "retention.explain.overdue_reviews": (
+        Action.READ_HOLDS,
+        lambda ours, c: explain.overdue_reviews(ours.archive, c, 10),
+    ),
     "review.list_quarantine": (
         Action.READ_QUARANTINE,
         lambda ours, c: review.list_quarantine(ours.archive, c, None, 10),

@@ -16,10 +16,11 @@ from functools import partial
 from archive_service.evidence.entry import record_of_entry, type_of_entry
 from archive_service.evidence.kept_entry import kept_entry_object
 from archive_service.lifecycle.marks import keep_small
+from archive_service.lifecycle.retention.asking import ask_for_held
 from archive_service.model.archive import Archive
 from archive_service.model.events import LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId
-from archive_service.model.objects import SmallObject
+from archive_service.model.objects import SmallObject, record_of
 from archive_service.model.record import RecordState
 from archive_service.model.units import RegisterUnit
 from retention.locks import longer_lock, quarantine_lock_until
@@ -50,7 +51,7 @@ def keep_evidence(archive: Archive) -> KeptEvidence:
     with ThreadPoolExecutor(_WRITERS) as pool:
         while (batch := archive.register.read(partial(_next, archive))) is not None:
             taken = [key for key in pool.map(partial(_put, archive), batch.objects) if key is not None]
-            archive.register.write(partial(_passed, batch.end))
+            archive.register.write(partial(_passed, archive, batch))
             kept += len(batch.objects) - len(taken)
             differing += taken
     return KeptEvidence(kept, tuple(differing))
@@ -107,6 +108,7 @@ def _stands(unit: RegisterUnit) -> int:
     return int(unit.progress.get(_PROGRESS) or 0)
 
 
-def _passed(end: int, unit: RegisterUnit) -> None:
-    if end > _stands(unit):
-        unit.progress.put(_PROGRESS, str(end))
+def _passed(archive: Archive, batch: _Batch, unit: RegisterUnit) -> None:
+    if batch.end > _stands(unit):
+        unit.progress.put(_PROGRESS, str(batch.end))
+    ask_for_held(unit, sorted({record_of(one.object.key) for one in batch.objects}), archive.clock.now())
