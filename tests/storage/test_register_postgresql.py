@@ -20,6 +20,7 @@ from tests import servers
 from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
 from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import record
@@ -54,7 +55,11 @@ def empty(register: SqlRegister) -> None:
 
 
 class TestPostgresqlRegister(
-    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+    RegisterContract,
+    RegisterConcurrencyContract,
+    RegisterLogContract,
+    RegisterRetentionContract,
+    RegisterTimestampsContract,
 ):
     """The contract."""
 

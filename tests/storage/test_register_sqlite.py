@@ -23,6 +23,7 @@ from tests.archives import open_test_archive
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
 from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import NOW, record_id
@@ -38,7 +39,11 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
 
 
 class TestSqliteRegister(
-    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+    RegisterContract,
+    RegisterConcurrencyContract,
+    RegisterLogContract,
+    RegisterRetentionContract,
+    RegisterTimestampsContract,
 ):
     """The contract."""
 
