@@ -53,6 +53,8 @@ def ask_again(archive: Archive, limit: int) -> int:
     Each is asked for once: until it was decided on, its time is moved by an hour. Raises Unavailable.
     """
     now = archive.clock.now()
+    if not archive.register.read(lambda unit: unit.standings.look_again(now, 1)):
+        return 0
 
     def ask(unit: RegisterUnit) -> int:
         due = unit.standings.look_again(now, limit)
