@@ -16,6 +16,7 @@ import pytest
 import archive_service.lifecycle
 from archive_service.errors import NotAllowed
 from archive_service.lifecycle import correct, deposit, find, prove, read, review, subjects
+from archive_service.lifecycle.disposal.give_out import disposal_package
 from archive_service.lifecycle.evidence import give_out
 from archive_service.lifecycle.log import cosign, follow
 from archive_service.lifecycle.retention import adopt, explain, hold, tell
@@ -47,6 +48,10 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "evidence.give_out.evidence_package": (
         Action.READ_CONTENT,
         lambda ours, c: give_out.evidence_package(ours.archive, c, ONE).__enter__(),
+    ),
+    "disposal.give_out.disposal_package": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: disposal_package(ours.archive, c, "d").__enter__(),
     ),
     "log.follow.receipt": (Action.READ_RECORD, lambda ours, c: follow.receipt(ours.archive, c, ONE)),
     "log.follow.proof": (Action.READ_RECORD, lambda ours, c: follow.proof(ours.archive, c, ONE)),

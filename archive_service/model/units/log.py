@@ -6,11 +6,11 @@ Every method takes part in the transaction it was reached through; none commits.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.model.events import Event, LoggedEvent, SealedEntry
+from archive_service.model.events import Event, EventType, LoggedEvent, SealedEntry
 from archive_service.model.identifiers import RecordId
 
 
@@ -23,6 +23,10 @@ class Log(Protocol):
 
     def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:
         """Return one page of a record's events, in index order."""
+        ...
+
+    def of_no_record(self, types: Collection[EventType], start: int, end: int) -> list[LoggedEvent]:
+        """Return the events of these types that are about no record, with ``start`` ≤ index < ``end``, in order."""
         ...
 
     def entries(self, start: int, limit: int) -> list[LoggedEvent]:
