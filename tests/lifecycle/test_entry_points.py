@@ -19,7 +19,7 @@ from archive_service.lifecycle import correct, deposit, find, prove, read, revie
 from archive_service.lifecycle.disposal.give_out import disposal_package
 from archive_service.lifecycle.evidence import give_out
 from archive_service.lifecycle.log import cosign, follow
-from archive_service.lifecycle.retention import adopt, explain, hold, tell
+from archive_service.lifecycle.retention import adopt, explain, hold, report, tell
 from archive_service.model.permissions import Action, Caller
 from archive_service.model.retention import EventScope
 from archive_service.model.sealing import RenditionKind
@@ -80,10 +80,21 @@ STEPS: dict[str, tuple[Action, Step]] = {
         Action.ADOPT_SCHEDULE,
         lambda ours, c: adopt.adopt_schedule(ours.archive, c, b""),
     ),
+    "retention.adopt.check_adoption": (
+        Action.ADOPT_SCHEDULE,
+        lambda ours, c: adopt.check_adoption(ours.archive, c, b""),
+    ),
+    "retention.adopt.show_schedule": (Action.READ_RETENTION, lambda ours, c: adopt.show_schedule(ours.archive, c, 1)),
     "retention.adopt.list_schedules": (Action.READ_RETENTION, lambda ours, c: adopt.list_schedules(ours.archive, c)),
     "retention.tell.tell_event": (
         Action.TELL_EVENT,
         lambda ours, c: tell.tell_event(
+            ours.archive, tell.Happening(c, EventScope.RECORD, ONE, "last-payment", DAY, "x")
+        ),
+    ),
+    "retention.tell.preview_event": (
+        Action.TELL_EVENT,
+        lambda ours, c: tell.preview_event(
             ours.archive, tell.Happening(c, EventScope.RECORD, ONE, "last-payment", DAY, "x")
         ),
     ),
@@ -98,6 +109,10 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "retention.hold.place_hold": (
         Action.PLACE_HOLD,
         lambda ours, c: hold.place_hold(ours.archive, hold.HoldOrder(c, HoldScope.RECORD, ONE, "o", "r", "l", DAY)),
+    ),
+    "retention.hold.preview_hold": (
+        Action.PLACE_HOLD,
+        lambda ours, c: hold.preview_hold(ours.archive, hold.HoldOrder(c, HoldScope.RECORD, ONE, "o", "r", "l", DAY)),
     ),
     "retention.hold.lift_hold": (Action.PLACE_HOLD, lambda ours, c: hold.lift_hold(ours.archive, c, "1", "x")),
     "retention.hold.review_hold": (
@@ -117,14 +132,13 @@ STEPS: dict[str, tuple[Action, Step]] = {
         Action.READ_RETENTION,
         lambda ours, c: explain.list_standings(ours.archive, c, StandingSelection(None, DAY)),
     ),
-    "retention.explain.count_standings": (
+    "retention.report.report_due": (Action.READ_RETENTION, lambda ours, c: report.report_due(ours.archive, c)),
+    "retention.report.report_forecast": (
         Action.READ_RETENTION,
-        lambda ours, c: explain.count_standings(ours.archive, c),
+        lambda ours, c: report.report_forecast(ours.archive, c),
     ),
-    "retention.explain.overdue_reviews": (
-        Action.READ_HOLDS,
-        lambda ours, c: explain.overdue_reviews(ours.archive, c, 10),
-    ),
+    "retention.report.report_held": (Action.READ_HOLDS, lambda ours, c: report.report_held(ours.archive, c)),
+    "retention.report.report_reviews": (Action.READ_HOLDS, lambda ours, c: report.report_reviews(ours.archive, c)),
     "review.list_quarantine": (
         Action.READ_QUARANTINE,
         lambda ours, c: review.list_quarantine(ours.archive, c, None, 10),

@@ -15,14 +15,9 @@ from archive_service.lifecycle.reference import load_reference
 from archive_service.lifecycle.retention.adopt import adopt_schedule, list_schedules
 from archive_service.lifecycle.retention.decide import ask_again, decide_records
 from archive_service.lifecycle.retention.decide_all import decide_all
-from archive_service.lifecycle.retention.explain import (
-    Explained,
-    count_standings,
-    explain_record,
-    list_standings,
-    overdue_reviews,
-)
+from archive_service.lifecycle.retention.explain import Explained, explain_record, list_standings
 from archive_service.lifecycle.retention.hold import HoldOrder, lift_hold, place_hold, review_hold
+from archive_service.lifecycle.retention.report import report_reviews
 from archive_service.lifecycle.retention.restore import restore_rules
 from archive_service.lifecycle.retention.tell import Happening, list_events, tell_event, withdraw_event
 from archive_service.model.events import EventType
@@ -169,7 +164,7 @@ def test_a_record_waits_for_its_trigger_runs_and_is_due_and_its_lock_follows(
         manager,
         StandingSelection(None, dt.date.min, states=frozenset({RetentionState.DUE})),
     )
-    assert [one.id for one, _ in due] == [record.id]
+    assert [(one.id, said.state_on(due.today)) for one, said in due.rows] == [(record.id, RetentionState.DUE)]
     assert renew_locks(ours.archive, 10) == 0
     assert ask_again(ours.archive, 10) == 0
     assert locks(ours, record) == {dt.datetime(2027, 11, 1, 17, tzinfo=dt.UTC)}
@@ -441,11 +436,11 @@ def test_a_hold_that_cannot_be_is_not_placed(
 def test_a_hold_is_reviewed_and_told_when_that_is_overdue(ours: TestArchive, manager: Caller) -> None:
     record = ours.stored()
     hold = held(ours, manager, record, review_on=dt.date(2026, 12, 1))
-    assert overdue_reviews(ours.archive, manager, 10) == ()
+    assert report_reviews(ours.archive, manager).rows == ()
     ours.clock.forward(10 * DAY)
-    assert [one.hold.id for one in overdue_reviews(ours.archive, manager, 10)] == [hold]
+    assert [one.hold.id for one in report_reviews(ours.archive, manager).rows] == [hold]
     review_hold(ours.archive, manager, hold, dt.date(2027, 3, 1), "vụ việc còn tiếp")
-    assert overdue_reviews(ours.archive, manager, 10) == ()
+    assert report_reviews(ours.archive, manager).rows == ()
     other = ours.caller(Role.RECORDS_MANAGER, office=HA_NOI)
     with pytest.raises(NotFound):
         review_hold(ours.archive, other, hold, dt.date(2027, 3, 1), "x")
@@ -457,25 +452,6 @@ def test_another_office_tree_decides_on_all_records_again(ours: TestArchive, man
     assert decide_all(ours.archive) is None
     load_reference(ours.archive, REFERENCE, "operator")
     assert decide_all(ours.archive) is not None
-
-
-def test_counts_are_by_month_class_and_state_and_name_bytes(ours: TestArchive, manager: Caller) -> None:
-    adopted(ours, manager)
-    records = [ours.stored(number, dossier_code=DOSSIER) for number in range(3)]
-    other = ours.stored(9)
-    ours.work()
-    closed(ours, manager)
-    held(ours, manager, other)
-    size = sum(one.content.size_bytes for one in records)
-    found = {
-        (one.month, one.class_code, one.state, one.held, one.records) for one in count_standings(ours.archive, manager)
-    }
-    assert found == {
-        (dt.date(2027, 11, 1), "1Y", RetentionState.RUNNING, False, 3),
-        (None, "1Y", RetentionState.WAITING, True, 1),
-    }
-    assert {one.size_bytes for one in count_standings(ours.archive, manager)} == {size, other.content.size_bytes}
-    assert count_standings(ours.archive, ours.caller(Role.RECORDS_MANAGER, office=HA_NOI)) == ()
 
 
 def test_a_store_that_is_down_leaves_the_work_to_be_done_and_the_rules_in_force(

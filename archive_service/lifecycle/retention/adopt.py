@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from archive_service.errors import Conflict, FieldProblem, InvalidInput, Message, NotAllowed
+from archive_service.errors import Conflict, FieldProblem, InvalidInput, Message, NotAllowed, NotFound
 from archive_service.lifecycle.retention.asking import Run, latest_run
 from archive_service.lifecycle.retention.kept import keep_rule
 from archive_service.model.archive import Archive
@@ -54,23 +54,46 @@ def adopt_schedule(archive: Archive, caller: Caller, body: bytes) -> AdoptedSche
     return adopted
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedAdoption:
+    """What adopting a file would do: take this schedule over, or nothing, where it is ``adopted`` already."""
+
+    schedule: Schedule
+    adopted: AdoptedSchedule | None
+
+
+def check_adoption(archive: Archive, caller: Caller, body: bytes) -> CheckedAdoption:
+    """Say what ``adopt_schedule`` would do, and do nothing. Raises as that does."""
+    require(caller, Action.ADOPT_SCHEDULE)
+    schedule = checked_schedule(body)
+
+    def look(unit: RegisterUnit) -> CheckedAdoption:
+        _require_speaks_for_all(unit, caller)
+        return CheckedAdoption(schedule, _adopted_before(unit, schedule, body))
+
+    return archive.register.read(look)
+
+
+def show_schedule(archive: Archive, caller: Caller, number: int) -> AdoptedSchedule:
+    """Return an adopted schedule with the bytes of its file. Raises NotAllowed, NotFound."""
+    require(caller, Action.READ_RETENTION)
+    found = archive.register.read(lambda unit: [one for one in unit.schedules.all() if one.number == number])
+    if not found:
+        raise NotFound(
+            Message(
+                f"No schedule was adopted under number {number}.",
+                f"Không có bảng thời hạn nào được ban hành với số thứ tự {number}.",
+            )
+        )
+    return found[0]
+
+
 def _adopt(archive: Archive, unit: RegisterUnit, caller: Caller, schedule: Schedule, body: bytes) -> AdoptedSchedule:
     _require_speaks_for_all(unit, caller)
     unit.progress.serialise(_TURN)
-    for earlier in unit.schedules.all():
-        if (earlier.schedule.id, earlier.schedule.version) != (schedule.id, schedule.version):
-            continue
-        if earlier.sha256 == hashlib.sha256(body).hexdigest():
-            return earlier
-        raise Conflict(
-            Message(
-                f"Version {schedule.version} of schedule {schedule.id} was adopted with other words. "
-                "Give the new one another version.",
-                f"Phiên bản {schedule.version} của bảng {schedule.id} đã được ban hành với nội dung khác. "
-                "Hãy đặt số phiên bản mới.",
-            ),
-            code="schedule-version-taken",
-        )
+    earlier = _adopted_before(unit, schedule, body)
+    if earlier is not None:
+        return earlier
     now = archive.clock.now()
     adopted = unit.schedules.add(body, caller.person, now)
     unit.log.append(
@@ -90,6 +113,25 @@ def _adopt(archive: Archive, unit: RegisterUnit, caller: Caller, schedule: Sched
         )
     )
     return adopted
+
+
+def _adopted_before(unit: RegisterUnit, schedule: Schedule, body: bytes) -> AdoptedSchedule | None:
+    """Return the same file as it was adopted before. Raises Conflict for another file of that version."""
+    for earlier in unit.schedules.all():
+        if (earlier.schedule.id, earlier.schedule.version) != (schedule.id, schedule.version):
+            continue
+        if earlier.sha256 == hashlib.sha256(body).hexdigest():
+            return earlier
+        raise Conflict(
+            Message(
+                f"Version {schedule.version} of schedule {schedule.id} was adopted with other words. "
+                "Give the new one another version.",
+                f"Phiên bản {schedule.version} của bảng {schedule.id} đã được ban hành với nội dung khác. "
+                "Hãy đặt số phiên bản mới.",
+            ),
+            code="schedule-version-taken",
+        )
+    return None
 
 
 def _require_speaks_for_all(unit: RegisterUnit, caller: Caller) -> None:

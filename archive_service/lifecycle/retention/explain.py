@@ -1,9 +1,11 @@
-"""Saying where records stand and why: one with its reasons, pages of them, and counts for reports."""
+"""Saying where records stand and why: one with its reasons, and pages of them."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from archive_service.errors import Conflict, Message
 from archive_service.lifecycle.retention.judge import Judge
@@ -15,7 +17,7 @@ from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import Record, RecordState
 from archive_service.model.retention import PlacedHold, Standing
 from archive_service.model.units import RegisterUnit
-from archive_service.model.units.retention import StandingCount, StandingSelection
+from archive_service.model.units.retention import StandingSelection
 from retention.calendar import day_of
 from retention.decide import Decision
 from retention.reasons import Reason, explain
@@ -61,43 +63,42 @@ def explain_record(archive: Archive, caller: Caller, record_id: RecordId) -> Exp
     return found
 
 
-def list_standings(archive: Archive, caller: Caller, wanted: StandingSelection) -> tuple[tuple[Record, Standing], ...]:
+@dataclass(frozen=True, slots=True)
+class StandingPage:
+    """Records and where they stand, as of ``today``; ``after`` is where the next page begins, None on the last."""
+
+    rows: tuple[tuple[Record, Standing], ...]
+    today: dt.date
+    after: tuple[dt.date | None, RecordId] | None
+
+
+def list_standings(archive: Archive, caller: Caller, wanted: StandingSelection) -> StandingPage:
     """Return one page of the caller's records and where they stand, by day due. Logged as one read.
 
     Offices and today are the caller's and the archive's own, whatever ``wanted`` says. Raises NotAllowed.
     """
     require(caller, Action.READ_RETENTION)
-    selection = replace(wanted, offices=caller.offices, today=day_of(archive.clock.now()))
-    found = archive.register.read(lambda unit: unit.standings.select(selection))
-    seen = tuple((r, s) for r, s in found if r.metadata.access_level in caller.readable_levels)
-    _log(archive, caller, None, listed=[record.id for record, _ in seen])
-    return seen
-
-
-def count_standings(archive: Archive, caller: Caller) -> tuple[StandingCount, ...]:
-    """Return how many records, and how many bytes, stand how in the caller's offices, by month due.
-
-    Raises NotAllowed.
-    """
-    require(caller, Action.READ_RETENTION)
     today = day_of(archive.clock.now())
-    return tuple(archive.register.read(lambda unit: unit.standings.counts(caller.offices, today)))
+    # One more than is shown tells whether there is a next page.
+    selection = replace(wanted, offices=caller.offices, today=today, limit=wanted.limit + 1)
+
+    def look(unit: RegisterUnit) -> list[tuple[Record, Standing]]:
+        seen = ((r, s) for r, s in _every(unit, selection) if r.metadata.access_level in caller.readable_levels)
+        return list(islice(seen, selection.limit))
+
+    found = archive.register.read(look)
+    rows = tuple(found[: wanted.limit])
+    after = (rows[-1][1].due_on, rows[-1][0].id) if len(found) > wanted.limit else None
+    _log(archive, caller, None, listed=[record.id for record, _ in rows])
+    return StandingPage(rows, today, after)
 
 
-def overdue_reviews(archive: Archive, caller: Caller, limit: int) -> tuple[PlacedHold, ...]:
-    """Return the holds of the caller's offices whose day of review has come, longest overdue first.
-
-    Raises NotAllowed.
-    """
-    require(caller, Action.READ_HOLDS)
-    today: dt.date = day_of(archive.clock.now())
-
-    def look(unit: RegisterUnit) -> list[PlacedHold]:
-        standing = (one for one in unit.holds.standing() if one.office in caller.offices)
-        due = [one for one in standing if one.hold.review_on <= today]
-        return sorted(due, key=lambda one: one.hold.review_on)[:limit]
-
-    return tuple(archive.register.read(look))
+def _every(unit: RegisterUnit, selection: StandingSelection) -> Iterator[tuple[Record, Standing]]:
+    """Yield the rows of a selection: a page of what the caller may not see must not look like the end."""
+    while found := unit.standings.select(selection):
+        yield from found
+        record, standing = found[-1]
+        selection = replace(selection, after=(standing.due_on, record.id))
 
 
 def _log(archive: Archive, caller: Caller, record_id: RecordId | None, listed: list[RecordId] | None = None) -> None:

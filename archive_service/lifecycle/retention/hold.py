@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from archive_service.errors import Conflict, InvalidInput, Message, NotFound
+from archive_service.errors import Conflict, FieldProblem, InvalidInput, Message, NotFound
 from archive_service.lifecycle.retention.asking import (
     HOLDS_AND_DISPOSALS,
     ask_for_all,
     ask_for_target,
 )
+from archive_service.lifecycle.retention.covered import count_covered
+from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
 from archive_service.lifecycle.visible import has_seen, require_visible
 from archive_service.model.archive import Archive
@@ -22,6 +24,7 @@ from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import (
     Identifier,
     OfficeCode,
+    ResultTypeCode,
     SubjectId,
     parse_dossier_code,
     parse_record_id,
@@ -32,6 +35,7 @@ from archive_service.model.record import RecordState
 from archive_service.model.retention import EventScope, PlacedHold, Withdrawal
 from archive_service.model.retention_objects import HOLDS, end_object, hold_object
 from archive_service.model.units import RegisterUnit
+from archive_service.model.units.retention import Covered
 from retention.calendar import day_of
 from retention.holds import Condition, Hold, HoldScope
 
@@ -80,13 +84,42 @@ def place_hold(archive: Archive, order: HoldOrder) -> PlacedHold:
     return archive.register.write(place)
 
 
-def lift_hold(archive: Archive, caller: Caller, hold_id: str, reason: str) -> PlacedHold:
+@dataclass(frozen=True, slots=True)
+class PreviewedHold:
+    """What placing a hold would do. ``stands`` is the hold that says the same already, None where there is none.
+
+    ``covers`` counts the caller's records that it would hold today; what comes later is held too.
+    """
+
+    placed: PlacedHold
+    stands: str | None
+    covers: Covered
+
+
+def preview_hold(archive: Archive, order: HoldOrder) -> PreviewedHold:
+    """Say what ``place_hold`` would do, and do nothing. Raises as that does."""
+    require(order.caller, Action.PLACE_HOLD)
+
+    def look(unit: RegisterUnit) -> PreviewedHold:
+        placed, _ = _prepared(archive, unit, order)
+        hold, judge = placed.hold, Judge.of(unit, day_of(archive.clock.now()))
+        covers = count_covered(unit, judge, hold.scope, hold.target, hold.condition, order.caller.offices)
+        stands = None if unit.holds.get(hold.id) is None else hold.id
+        return PreviewedHold(placed, stands, covers)
+
+    return archive.register.read(look)
+
+
+def lift_hold(archive: Archive, caller: Caller, hold_id: str, reason: str, *, dry_run: bool = False) -> PlacedHold:
     """End a hold. What it held is as its schedule says; the store's lock ends as it was last lengthened.
 
-    Raises NotAllowed; NotFound for a hold of other offices; Conflict ``already-lifted``; Unavailable.
+    With ``dry_run`` nothing is done, and what would be is returned. Raises NotAllowed; NotFound for a hold of other
+    offices; Conflict ``already-lifted``; Unavailable.
     """
     require(caller, Action.PLACE_HOLD)
     withdrawal = Withdrawal(caller.person, archive.clock.now(), reason)
+    if dry_run:
+        return archive.register.read(lambda unit: replace(_standing(unit, caller, hold_id), lifted=withdrawal))
 
     def lift(unit: RegisterUnit) -> PlacedHold:
         placed = _standing(unit, caller, hold_id)
@@ -101,13 +134,19 @@ def lift_hold(archive: Archive, caller: Caller, hold_id: str, reason: str) -> Pl
     return lifted
 
 
-def review_hold(archive: Archive, caller: Caller, hold_id: str, review_on: dt.date, reason: str) -> PlacedHold:
+def review_hold(
+    archive: Archive, caller: Caller, hold_id: str, review_on: dt.date, reason: str, *, dry_run: bool = False
+) -> PlacedHold:
     """Say that the hold was looked at, why it goes on, and when it is looked at next.
 
-    Raises NotAllowed, NotFound, Conflict ``already-lifted``, InvalidInput for a day that cannot be.
+    With ``dry_run`` nothing is done, and what would be is returned. Raises NotAllowed, NotFound, Conflict
+    ``already-lifted``, InvalidInput for a day that cannot be.
     """
     require(caller, Action.PLACE_HOLD)
     _require_review(archive, review_on)
+    if dry_run:
+        placed = archive.register.read(lambda unit: _standing(unit, caller, hold_id))
+        return replace(placed, hold=replace(placed.hold, review_on=review_on))
 
     def review(unit: RegisterUnit) -> PlacedHold:
         placed = _standing(unit, caller, hold_id)
@@ -137,7 +176,7 @@ def _prepared(archive: Archive, unit: RegisterUnit, order: HoldOrder) -> tuple[P
     """Return the hold as it will be placed, or the one that stands already and says the same."""
     _require_review(archive, order.review_on)
     now, caller = archive.clock.now(), order.caller
-    condition = _within(caller, order.condition) if order.scope is HoldScope.CONDITION else None
+    condition = _within(unit, caller, order.condition) if order.scope is HoldScope.CONDITION else None
     target = "" if condition is not None else _resolved(unit, order)
     identifiers = identifiers_of(unit, SubjectId(target)) if order.scope is HoldScope.SUBJECT else ()
     hold = Hold(
@@ -168,7 +207,7 @@ def _require_review(archive: Archive, review_on: dt.date) -> None:
         )
 
 
-def _within(caller: Caller, condition: Condition | None) -> Condition:
+def _within(unit: RegisterUnit, caller: Caller, condition: Condition | None) -> Condition:
     """Return the condition, of the caller's offices where it names none. Raises InvalidInput, NotFound."""
     if condition is None or condition.is_empty:
         raise InvalidInput(
@@ -178,6 +217,7 @@ def _within(caller: Caller, condition: Condition | None) -> Condition:
                 "hoặc ngày ban hành.",
             )
         )
+    _require_possible(unit, condition)
     if not condition.offices:
         return replace(condition, offices=frozenset({str(caller.office)}))
     if not condition.offices <= {str(office) for office in caller.offices}:
@@ -185,10 +225,31 @@ def _within(caller: Caller, condition: Condition | None) -> Condition:
     return condition
 
 
+def _require_possible(unit: RegisterUnit, condition: Condition) -> None:
+    """Raise InvalidInput for a condition that would hold nothing, silently, by a slip of the hand."""
+    unknown = [one for one in sorted(condition.result_types) if not unit.reference.result_type(ResultTypeCode(one))]
+    if unknown:
+        codes = ", ".join(unknown)
+        raise _wrong_condition(
+            "condition.result_types",
+            Message(f"There is no result type {codes}.", f"Không có loại kết quả {codes}."),
+        )
+    first, last = condition.issued_from, condition.issued_to
+    if first is not None and last is not None and last < first:
+        raise _wrong_condition(
+            "condition.issued_to",
+            Message("The last day of issue lies before the first.", "Ngày ban hành cuối cùng trước ngày đầu tiên."),
+        )
+
+
+def _wrong_condition(field: str, message: Message) -> InvalidInput:
+    return InvalidInput(message, problems=(FieldProblem(field, message),))
+
+
 def _resolved(unit: RegisterUnit, order: HoldOrder) -> str:
     """Return the id or code under which the register knows the target. Raises NotFound, InvalidInput."""
     caller, target = order.caller, order.target
-    if isinstance(target, Identifier):
+    if isinstance(target, Identifier) and order.scope is HoldScope.SUBJECT:
         subject = unit.subjects.by_identifier(target)
         if subject is None or not has_seen(unit, caller, subject.id):
             raise NotFound(
@@ -198,6 +259,10 @@ def _resolved(unit: RegisterUnit, order: HoldOrder) -> str:
                 )
             )
         return subject.id
+    if isinstance(target, Identifier):
+        raise InvalidInput(
+            Message("Only a subject is named by one of its numbers.", "Chỉ chủ thể mới được nêu bằng mã số của mình.")
+        )
     match order.scope:
         case HoldScope.DOSSIER:
             return str(parse_dossier_code(target))

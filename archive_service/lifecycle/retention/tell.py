@@ -7,10 +7,12 @@ be seen. A day that lies ahead may be told: the record waits for it.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotFound
 from archive_service.lifecycle.retention.asking import ask_for_target
+from archive_service.lifecycle.retention.covered import count_covered
+from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
 from archive_service.lifecycle.visible import has_seen, require_visible
 from archive_service.model.archive import Archive
@@ -26,6 +28,9 @@ from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.retention import EventScope, ToldEvent, Withdrawal
 from archive_service.model.retention_objects import EVENTS, end_object, event_object, read_end_object
 from archive_service.model.units import RegisterUnit
+from archive_service.model.units.retention import Covered
+from retention.calendar import day_of
+from retention.holds import HoldScope
 from retention.triggers import TRIGGERS, is_trigger
 
 # These follow from what the archive holds itself; nobody tells them.
@@ -64,14 +69,45 @@ def tell_event(archive: Archive, happening: Happening) -> ToldEvent:
     return event
 
 
-def withdraw_event(archive: Archive, caller: Caller, event_id: str, reason: str) -> ToldEvent:
+@dataclass(frozen=True, slots=True)
+class PreviewedEvent:
+    """What telling an event would do. ``stands`` is the event that was told already and says the same, if one was.
+
+    ``bears_on`` counts the caller's records that it happened to.
+    """
+
+    event: ToldEvent
+    stands: str | None
+    bears_on: Covered
+
+
+def preview_event(archive: Archive, happening: Happening) -> PreviewedEvent:
+    """Say what ``tell_event`` would do, and do nothing. Raises as that does."""
+    require(happening.caller, Action.TELL_EVENT)
+    _require_possible(archive, happening)
+
+    def look(unit: RegisterUnit) -> PreviewedEvent:
+        event = _prepared(archive, unit, happening)
+        judge = Judge.of(unit, day_of(archive.clock.now()))
+        scope = HoldScope(str(event.scope))
+        bears_on = count_covered(unit, judge, scope, event.target, None, happening.caller.offices)
+        return PreviewedEvent(event, None if unit.told_events.get(event.id) is None else event.id, bears_on)
+
+    return archive.register.read(look)
+
+
+def withdraw_event(archive: Archive, caller: Caller, event_id: str, reason: str, *, dry_run: bool = False) -> ToldEvent:
     """Take back what was told wrongly: it starts no period any more. The lock of what it locked stays.
 
-    Raises NotAllowed; NotFound for an event of other offices; Conflict ``already-withdrawn``; Unavailable.
+    With ``dry_run`` nothing is done, and what would be is returned. Raises NotAllowed; NotFound for an event of other
+    offices; Conflict ``already-withdrawn``; Unavailable.
     """
     require(caller, Action.TELL_EVENT)
-    archive.register.read(lambda unit: _own(unit, caller, event_id))
-    wanted = end_object(EVENTS, event_id, Withdrawal(caller.person, archive.clock.now(), reason))
+    standing = archive.register.read(lambda unit: _own(unit, caller, event_id))
+    ours = Withdrawal(caller.person, archive.clock.now(), reason)
+    if dry_run:
+        return replace(standing, withdrawn=ours)
+    wanted = end_object(EVENTS, event_id, ours)
     # A withdrawal that was cut off before the register heard of it is the one that stands.
     withdrawal = read_end_object(wanted.key, keep_rule(archive, wanted))
 
@@ -119,14 +155,14 @@ def _require_possible(archive: Archive, happening: Happening) -> None:
         )
 
 
-def _tell(archive: Archive, unit: RegisterUnit, happening: Happening) -> tuple[ToldEvent, tuple[Identifier, ...]]:
+def _prepared(archive: Archive, unit: RegisterUnit, happening: Happening) -> ToldEvent:
+    """Return the event as it will be told, or the one that stands already and says the same."""
     caller, now = happening.caller, archive.clock.now()
     target = _resolved(unit, caller, happening.scope, happening.target)
-    identifiers = identifiers_of(unit, SubjectId(target)) if happening.scope is EventScope.SUBJECT else ()
     for earlier in unit.told_events.of(happening.scope, [target]):
         if earlier.withdrawn is None and _says(earlier) == (happening.trigger, happening.happened_on, caller.office):
-            return earlier, identifiers
-    event = ToldEvent(
+            return earlier
+    return ToldEvent(
         id=time_ordered_uuid(now, archive.randomness.token(10)),
         scope=happening.scope,
         target=target,
@@ -137,8 +173,15 @@ def _tell(archive: Archive, unit: RegisterUnit, happening: Happening) -> tuple[T
         told_by=caller.person,
         told_at=now,
     )
+
+
+def _tell(archive: Archive, unit: RegisterUnit, happening: Happening) -> tuple[ToldEvent, tuple[Identifier, ...]]:
+    event = _prepared(archive, unit, happening)
+    identifiers = identifiers_of(unit, SubjectId(event.target)) if event.scope is EventScope.SUBJECT else ()
+    if unit.told_events.get(event.id) is not None:
+        return event, identifiers
     unit.told_events.add(event)
-    ask_for_target(unit, event.scope, event.target, now)
+    ask_for_target(unit, event.scope, event.target, event.told_at)
     values = {
         "event": event.id,
         "scope": str(event.scope),
@@ -147,7 +190,7 @@ def _tell(archive: Archive, unit: RegisterUnit, happening: Happening) -> tuple[T
         "happened_on": event.happened_on.isoformat(),
         "source": event.source,
     }
-    unit.log.append(Event(EventType.RETENTION_EVENT_TOLD, caller.id, now, None, values))
+    unit.log.append(Event(EventType.RETENTION_EVENT_TOLD, happening.caller.id, event.told_at, None, values))
     return event, identifiers
 
 
@@ -157,6 +200,13 @@ def _says(event: ToldEvent) -> tuple[str, dt.date, str]:
 
 def _resolved(unit: RegisterUnit, caller: Caller, scope: EventScope, target: str | Identifier) -> str:
     """Return the id or code under which the register knows the target. Raises NotFound, InvalidInput."""
+    if isinstance(target, Identifier) is not (scope is EventScope.SUBJECT):
+        raise InvalidInput(
+            Message(
+                "A subject, and nothing else, is named by one of its numbers.",
+                "Chỉ chủ thể, và chỉ chủ thể, được nêu bằng một trong các mã số của mình.",
+            )
+        )
     if isinstance(target, Identifier):
         subject = unit.subjects.by_identifier(target)
         if subject is None or not has_seen(unit, caller, subject.id):
