@@ -26,7 +26,7 @@ def test_midnight_is_in_indochina_time(instant: dt.datetime, day: dt.date) -> No
 
 
 def test_a_naive_instant_falls_on_no_day() -> None:
-    with pytest.raises(ValueError, match="time zone"):
+    with pytest.raises(ValueError, match=r"^an instant without a time zone falls on no day$"):
         day_of(dt.datetime(2026, 1, 1))  # noqa: DTZ001  # that is the fault
 
 

@@ -159,3 +159,35 @@ def test_the_class_is_the_one_that_the_rules_give(result_type: str) -> None:
     assert decision.state is (RetentionState.RUNNING if result_type == PENSION else RetentionState.DUE)
     assert decision.schedule is ours
     assert Period(12) == short.period
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"office_path": ("BHXH-48",), "access_level": "open"}, "ALL"),
+        ({"office_path": ("BHXH-01-05", "BHXH-01"), "access_level": "open"}, "OFFICE"),
+        ({"office_path": ("BHXH-48",), "access_level": "secret"}, "LEVEL"),
+    ],
+)
+def test_office_and_access_level_decide_the_class_as_the_kind_does(said: dict[str, Any], code: str) -> None:
+    ours = schedule(
+        retention_class("ALL"),
+        retention_class("OFFICE"),
+        retention_class("LEVEL"),
+        rules=(
+            Rule("ALL", 0),
+            Rule("OFFICE", 1, offices=frozenset({"BHXH-01"})),
+            Rule("LEVEL", 1, access_levels=frozenset({"secret"})),
+        ),
+    )
+    assert decide(facts(**said), ours, NO_HOLDS, TODAY).retention_class is ours.classes[code]
+
+
+def test_states_have_the_names_that_are_stored() -> None:
+    assert list(RetentionState) == ["unassigned", "conflict", "permanent", "waiting", "running", "due", "held"]
+
+
+def test_subjects_and_a_dossier_that_are_not_known_are_under_no_hold() -> None:
+    bare = Facts("r9", PENSION, ("BHXH-01",), "open", {})
+    placed = Holds.of([hold(HoldScope.SUBJECT, "s1"), hold(HoldScope.DOSSIER, ""), hold(HoldScope.RECORD, "r1")])
+    assert decide(bare, schedule(), placed, TODAY).holds == ()

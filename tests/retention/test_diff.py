@@ -36,6 +36,14 @@ def test_to_and_from_permanent() -> None:
     assert (to.is_earlier, since.is_earlier) == (False, True)
 
 
+def test_a_record_that_gets_a_rule_or_loses_it_is_told() -> None:
+    ruled, unruled = schedule(), schedule(rules=(Rule("06", 0, frozenset({ALLOWANCE})),))
+    [gains] = moved([facts()], unruled, ruled, NO_HOLDS, TODAY)
+    [loses] = moved([facts()], ruled, unruled, NO_HOLDS, TODAY)
+    assert (gains.is_earlier, loses.is_earlier) == (True, False)
+    assert list(moved([facts()], unruled, unruled, NO_HOLDS, TODAY)) == []
+
+
 def test_a_hold_does_not_hide_that_a_day_moves() -> None:
     placed = Holds.of([hold(HoldScope.RECORD, "r1")])
     assert len(list(moved([facts()], schedule(), schedule(retention_class(months=12)), placed, TODAY))) == 1

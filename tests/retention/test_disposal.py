@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention.decide import decide
+from retention.decide import Decision, decide
 from retention.disposal import (
     NotPermitted,
     Obstacle,
@@ -50,6 +51,9 @@ class TestProposing:
         with refused(RefusalCode.COUNCIL_TOO_SMALL):
             propose("p1", "a", frozenset(), 0)
         assert propose("p1", "a", frozenset({"b"}), 1).state is ProposalState.OPEN
+
+    def test_begins_with_no_vote_and_no_approval(self) -> None:
+        assert proposal() == Proposal("p1", "a", COUNCIL, {}, approved_by=None, done=False)
 
     def test_nobody_sits_in_the_council_of_his_own_proposal(self) -> None:
         with refused(RefusalCode.PROPOSED_IT):
@@ -127,12 +131,15 @@ def test_done_is_the_end() -> None:
     assert done.state is ProposalState.DONE
 
 
-class TestTheMomentOfExecution:
-    due = decide(facts(), schedule(), NO_HOLDS, NOW.date())
+def due() -> Decision:
+    return decide(facts(), schedule(), NO_HOLDS, NOW.date())
 
+
+class TestTheMomentOfExecution:
     def test_nothing_forbids_what_is_due_unheld_and_unlocked(self) -> None:
-        assert obstacle(self.due, NOW.date(), None, NOW) is None
-        assert obstacle(self.due, NOW.date(), NOW, NOW) is None
+        assert obstacle(due(), NOW.date(), None, NOW) is None
+        assert obstacle(due(), dt.date(2030, 3, 2), None, NOW) is None, "on its first day already"
+        assert obstacle(due(), NOW.date(), NOW, NOW) is None
 
     def test_a_hold_placed_since_the_approval_forbids_it(self) -> None:
         held = decide(facts(), schedule(), Holds.of([hold(HoldScope.SUBJECT, "s1")]), NOW.date())
@@ -143,10 +150,19 @@ class TestTheMomentOfExecution:
         assert _code(obstacle(later, NOW.date(), None, NOW)) == "not-due"
 
     def test_a_clock_that_was_set_back_forbids_it(self) -> None:
-        assert _code(obstacle(self.due, dt.date(2030, 3, 1), None, NOW)) == "not-due"
+        assert _code(obstacle(due(), dt.date(2030, 3, 1), None, NOW)) == "not-due"
+
+    def test_a_decision_that_did_not_find_it_due_is_taken_again_however_late_it_is(self) -> None:
+        running = decide(facts(), schedule(), NO_HOLDS, dt.date(2026, 1, 1))
+        assert running.due_on == dt.date(2030, 3, 2)
+        assert _code(obstacle(running, NOW.date(), None, NOW)) == "not-due"
+
+    def test_a_decision_without_a_day_forbids_it(self) -> None:
+        dayless = dataclasses.replace(due(), due_on=None)
+        assert _code(obstacle(dayless, NOW.date(), None, NOW)) == "not-due"
 
     def test_a_lock_forbids_it(self) -> None:
-        assert _code(obstacle(self.due, NOW.date(), NOW + dt.timedelta(seconds=1), NOW)) == "locked"
+        assert _code(obstacle(due(), NOW.date(), NOW + dt.timedelta(seconds=1), NOW)) == "locked"
 
     def test_each_is_said_in_both_languages(self) -> None:
         held = decide(facts(), schedule(), Holds.of([hold(HoldScope.RECORD, "r1")]), NOW.date())
@@ -154,7 +170,7 @@ class TestTheMomentOfExecution:
         said = {
             obstacle(held, NOW.date(), None, NOW),
             obstacle(waiting, NOW.date(), None, NOW),
-            obstacle(self.due, NOW.date(), NOW + dt.timedelta(1), NOW),
+            obstacle(due(), NOW.date(), NOW + dt.timedelta(1), NOW),
         }
         assert said == {
             Obstacle("held", "A hold has been placed on it.", "Tài liệu đang bị giữ theo lệnh."),
@@ -165,3 +181,24 @@ class TestTheMomentOfExecution:
 
 def _code(found: Obstacle | None) -> str | None:
     return found.code if found is not None else None
+
+
+def test_states_votes_and_refusals_have_the_names_that_are_stored() -> None:
+    assert list(ProposalState) == ["open", "carried", "rejected", "approved", "done"]
+    assert list(Vote) == ["agree", "refuse"]
+    assert list(RefusalCode) == [
+        "not-open",
+        "not-carried",
+        "not-a-member",
+        "voted-already",
+        "proposed-it",
+        "voted-on-it",
+        "approved-already",
+        "council-too-small",
+    ]
+
+
+def test_a_refusal_carries_its_code_for_programs() -> None:
+    with pytest.raises(NotPermitted) as refusal:
+        approve(proposal(), "e")
+    assert refusal.value.code is RefusalCode.NOT_CARRIED

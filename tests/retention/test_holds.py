@@ -73,8 +73,18 @@ def test_a_date_that_is_not_known_may_lie_in_the_range_so_the_record_is_kept() -
 
 def test_a_hold_whose_condition_is_lost_keeps_everything() -> None:
     assert hold(HoldScope.CONDITION).covers(facts())
+    assert Hold("H1", HoldScope.CONDITION, "", "a", "b", "c", dt.date(2027, 1, 31)).covers(facts())
+
+
+def test_a_condition_that_states_nothing_is_empty_however_nothing_is_said() -> None:
     assert Condition().is_empty
+    assert Condition(frozenset(), frozenset(), frozenset(), None, None).is_empty
     assert not Condition(issued_to=ISSUED).is_empty
+    assert Condition().matches(facts(dates={"document-date": ISSUED}))
+
+
+def test_scopes_have_the_names_that_are_stored() -> None:
+    assert list(HoldScope) == ["record", "subject", "dossier", "office", "condition"]
 
 
 def test_all_holds_that_cover_a_record_are_told() -> None:

@@ -52,3 +52,13 @@ def test_single_quotes_may_span_lines_too() -> None:
     lines = read_lines("[a]\nb = '''\n[c]\n'''\nd = 1\n")
     assert lines.of("c") is None
     assert lines.of("a", 0, "d") == 5
+
+
+def test_nothing_within_a_text_of_several_lines_is_a_table_or_a_field() -> None:
+    lines = read_lines('[a]\nb = """\none\n[c]\nd = 1\n"""\ne = 1\n')
+    assert (lines.of("c"), lines.of("a", 0, "d"), lines.of("a", 0, "e")) == (None, 1, 7)
+
+
+def test_names_are_found_in_every_letter_that_toml_allows() -> None:
+    lines = read_lines("[Table_A-1]\nKey_b-2 = 1\nKEY = 1\n")
+    assert (lines.of("Table_A-1"), lines.of("Table_A-1", 0, "Key_b-2"), lines.of("Table_A-1", 0, "KEY")) == (1, 2, 3)

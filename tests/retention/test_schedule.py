@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from retention.schedule import Rule
+from retention.schedule import Action, Rule
 from tests.retention.schedules import ALLOWANCE, DISTRICT, PENSION, retention_class, schedule
 
 A, B, C = retention_class("A"), retention_class("B"), retention_class("C")
@@ -65,6 +65,7 @@ def test_the_same_question_gets_the_very_same_answer() -> None:
     ours = schedule(A)
     assert ours.assign(PENSION, DISTRICT, "open") is ours.assign(PENSION, DISTRICT, "open")
     assert ours == schedule(A), "what was asked before is no part of the schedule"
+    assert repr(ours) == repr(schedule(A))
 
 
 def test_a_version_decides_from_its_first_to_its_last_day() -> None:
@@ -75,3 +76,13 @@ def test_a_version_decides_from_its_first_to_its_last_day() -> None:
     ended = replace(open_ended, valid_to=dt.date(2026, 6, 30))
     assert ended.decides_on(dt.date(2026, 6, 30))
     assert not ended.decides_on(dt.date(2026, 7, 1))
+
+
+def test_what_is_left_out_of_a_rule_or_a_class_is_not_stated() -> None:
+    nothing: frozenset[str] = frozenset()
+    assert Rule("A", 0) == Rule("A", 0, nothing, nothing, nothing, None)
+    assert retention_class().example is False
+
+
+def test_actions_have_the_names_that_schedules_use() -> None:
+    assert list(Action) == ["destroy", "transfer", "review"]

@@ -40,6 +40,7 @@ class = "06"
 priority = 0
 """
 GOOD = HEAD + CLASS + RULE
+LIKE = '\n[[class]]\ncode = "{0}"\nlike = "{1}"\ntitle = "t"\ntitle_vi = "t"\n'
 
 
 def problems(text: str) -> list[Problem]:
@@ -102,7 +103,9 @@ def test_a_class_takes_over_what_it_does_not_state_itself_through_any_number_of_
 
 def test_a_permanent_class_needs_no_trigger() -> None:
     ever = GOOD.replace('period = "10 years"\ntrigger = "dossier-closed"', 'period = "permanent"')
-    assert read_schedule(ever.encode()).classes["06"].period.is_permanent
+    kept = read_schedule(ever.encode()).classes["06"]
+    assert kept.period.is_permanent
+    assert kept.trigger == "document-date", "the one that every record has"
 
 
 @pytest.mark.parametrize(
@@ -151,6 +154,101 @@ def test_each_slip_is_told_where_it_stands(old: str, new: str, line: int, said: 
     assert len(found) <= 2, "one slip must not be told many times over"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "en", "vi"),
+    [
+        ("[schedule]", "colour = 1\n[schedule]", "“colour” is not known here.", "Không có mục “colour”."),
+        (
+            'trigger = "dossier-closed"',
+            'trigger = "death"',
+            "“death” is not a trigger: document-date, received, dossier-closed, last-payment, subject-died, "
+            "insurance-ended, replaced, superseded, or event:<name>.",
+            "“death” không phải sự kiện tính thời hạn: document-date, received, dossier-closed, last-payment, "
+            "subject-died, insurance-ended, replaced, superseded, hoặc event:<tên>.",
+        ),
+        (
+            'period = "10 years"',
+            'period = "ten years"',
+            "No period: a period is permanent, a number of years or a number of months, not 'ten years'.",
+            "“ten years” không phải thời hạn hợp lệ.",
+        ),
+        (
+            'action = "destroy"',
+            'action = "burn"',
+            "No action: an action is destroy, transfer, review, not 'burn'.",
+            "“burn” không phải hành động hợp lệ.",
+        ),
+        ('code = "06"', 'code = ""', "“code” is empty.", "“code” để trống."),
+        ('title = "10 years"', 'title = " "', "“title” is empty.", "“title” để trống."),
+        ('title_vi = "10 năm"', 'title_vi = " "', "“title_vi” is empty.", "“title_vi” để trống."),
+        ('legal_source = "a law"', 'legal_source = " "', "“legal_source” is empty.", "“legal_source” để trống."),
+        ('action = "destroy"\n', "", "class has no “action”.", "class thiếu trường “action”."),
+        (
+            'action = "destroy"',
+            'action = "destroy"\nyear_end = "yes"',
+            "“year_end” must be true or false.",
+            "“year_end” phải là true hoặc false.",
+        ),
+        (
+            'action = "destroy"',
+            'action = "destroy"\ncolour = "red"',
+            "“colour” is not a field of class: code, like, title, title_vi, legal_source, period, trigger, year_end, "
+            "action, example.",
+            "class không có trường “colour”: code, like, title, title_vi, legal_source, period, trigger, year_end, "
+            "action, example.",
+        ),
+        ('title = "10 years"', "title = 10", "“title” must be a text.", "“title” phải là một chuỗi."),
+        ("priority = 0", "priority = -1", "A priority lies between 0 and 1000000.", "Mức ưu tiên từ 0 đến 1000000."),
+        ("priority = 0", "priority = true", "“priority” must be a whole number.", "“priority” phải là một số nguyên."),
+        ("priority = 0\n", "", "rule has no “priority”.", "rule thiếu trường “priority”."),
+        ('class = "06"', 'class = "07"', "There is no class 07.", "Không có nhóm 07."),
+        (
+            "priority = 0",
+            "priority = 0\noffice = []",
+            "“office” must be a list of texts.",
+            "“office” phải là một danh sách chuỗi.",
+        ),
+        (
+            "2026-01-01",
+            "2026-01-01\nvalid_to = 2025-12-31",
+            "The schedule ends before it begins.",
+            "Bảng thời hạn kết thúc trước khi bắt đầu.",
+        ),
+        (
+            "2026-01-01",
+            "2026-01-01T00:00:00",
+            "“valid_from” must be a date such as 2026-01-31.",
+            "“valid_from” phải là một ngày, ví dụ 2026-01-31.",
+        ),
+        ('version = "1"\n', "", "schedule has no “version”.", "schedule thiếu trường “version”."),
+        (RULE, "", "There is no [[rule]].", "Thiếu mục [[rule]]."),
+        (HEAD, "", "[schedule] is missing.", "Thiếu mục [schedule]."),
+        (CLASS, CLASS + CLASS, "Class 06 stands twice.", "Nhóm 06 bị lặp lại."),
+        (
+            "priority = 0",
+            "priority = ",
+            "Not TOML: Invalid value (at line 19, column 12).",
+            "Không phải TOML: Invalid value (at line 19, column 12).",
+        ),
+    ],
+)
+def test_each_problem_is_told_in_both_languages(old: str, new: str, en: str, vi: str) -> None:
+    assert old in GOOD
+    only = [(one.en, one.vi) for one in problems(GOOD.replace(old, new)) if one.en != "There is no class 06."]
+    assert only == [(en, vi)]
+
+
+@pytest.mark.parametrize(
+    ("code", "en", "vi"),
+    [
+        ("A", "Class A is like itself, in a circle.", "Nhóm A tham chiếu vòng tròn."),
+        ("Z", "There is no class Z to be like.", "Không có nhóm Z để tham chiếu."),
+    ],
+)
+def test_what_no_class_can_be_like_is_told_in_both_languages(code: str, en: str, vi: str) -> None:
+    assert (23, en, vi) in [(one.line, one.en, one.vi) for one in problems(GOOD + LIKE.format("A", code))]
+
+
 def test_a_field_outside_every_table_is_told() -> None:
     assert (1, "“colour” is not known here.") in told('colour = "red"\n' + GOOD)
 
@@ -162,7 +260,24 @@ def test_a_schedule_without_classes_or_rules_is_none() -> None:
 
 
 def test_what_stands_in_a_list_and_is_no_table_is_told() -> None:
-    assert "[rule] is missing." in [en for _, en in told("rule = [1]\n" + HEAD + CLASS)]
+    assert (2, "[rule] is missing.") in told("\nrule = [1]\n" + HEAD + CLASS)
+
+
+def test_what_a_later_class_lacks_is_told_where_that_one_stands() -> None:
+    second = CLASS.replace('"06"', '"07"').replace('action = "destroy"\n', "")
+    assert told(HEAD + CLASS + second + RULE) == [(17, "class has no “action”.")]
+
+
+def test_a_schedule_may_decide_for_a_single_day() -> None:
+    ours = read_schedule(GOOD.replace("2026-01-01", "2026-01-01\nvalid_to = 2026-01-01").encode())
+    assert ours.decides_on(dt.date(2026, 1, 1))
+    assert not ours.decides_on(dt.date(2026, 1, 2))
+
+
+def test_the_highest_and_lowest_priority_are_good() -> None:
+    for priority in (0, 1_000_000):
+        [rule] = read_schedule(GOOD.replace("priority = 0", f"priority = {priority}").encode()).rules
+        assert rule.priority == priority
 
 
 def test_a_class_that_stands_twice_is_told() -> None:
@@ -170,25 +285,28 @@ def test_a_class_that_stands_twice_is_told() -> None:
 
 
 def test_classes_that_are_like_each_other_are_told() -> None:
-    like = '\n[[class]]\ncode = "{0}"\nlike = "{1}"\ntitle = "t"\ntitle_vi = "t"\n'
-    circle = told(GOOD + like.format("A", "B") + like.format("B", "A"))
+    circle = told(GOOD + LIKE.format("A", "B") + LIKE.format("B", "A"))
     assert (23, "Class A is like itself, in a circle.") in circle
     assert (29, "Class B is like itself, in a circle.") in circle
-    assert (23, "There is no class Z to be like.") in told(GOOD + like.format("A", "Z"))
+    assert (23, "There is no class Z to be like.") in told(GOOD + LIKE.format("A", "Z"))
+
+
+def test_a_class_that_is_like_one_of_a_circle_is_told_too() -> None:
+    outside = told(GOOD + LIKE.format("A", "B") + LIKE.format("B", "C") + LIKE.format("C", "B"))
+    assert (23, "Class A is like itself, in a circle.") in outside
 
 
 def test_a_slip_in_a_class_is_not_told_again_for_those_that_are_like_it() -> None:
-    like = '\n[[class]]\ncode = "A"\nlike = "06"\ntitle = "t"\ntitle_vi = "t"\n'
     for slip in ('trigger = "x"', 'period = "x"', 'action = "x"'):
-        name = slip.split(" ")[0]
+        name = slip.split(" ", maxsplit=1)[0]
         wrong = "\n".join(slip if line.startswith(name) else line for line in GOOD.split("\n"))
-        assert len(told(wrong + like)) == 1
+        assert len(told(wrong + LIKE.format("A", "06"))) == 1
 
 
 class TestRulesThatOverlap:
     other = CLASS.replace('"06"', '"07"')
 
-    def both(self, first: str, second: str, priority: int = 0) -> list[tuple[int | None, str]]:
+    def both(self, first: str, second: str, priority: int = 0) -> list[Problem]:
         rules = (
             f'[[rule]]\nclass = "06"\npriority = 0\n{first}\n[[rule]]\nclass = "07"\npriority = {priority}\n{second}\n'
         )
@@ -196,15 +314,19 @@ class TestRulesThatOverlap:
         try:
             read_schedule(text.encode())
         except BadSchedule as bad:
-            return [(one.line, one.en) for one in bad.problems]
+            return list(bad.problems)
         return []
 
     def test_with_one_priority_and_two_classes_are_told_with_both_lines(self) -> None:
-        [(line, said)] = self.both("", "")
-        assert line == 29
-        assert said == (
-            "This rule and the one on line 25 have priority 0 and can speak of the same record, but give it 06 and 07."
-        )
+        assert self.both("", "") == [
+            Problem(
+                29,
+                "This rule and the one on line 25 have priority 0 and can speak of the same record, but give it 06 and "
+                "07.",
+                "Quy tắc này và quy tắc ở dòng 25 cùng mức ưu tiên 0, có thể áp dụng cho cùng một tài liệu nhưng xếp "
+                "vào hai nhóm 06 và 07.",
+            )
+        ]
 
     @pytest.mark.parametrize("field", ["result_type", "office", "access_level"])
     def test_meet_unless_they_state_different_things(self, field: str) -> None:
@@ -216,6 +338,13 @@ class TestRulesThatOverlap:
     def test_of_another_priority_do_not_meet(self) -> None:
         assert self.both("", "", priority=1) == []
 
+    @pytest.mark.parametrize("slip", ['period = "x"', 'action = "x"'])
+    def test_are_not_told_while_one_of_their_classes_is_wrong(self, slip: str) -> None:
+        name = slip.split(" ", maxsplit=1)[0]
+        wrong = "\n".join(slip if line.startswith(name) else line for line in self.other.split("\n"))
+        rules = RULE + RULE.replace('"06"', '"07"')
+        assert [en.split(":")[0] for _, en in told(HEAD + CLASS + wrong + rules)] == [f"No {name}"]
+
     def test_of_one_class_may_overlap(self) -> None:
         assert read_schedule((GOOD + RULE).encode()).rules[1].class_code == "06"
 
@@ -226,6 +355,9 @@ class TestWhatIsNoToml:
         assert line == 19
         assert said.startswith("Not TOML: ")
 
+    def test_is_told_with_its_line_whatever_the_file_says_itself(self) -> None:
+        assert [line for line, _ in told('\na = {"(at line 7, " = 1, "(at line 7, " = 2}')] == [2]
+
     def test_at_its_end_has_no_line(self) -> None:
         [(line, said)] = told('a = "')
         assert said.startswith("Not TOML: ")
@@ -234,13 +366,23 @@ class TestWhatIsNoToml:
     def test_nor_utf8_is_told_with_its_line(self) -> None:
         with pytest.raises(BadSchedule) as bad:
             read_schedule(b'[schedule]\nid = "\xff"\n')
-        assert [(one.line, one.en) for one in bad.value.problems] == [(2, "The file is not UTF-8.")]
+        assert bad.value.problems == (Problem(2, "The file is not UTF-8.", "Tệp không dùng mã UTF-8."),)
 
     def test_nor_small_is_not_read(self) -> None:
-        with pytest.raises(BadSchedule, match="too large"):
+        assert LARGEST_FILE_BYTES == 4 * 1024 * 1024
+        with pytest.raises(BadSchedule) as bad:
             read_schedule(b"#" * (LARGEST_FILE_BYTES + 1))
+        assert bad.value.problems == (
+            Problem(None, "The file is too large for a schedule.", "Tệp quá lớn so với một bảng thời hạn."),
+        )
+        assert str(bad.value) == "The file is too large for a schedule."
         with pytest.raises(BadSchedule, match="missing"):
             read_schedule(b"#" * LARGEST_FILE_BYTES)
+
+
+def test_what_is_the_whole_files_problem_comes_first() -> None:
+    first, whole = Problem(1, "a", "b"), Problem(None, "c", "d")
+    assert BadSchedule([first, whole]).problems == (whole, first)
 
 
 def test_problems_come_in_the_order_of_their_lines_and_in_one_sentence() -> None:

@@ -25,6 +25,19 @@ def test_is_no_trigger(name: str) -> None:
     assert not is_trigger(name)
 
 
+def test_triggers_are_called_by_these_words() -> None:
+    assert {name: (words.en, words.vi) for name, words in TRIGGERS.items()} == {
+        "document-date": ("the date of the document", "ngày ban hành văn bản"),
+        "received": ("the day on which the archive received it", "ngày lưu trữ tiếp nhận"),
+        "dossier-closed": ("the closing of the dossier", "ngày kết thúc hồ sơ"),
+        "last-payment": ("the last payment", "lần chi trả cuối cùng"),
+        "subject-died": ("the subject's death", "ngày chủ thể qua đời"),
+        "insurance-ended": ("the end of the insurance", "ngày chấm dứt tham gia bảo hiểm"),
+        "replaced": ("its replacement by another record", "ngày bị thay thế bởi tài liệu khác"),
+        "superseded": ("the day on which it ceased to apply", "ngày hết hiệu lực áp dụng"),
+    }
+
+
 def test_an_event_has_a_name_of_bounded_length() -> None:
     assert is_trigger("event:" + "a" * 58)
 
