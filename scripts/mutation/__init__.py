@@ -1,0 +1,1 @@
+"""Counts which small changes of the retention rules the tests notice."""
