@@ -23,7 +23,7 @@ from mutation.rest import Change, Copy, changes
 DESCRIPTION = """\
 Changes the retention rules in every small way there is and counts the changes that a test notices.
 
-  scripts/mutate                   every module, about ten minutes
+  scripts/mutate                   every module, ten to twenty minutes
   scripts/mutate periods holds     some
 
 mutmut makes the changes inside functions; those outside of them and in properties are made here in the same way.
