@@ -275,6 +275,31 @@ class ArchiveClient:
         finally:
             response.close()
 
+    def get(self, *segments: str, query: Query = ()) -> Answer:
+        """Return what lies at an address of the API, given by its segments as they are, not as a path writes them.
+
+        Raises ApiProblem when the service refuses, Unavailable when it could not be reached.
+        """
+        return self._get(_path(segments), query)
+
+    def get_bytes(self, *segments: str, query: Query = ()) -> bytes:
+        """Return the bytes of an answer that is no JSON: a file, a report. Raises as ``get``."""
+        response = self._answered(lambda: self._http.get(_path(segments), params=httpx.QueryParams(list(query))))
+        if not response.is_success:
+            raise _problem(response)
+        return response.content
+
+    def post(self, *segments: str, body: Mapping[str, Any] | bytes, query: Query = ()) -> Answer:
+        """Ask for something to be done, with a JSON object or a file's bytes, and return the answer.
+
+        Sent again while the service does not answer: only for what is harmless to do twice. Raises as ``get``.
+        """
+        path, params = _path(segments), httpx.QueryParams(list(query))
+        if isinstance(body, bytes):
+            plain = {"Content-Type": "text/plain; charset=utf-8"}
+            return _body(self._answered(lambda: self._http.post(path, params=params, content=body, headers=plain)))
+        return _body(self._answered(lambda: self._http.post(path, params=params, json=dict(body))))
+
     def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
         try:
             yield from response.iter_raw()  # in pieces as they arrive, so that a break loses none
@@ -365,6 +390,10 @@ def _segment(text: str) -> str:
     '..%2Frecords'
     """
     return quote(text, safe="")
+
+
+def _path(segments: Sequence[str]) -> str:
+    return "".join(f"/{_segment(one)}" for one in segments)
 
 
 def _body(response: httpx.Response) -> Answer:

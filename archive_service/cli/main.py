@@ -20,6 +20,8 @@ _COMMANDS = {
     "download": "archive_service.cli.records:download",
     "verify": "archive_service.cli.records:verify",
     "evidence": "archive_service.cli.evidence:evidence",
+    "retention": "archive_service.cli.retention:retention",
+    "hold": "archive_service.cli.holds:hold",
     "reindex": "archive_service.cli.host:reindex",
     "load-reference": "archive_service.cli.host:load_reference",
     "doctor": "archive_service.cli.host:doctor",
@@ -54,9 +56,10 @@ def main() -> None:
     """An electronic records archive for the results of administrative procedures.
 
     On the archive's host (settings: ARCHIVE_…): serve, worker, reindex, load-reference, doctor, api-key, jobs,
-    log, timestamp, upgrade.
+    log, timestamp, upgrade, retention diff.
     When something is lost, or may be: audit, backup, restore, rebuild-register.
-    From anywhere, with a key: deposit, deposit-folder, search, show, download, verify, evidence.
+    From anywhere, with a key: deposit, deposit-folder, search, show, download, verify, evidence,
+    retention, hold. Anywhere, without a key: retention check.
     """
     # What the archive keeps, and what comes out of it, is about persons: nobody else on the machine reads it.
     os.umask(0o077)

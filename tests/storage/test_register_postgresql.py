@@ -19,6 +19,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from tests import servers
 from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
+from tests.contracts.register_coverage import RegisterCoverageContract
 from tests.contracts.register_log import RegisterLogContract
 from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
@@ -58,6 +59,7 @@ class TestPostgresqlRegister(
     RegisterContract,
     RegisterConcurrencyContract,
     RegisterLogContract,
+    RegisterCoverageContract,
     RegisterRetentionContract,
     RegisterTimestampsContract,
 ):

@@ -22,6 +22,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from tests.archives import open_test_archive
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
+from tests.contracts.register_coverage import RegisterCoverageContract
 from tests.contracts.register_log import RegisterLogContract
 from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
@@ -42,6 +43,7 @@ class TestSqliteRegister(
     RegisterContract,
     RegisterConcurrencyContract,
     RegisterLogContract,
+    RegisterCoverageContract,
     RegisterRetentionContract,
     RegisterTimestampsContract,
 ):
