@@ -183,6 +183,15 @@ def test_a_preview_counts_the_callers_records_only(ours: TestArchive, manager: C
     assert preview_hold(ours.archive, order(stranger)).covers.records == 0
 
 
+def test_a_preview_of_an_event_counts_what_the_caller_may_see(ours: TestArchive, manager: Caller) -> None:
+    ours.stored(1, dossier_code=DOSSIER, access_level=AccessLevel.SECRET)
+    ours.stored(2, dossier_code=DOSSIER)
+    happening = Happening(manager, EventScope.DOSSIER, DOSSIER, "dossier-closed", dt.date(2026, 1, 1), "x")
+    assert preview_event(ours.archive, happening).bears_on.records == 2
+    archivist = dataclasses.replace(happening, caller=ours.caller(Role.ARCHIVIST))
+    assert preview_event(ours.archive, archivist).bears_on.records == 1
+
+
 @pytest.mark.parametrize(
     "condition",
     [

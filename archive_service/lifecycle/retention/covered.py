@@ -5,43 +5,55 @@ Not a step itself; the steps that preview and report ask it. It counts exactly w
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.model.identifiers import OfficeCode, RecordId, SubjectId
+from archive_service.model.record import AccessLevel
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.retention import Coverage, Covered
 from retention.holds import Condition, HoldScope
 
 
-def count_covered(
-    unit: RegisterUnit,
-    judge: Judge,
-    scope: HoldScope,
-    target: str,
-    condition: Condition | None,
-    within: frozenset[OfficeCode] | None,
-) -> Covered:
-    """Count the stored records of the offices ``within`` (None: of all) that a hold of this kind covers now."""
-    return unit.holds.count_covered(_coverage(unit, judge, scope, target, condition, within))
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a hold or an event speaks of: by its scope a target, or a condition."""
+
+    scope: HoldScope
+    target: str
+    condition: Condition | None = None
 
 
-def _coverage(
-    unit: RegisterUnit,
-    judge: Judge,
-    scope: HoldScope,
-    target: str,
-    condition: Condition | None,
-    within: frozenset[OfficeCode] | None,
-) -> Coverage:
-    match scope:
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Of which records are counted: those of these offices, and of these access levels (None: of all)."""
+
+    offices: frozenset[OfficeCode] | None
+    levels: frozenset[AccessLevel] | None = None
+
+
+def count_covered(unit: RegisterUnit, judge: Judge, spoken: Spoken, among: Among) -> Covered:
+    """Count the stored records that are spoken of now."""
+    coverage = _coverage(unit, judge, spoken, among.offices)
+    if among.levels is not None:
+        readable = frozenset(str(level) for level in among.levels)
+        asked = coverage.access_levels
+        coverage = replace(coverage, access_levels=readable if asked is None else asked & readable)
+    return unit.holds.count_covered(coverage)
+
+
+def _coverage(unit: RegisterUnit, judge: Judge, spoken: Spoken, within: frozenset[OfficeCode] | None) -> Coverage:
+    match spoken.scope:
         case HoldScope.RECORD:
-            return Coverage(within, record_id=RecordId(target))
+            return Coverage(within, record_id=RecordId(spoken.target))
         case HoldScope.DOSSIER:
-            return Coverage(within, dossier_code=target)
+            return Coverage(within, dossier_code=spoken.target)
         case HoldScope.SUBJECT:
-            families = unit.subjects.families([SubjectId(target)])
-            return Coverage(within, subjects=frozenset(families.get(SubjectId(target), (SubjectId(target),))))
+            subject = SubjectId(spoken.target)
+            return Coverage(within, subjects=frozenset(unit.subjects.families([subject]).get(subject, (subject,))))
         case HoldScope.OFFICE:
-            return Coverage(within, offices=judge.offices_under([target]))
+            return Coverage(within, offices=judge.offices_under([spoken.target]))
+    condition = spoken.condition
     if condition is None:
         return Coverage(within)
     return Coverage(

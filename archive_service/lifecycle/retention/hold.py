@@ -15,7 +15,7 @@ from archive_service.lifecycle.retention.asking import (
     ask_for_all,
     ask_for_target,
 )
-from archive_service.lifecycle.retention.covered import count_covered
+from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
 from archive_service.lifecycle.visible import has_seen, require_visible
@@ -98,12 +98,15 @@ class PreviewedHold:
 
 def preview_hold(archive: Archive, order: HoldOrder) -> PreviewedHold:
     """Say what ``place_hold`` would do, and do nothing. Raises as that does."""
-    require(order.caller, Action.PLACE_HOLD)
+    caller = order.caller
+    require(caller, Action.PLACE_HOLD)
 
     def look(unit: RegisterUnit) -> PreviewedHold:
         placed, _ = _prepared(archive, unit, order)
         hold, judge = placed.hold, Judge.of(unit, day_of(archive.clock.now()))
-        covers = count_covered(unit, judge, hold.scope, hold.target, hold.condition, order.caller.offices)
+        covers = count_covered(
+            unit, judge, Spoken(hold.scope, hold.target, hold.condition), Among(caller.offices, caller.readable_levels)
+        )
         stands = None if unit.holds.get(hold.id) is None else hold.id
         return PreviewedHold(placed, stands, covers)
 

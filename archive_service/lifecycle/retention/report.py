@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from archive_service.lifecycle.retention.covered import count_covered
+from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.model.archive import Archive
 from archive_service.model.permissions import Action, Caller, require
@@ -110,7 +110,7 @@ def report_held(archive: Archive, caller: Caller) -> HeldReport:
         judge, by_owner = Judge.of(unit, today), dict[tuple[str, HoldScope], list[tuple[PlacedHold, Covered]]]()
         for placed in unit.holds.standing():
             hold = placed.hold
-            covered = count_covered(unit, judge, hold.scope, hold.target, hold.condition, caller.offices)
+            covered = count_covered(unit, judge, Spoken(hold.scope, hold.target, hold.condition), Among(caller.offices))
             if covered.records or placed.office in caller.offices:
                 by_owner.setdefault((hold.owner, hold.scope), []).append((placed, covered))
         rows = sorted((_held_by(*key, found) for key, found in by_owner.items()), key=_most_first)

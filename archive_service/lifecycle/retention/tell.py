@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotFound
 from archive_service.lifecycle.retention.asking import ask_for_target
-from archive_service.lifecycle.retention.covered import count_covered
+from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
 from archive_service.lifecycle.visible import has_seen, require_visible
@@ -73,7 +73,7 @@ def tell_event(archive: Archive, happening: Happening) -> ToldEvent:
 class PreviewedEvent:
     """What telling an event would do. ``stands`` is the event that was told already and says the same, if one was.
 
-    ``bears_on`` counts the caller's records that it happened to.
+    ``bears_on`` counts the records that it happened to, of those that the caller sees.
     """
 
     event: ToldEvent
@@ -83,14 +83,15 @@ class PreviewedEvent:
 
 def preview_event(archive: Archive, happening: Happening) -> PreviewedEvent:
     """Say what ``tell_event`` would do, and do nothing. Raises as that does."""
-    require(happening.caller, Action.TELL_EVENT)
+    caller = happening.caller
+    require(caller, Action.TELL_EVENT)
     _require_possible(archive, happening)
 
     def look(unit: RegisterUnit) -> PreviewedEvent:
         event = _prepared(archive, unit, happening)
         judge = Judge.of(unit, day_of(archive.clock.now()))
-        scope = HoldScope(str(event.scope))
-        bears_on = count_covered(unit, judge, scope, event.target, None, happening.caller.offices)
+        seen = Among(caller.offices, caller.readable_levels)
+        bears_on = count_covered(unit, judge, Spoken(HoldScope(str(event.scope)), event.target), seen)
         return PreviewedEvent(event, None if unit.told_events.get(event.id) is None else event.id, bears_on)
 
     return archive.register.read(look)
