@@ -199,6 +199,10 @@ class LocalStore:
                 return
             self._remove_empty(path.parent)
 
+    def now(self) -> dt.datetime:
+        """Return what this host's clock shows, by which locks are obeyed here: see ObjectStore.now."""
+        return self._clock.now()
+
     def check_ready(self) -> None:
         """Write, link and remove a small file: see ObjectStore.check_ready."""
         with _store_errors():
