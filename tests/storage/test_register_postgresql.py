@@ -19,6 +19,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from tests import servers
 from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
+from tests.contracts.register_disposals import RegisterDisposalsContract
 from tests.contracts.register_log import RegisterLogContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
@@ -54,7 +55,11 @@ def empty(register: SqlRegister) -> None:
 
 
 class TestPostgresqlRegister(
-    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+    RegisterContract,
+    RegisterConcurrencyContract,
+    RegisterDisposalsContract,
+    RegisterLogContract,
+    RegisterTimestampsContract,
 ):
     """The contract."""
 

@@ -22,6 +22,7 @@ from archive_service.storage.register.schema import upgrade_schema
 from tests.archives import open_test_archive
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
+from tests.contracts.register_disposals import RegisterDisposalsContract
 from tests.contracts.register_log import RegisterLogContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
@@ -38,7 +39,11 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
 
 
 class TestSqliteRegister(
-    RegisterContract, RegisterConcurrencyContract, RegisterLogContract, RegisterTimestampsContract
+    RegisterContract,
+    RegisterConcurrencyContract,
+    RegisterDisposalsContract,
+    RegisterLogContract,
+    RegisterTimestampsContract,
 ):
     """The contract."""
 

@@ -6,11 +6,11 @@ Every method takes part in the transaction it was reached through; none commits.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.model.events import Event, LoggedEvent, SealedEntry
+from archive_service.model.events import Event, EventType, LoggedEvent, SealedEntry
 from archive_service.model.identifiers import RecordId
 
 
@@ -54,6 +54,14 @@ class Log(Protocol):
 
         The caller has checked that the entry commits to it.
         """
+        ...
+
+    def erase_payloads(self, record_id: RecordId, but: Collection[EventType]) -> None:
+        """Erase what the record's entries commit to, but for entries of some kinds; the entries stay. Idempotent."""
+        ...
+
+    def of_kinds(self, record_ids: Collection[RecordId], kinds: Collection[EventType]) -> dict[RecordId, LoggedEvent]:
+        """Return the last entry of one of these kinds about each of the records that has one: asked in bulk."""
         ...
 
     def size(self) -> int:
