@@ -1,0 +1,1 @@
+"""Disposal: what is due is proposed, decided by people, carried out record by record, and certified."""
