@@ -19,6 +19,7 @@ from archive_service.lifecycle.marks import keep_small
 from archive_service.model.archive import Archive
 from archive_service.model.events import LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId
+from archive_service.model.jobs import JobKind
 from archive_service.model.objects import SmallObject
 from archive_service.model.record import RecordState
 from archive_service.model.units import RegisterUnit
@@ -50,7 +51,7 @@ def keep_evidence(archive: Archive) -> KeptEvidence:
     with ThreadPoolExecutor(_WRITERS) as pool:
         while (batch := archive.register.read(partial(_next, archive))) is not None:
             taken = [key for key in pool.map(partial(_put, archive), batch.objects) if key is not None]
-            archive.register.write(partial(_passed, batch.end))
+            archive.register.write(partial(_passed, archive, batch))
             kept += len(batch.objects) - len(taken)
             differing += taken
     return KeptEvidence(kept, tuple(differing))
@@ -67,6 +68,7 @@ class _Locked:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     objects: tuple[_Locked, ...]
+    records: frozenset[RecordId]
     end: int
 
 
@@ -76,12 +78,15 @@ def _next(archive: Archive, unit: RegisterUnit) -> _Batch | None:
     if published is None or published.size <= start:
         return None
     end = min(published.size, start + _AT_ONCE)
-    return _Batch(tuple(_objects(archive, unit, unit.log.sealed(start, end - start))), end)
+    entries = unit.log.sealed(start, end - start)
+    records = frozenset(record_id for one in entries if (record_id := _lived(one)) is not None)
+    return _Batch(tuple(_objects(archive, unit, entries)), records, end)
 
 
 def _objects(archive: Archive, unit: RegisterUnit, entries: list[SealedEntry]) -> Iterator[_Locked]:
     """Yield what is kept of the entries; nothing of a record that was disposed of."""
-    life = [(record_id, one) for one in entries if (record_id := _lived(one)) is not None]
+    kept = (one for one in entries if one.payload is not None)
+    life = [(record_id, one) for one in kept if (record_id := _lived(one)) is not None]
     records = unit.records.get_many([record_id for record_id, _ in life])
     wanted = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     for record_id, one in life:
@@ -92,10 +97,8 @@ def _objects(archive: Archive, unit: RegisterUnit, entries: list[SealedEntry]) -
 
 
 def _lived(sealed: SealedEntry) -> RecordId | None:
-    """Return the record of whose life the entry tells and whose payload is there."""
-    if sealed.payload is None or type_of_entry(sealed.entry) not in _LIFE:
-        return None
-    return record_of_entry(sealed.entry)
+    """Return the record of whose life the entry tells."""
+    return record_of_entry(sealed.entry) if type_of_entry(sealed.entry) in _LIFE else None
 
 
 def _put(archive: Archive, wanted: _Locked) -> str | None:
@@ -107,6 +110,10 @@ def _stands(unit: RegisterUnit) -> int:
     return int(unit.progress.get(_PROGRESS) or 0)
 
 
-def _passed(end: int, unit: RegisterUnit) -> None:
-    if end > _stands(unit):
-        unit.progress.put(_PROGRESS, str(end))
+def _passed(archive: Archive, batch: _Batch, unit: RegisterUnit) -> None:
+    if batch.end > _stands(unit):
+        unit.progress.put(_PROGRESS, str(batch.end))
+    for record in unit.records.get_many(sorted(batch.records)).values():
+        if record.state is RecordState.DISPOSED:
+            # It went meanwhile, or since a run that was killed: what was put is removed as all else of it was.
+            unit.jobs.add(JobKind.DISPOSE, record.id, archive.clock.now())
