@@ -834,6 +834,18 @@ class TestKilledAnywhere:
         assert {one.outcome for one in run.listed} <= {AuditOutcome.UNFINISHED, AuditOutcome.INDEXED_GONE}
 
 
+@pytest.mark.parametrize("stands", [RecordState.STORED, RecordState.DISPOSED])
+def test_payloads_that_are_gone_are_explained_by_a_disposal_that_was_done_and_by_no_other(
+    ours: TestArchive, people: Disposals, stands: RecordState
+) -> None:
+    [record_id] = people.due(1)
+    people.approved()
+    people.finish()
+    ours.register.write(lambda u: u.records.set_state(record_id, stands, ours.clock.now()))
+    told = {one.outcome for one in audited(ours).listed}
+    assert (AuditOutcome.PAYLOAD_MISSING in told) is (stands is RecordState.STORED)
+
+
 class TestAfterARestore:
     def test_a_register_of_before_the_disposal_forgets_as_the_disposal_did(
         self, ours: TestArchive, people: Disposals
@@ -856,14 +868,17 @@ class TestAfterARestore:
 
     @staticmethod
     def put_back(ours: TestArchive, rows: dict[sa.Table, list[Any]]) -> None:
-        """Put every table back but the log, which is caught up with from the store."""
-        log = {"log_entries", "log_payloads", "log_head", "log_tiles", "log_checkpoints"}
+        """Put every table back; the log, which is caught up with from the store, has the payloads of then, too."""
+        log = {"log_entries", "log_head", "log_tiles", "log_checkpoints"}
         with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
             for table, kept in rows.items():
-                if table.name not in log:
+                if table.name in log:
+                    continue
+                if table.name != "log_payloads":
                     connection.execute(sa.delete(table))
-                    if kept:
-                        connection.execute(sa.insert(table), [dict(row._mapping) for row in kept])
+                if kept:
+                    insert = sa.insert(table).prefix_with("OR IGNORE")
+                    connection.execute(insert, [dict(row._mapping) for row in kept])
 
     def test_what_a_store_brought_back_is_deleted_again(self, ours: TestArchive, people: Disposals) -> None:
         [record_id] = people.due(1)

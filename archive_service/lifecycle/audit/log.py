@@ -19,6 +19,7 @@ from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import DISPOSALS, EventType, SealedEntry
 from archive_service.model.identifiers import RecordId
+from archive_service.model.record import RecordState
 from archive_service.model.units import RegisterUnit
 from archive_verify.errors import Refused
 from archive_verify.log_history import require_in_time_order
@@ -112,9 +113,13 @@ class LogExamination:
 def _disposed(archive: Archive, page: Sequence[SealedEntry]) -> Collection[RecordId]:
     """Return of which records, whose payloads are gone, the log itself tells that they were disposed of."""
     asked = {record_id for one in page if one.payload is None and (record_id := _record_of(one)) is not None}
-    if not asked:
-        return ()
-    return archive.register.read(lambda unit: unit.log.of_kinds(asked, DISPOSALS)).keys()
+    return archive.register.read(partial(_disposed_of, asked)) if asked else ()
+
+
+def _disposed_of(asked: Collection[RecordId], unit: RegisterUnit) -> Collection[RecordId]:
+    told = unit.log.of_kinds(asked, DISPOSALS).keys()
+    there = unit.records.get_many(sorted(told)).values()
+    return told - {record.id for record in there if record.state is not RecordState.DISPOSED}
 
 
 def _record_of(entry: SealedEntry) -> RecordId | None:
