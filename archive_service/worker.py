@@ -25,6 +25,8 @@ from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.lock import renew_evidence_locks, renew_locks
 from archive_service.lifecycle.log.seal import log_waits, seal_log
 from archive_service.lifecycle.refill import ask_for_missing
+from archive_service.lifecycle.retention.decide import ask_again, decide_records
+from archive_service.lifecycle.retention.decide_all import decide_all
 from archive_service.lifecycle.seal import seal
 from archive_service.lifecycle.timestamps.keep import keep_timestamps
 from archive_service.lifecycle.timestamps.stamp import Stamping, stamp
@@ -60,6 +62,10 @@ STAMPING_SECONDS = 15
 ALARMING_ATTEMPTS = 3
 ABANDONED_UPLOAD = dt.timedelta(hours=6)
 
+# Records decided on together; how often it is looked whether all of them must be.
+RETAIN_BATCH = 64
+DECIDING_SECONDS = 5
+
 # How often it is looked whether an audit is due.
 AUDIT_CHECK_SECONDS = 600
 
@@ -93,6 +99,8 @@ class Worker:
         checkpoint_seconds = self._archive.rules.checkpoint_interval.total_seconds()
         tasks: list[tuple[str, Callable[[], None]]] = [
             ("index", lambda: self._work_off(JobKind.INDEX, INDEX_BATCH, self._index)),
+            ("retention", lambda: self._work_off(JobKind.RETAIN, RETAIN_BATCH, self._retain)),
+            ("all-records", lambda: self._repeat("deciding on all records", DECIDING_SECONDS, self._decide_all)),
             ("claims", self._keep_claims),
             ("maintenance", lambda: self._repeat("maintenance", MAINTENANCE_SECONDS, self._maintain)),
             ("refill", lambda: self._repeat("refill", INDEX_CHECK_SECONDS, self._refill)),
@@ -204,28 +212,34 @@ class Worker:
             self._done([job])
 
     def _index(self, jobs: Sequence[Job]) -> None:
+        self._together(jobs, lambda record_ids: index_records(self._archive, record_ids))
+
+    def _retain(self, jobs: Sequence[Job]) -> None:
+        self._together(jobs, lambda record_ids: decide_records(self._archive, record_ids))
+
+    def _together(self, jobs: Sequence[Job], run: Callable[[Sequence[RecordId]], object]) -> None:
+        """Run a step on all records at once; where that fails, on each, so that one keeps none of the others out."""
         try:
-            index_records(self._archive, [job.record_id for job in jobs])
+            run([job.record_id for job in jobs])
         except ArchiveError as error:
             if not error.retryable and len(jobs) > 1:
-                self._index_each(jobs)
+                self._apart(jobs, run)
                 return
             for job in jobs:
                 self._failed(job, error)
             return
         except Exception:  # as above
-            log.exception("step failed", kind=JobKind.INDEX, count=len(jobs))
+            log.exception("step failed", kind=jobs[0].kind, count=len(jobs))
             if len(jobs) > 1:
-                self._index_each(jobs)
+                self._apart(jobs, run)
             else:
                 self._retry_or_park(jobs[0], "internal error")
             return
         self._done(jobs)
 
-    def _index_each(self, jobs: Sequence[Job]) -> None:
-        """Put each record by itself, so that one that cannot be put keeps none of the others out."""
+    def _apart(self, jobs: Sequence[Job], run: Callable[[Sequence[RecordId]], object]) -> None:
         for job in jobs:
-            self._index([job])
+            self._together([job], run)
 
     def _done(self, jobs: Sequence[Job]) -> None:
         self._write_each(jobs, lambda unit, job: unit.jobs.done(job))
@@ -297,7 +311,16 @@ class Worker:
                 log.exception(f"{name} failed")
             self._stopping.wait(seconds)
 
+    def _decide_all(self) -> None:
+        """Decide on all records where that is due, batch by batch; what changed is worked off beside it."""
+        while not self._stopping.is_set() and (run := decide_all(self._archive)) is not None:
+            if run.ended_at is not None:
+                log.info("all records decided on", count=run.done, changed=run.changed, schedule=run.schedule)
+                return
+
     def _maintain(self) -> None:
+        while asked := ask_again(self._archive, LOCKS_AT_A_TIME):
+            log.info("records to be decided on again", count=asked)
         while renewed := renew_locks(self._archive, LOCKS_AT_A_TIME):
             log.info("locks renewed", count=renewed)
         if renewed := renew_evidence_locks(self._archive, LOCKS_AT_A_TIME):

@@ -1,8 +1,10 @@
 """What stands where in an evidence package, and how its entries are read.
 
-Under ``data/`` there are the original, the entries of the record's life, each with the payload and salt that it commits
-to and the proof that the log holds it, every version of the metadata, and the evidence. Nothing else may be there:
-what no check looks at could say anything.
+There are two kinds of package. That of a record holds under ``data/`` its original, the entries of its life, each with
+the payload and salt that it commits to and the proof that the log holds it, every version of the metadata, and the
+evidence. That of a disposal holds, in place of original and metadata, the certificate of what was disposed of and the
+paper printed of it; its entries are those of the decision and of each record's end. Nothing else may be there: what no
+check looks at could say anything.
 """
 
 from __future__ import annotations
@@ -19,17 +21,17 @@ from archive_verify.package import Package
 ORIGINAL = "data/original.pdf"
 SEALED = "data/renditions/sealed.pdf"
 RECEIPT = "data/receipt.txt"
+CERTIFICATE = "data/certificate.json"
+PAPER = "data/certificate.pdf"
 CHECKPOINT = "data/checkpoint.txt"
 LOG_KEYS = "data/trust/log.vkey"
 SIGNATURE_REPORT = "data/signatures/report.json"
 README = "data/README.txt"
 
-_REQUIRED = (ORIGINAL, RECEIPT, CHECKPOINT, LOG_KEYS, README)
+# What either kind must hold, and may hold.
+_REQUIRED = (CHECKPOINT, LOG_KEYS, README)
 _OPTIONAL = (
-    re.escape(SEALED),
-    re.escape(SIGNATURE_REPORT),
     r"data/entries/(0|[1-9][0-9]*)\.(entry|payload|salt|proof)",
-    r"data/metadata/[1-9][0-9]*\.(json|salt)",
     r"data/evidence/[A-Za-z0-9_-]+\.ers",
     r"data/tokens/[A-Za-z0-9_-]+\.tst",
     r"data/certificates/[A-Za-z0-9_-]+\.cer",
@@ -37,6 +39,15 @@ _OPTIONAL = (
     r"data/trust/(tsa|agency)/[A-Za-z0-9_-]+\.cer",
     r"data/checker/archive_verify/[A-Za-z0-9_]+\.(py|typed|toml|md)",
 )
+_REQUIRED_OF_RECORD = (ORIGINAL, RECEIPT, *_REQUIRED)
+_OPTIONAL_OF_RECORD = (
+    re.escape(SEALED),
+    re.escape(SIGNATURE_REPORT),
+    r"data/metadata/[1-9][0-9]*\.(json|salt)",
+    *_OPTIONAL,
+)
+_REQUIRED_OF_DISPOSAL = (CERTIFICATE, *_REQUIRED)
+_OPTIONAL_OF_DISPOSAL = (re.escape(PAPER), *_OPTIONAL)
 _SALT_BYTES = 32
 _ENTRY_KEYS = {"at", "record", "sha256", "sha512", "type", "v"}
 _ENTRY_VERSION = 1
@@ -44,12 +55,15 @@ _ENTRY_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event of the record's life: the entry's exact bytes and what it states, and the payload it commits to."""
+    """An event: the entry's exact bytes and what it states, and the payload that it commits to.
+
+    ``record`` is None for an event that is not about one record.
+    """
 
     index: int
     data: bytes
     type: str
-    record: str
+    record: str | None
     at: dt.datetime
     sha256: str
     sha512: str
@@ -65,13 +79,19 @@ class Entry:
         return values
 
 
+def is_disposal(package: Package) -> bool:
+    """Whether the package says that it is one of a disposal. Either kind may have no part of the other."""
+    return CERTIFICATE in package or PAPER in package
+
+
 def layout_problems(package: Package) -> list[str]:
-    """Return which parts are missing, and which are there that no evidence package has."""
+    """Return which parts are missing, and which are there that no evidence package of its kind has."""
     names = package.names("data/")
-    allowed = re.compile("|".join(_OPTIONAL))
-    problems = [f"{name} is missing." for name in _REQUIRED if name not in package]
+    required = _REQUIRED_OF_DISPOSAL if is_disposal(package) else _REQUIRED_OF_RECORD
+    allowed = re.compile("|".join(_OPTIONAL_OF_DISPOSAL if is_disposal(package) else _OPTIONAL_OF_RECORD))
+    problems = [f"{name} is missing." for name in required if name not in package]
     problems += [
-        f"{name} is no part of a package." for name in names if name not in _REQUIRED and not allowed.fullmatch(name)
+        f"{name} is no part of a package." for name in names if name not in required and not allowed.fullmatch(name)
     ]
     for folder, suffixes in (
         ("data/entries/", ("entry", "payload", "salt", "proof")),
@@ -92,6 +112,17 @@ def entries(package: Package) -> list[Entry]:
     if not indexes:
         raise Malformed("The package holds no entry.")
     return [_entry(package, index) for index in indexes]
+
+
+def attested(package: Package) -> tuple[list[str], Entry]:
+    """Return the names of the documents that time-stamps are about, and the entry that commits to them.
+
+    Original and deposit of a record; of a disposal certificate, paper where there is one, and its last entry.
+    """
+    told = entries(package)
+    if is_disposal(package):
+        return [name for name in (CERTIFICATE, PAPER) if name in package], told[-1]
+    return [ORIGINAL], told[0]
 
 
 def manifest(package: Package) -> dict[str, Any]:
@@ -136,7 +167,7 @@ def _entry(package: Package, index: int) -> Entry:
         index=index,
         data=data,
         type=str(stated["type"]),
-        record=str(stated["record"]),
+        record=None if stated["record"] is None else str(stated["record"]),
         at=instant(stated["at"]),
         sha256=str(stated["sha256"]),
         sha512=str(stated["sha512"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archive_verify.checkpoint import parse_checkpoint
-from archive_verify.contents import CHECKPOINT, LOG_KEYS, RECEIPT, entries
+from archive_verify.contents import CHECKPOINT, LOG_KEYS, RECEIPT, entries, is_disposal
 from archive_verify.errors import Refused, Undecided
 from archive_verify.log_history import CLOCK_SKEW
 from archive_verify.merkle import leaf_hash, require_inclusion
@@ -29,12 +29,18 @@ def entries_are_in_the_log(package: Package, _: Trust, findings: Findings) -> No
 
 
 def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> None:
-    """Step 6: the log's key signed checkpoint and receipt, and every witness that the auditor names the checkpoint."""
-    checkpoint, receipt = parse_note(package.content(CHECKPOINT)), parse_note(package.content(RECEIPT))
+    """Step 6: the log's key signed checkpoint and receipt, and every witness that the auditor names the checkpoint.
+
+    There is a receipt in a record's package only: nobody deposits a disposal.
+    """
+    checkpoint = parse_note(package.content(CHECKPOINT))
     tree, life = parse_checkpoint(checkpoint.text), entries(package)
     enclosed = [parse_verifier_key(line) for line in package.content(LOG_KEYS).decode("ascii").splitlines()]
-    for what, note in (("checkpoint", checkpoint), ("receipt", receipt)):
+    for what, name in (("checkpoint", CHECKPOINT), ("receipt", RECEIPT)):
+        if name == RECEIPT and is_disposal(package):
+            continue
         with findings.part():
+            note = parse_note(package.content(name))
             _require_log_signature(what, note, tree.origin, enclosed)
             if not trust.log_keys:
                 raise Undecided("No log key was given (--log-key), so it could not be told who signed.")

@@ -1,4 +1,7 @@
-"""Steps 1 to 4 and 7: the package and the record in it. Nothing but hashes, and no trust in anybody."""
+"""Steps 1 to 4 and 7 of a record's package: the package and the record in it. Nothing but hashes, no trust in anybody.
+
+Steps 1 and 3 are those of a disposal's package, too.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +45,13 @@ def package_is_whole(package: Package, _: Trust, findings: Findings) -> None:
 def original_is_the_one_deposited(package: Package, _: Trust, findings: Findings) -> None:
     """Step 2: the documents have the digests and the size that the entries commit to."""
     with findings.part():
-        _require_digests(package, ORIGINAL, manifest(package))
+        require_digests(package, ORIGINAL, manifest(package))
     sealed = [entry.values["rendition"] for entry in entries(package) if entry.type == "rendition-sealed"]
     if SEALED in package:
         with findings.part():
             if not sealed:
                 raise Refused("There is a sealed rendition, but no entry of its sealing.")
-            _require_digests(package, SEALED, sealed[-1])
+            require_digests(package, SEALED, sealed[-1])
     elif sealed:
         findings.undecided.append("A sealed rendition was made, but is not in the package.")
 
@@ -92,21 +95,22 @@ def history_is_consistent(package: Package, _: Trust, findings: Findings) -> Non
         if {entry.record for entry in life} != {package.folder}:
             raise Refused("Not every entry is about the record that the package is named after.")
     with findings.part():
-        _require_time_order(life)
+        require_time_order(life)
     if any(entry.type == "disposed" for entry in life):
         findings.refused.append("The record was disposed of: it should not exist any more.")
     with findings.part():
         _require_receipt(package, life[0])
 
 
-def _require_digests(package: Package, name: str, stated: dict[str, Any]) -> None:
+def require_digests(package: Package, name: str, stated: dict[str, Any]) -> None:
+    """Raise Refused unless a member has the size and both digests that an entry states; Malformed without it."""
     digests = package.digests(name)
     for what in ("sha256", "sha512", "size_bytes"):
         if getattr(digests, what) != stated[what]:
             raise Refused(f"{name} has another {what} than the entry commits to.")
 
 
-def _require_time_order(life: Sequence[Entry]) -> None:
+def require_time_order(life: Sequence[Entry]) -> None:
     """Raise Undecided where stated times contradict the order, which is proven: a person must look which is wrong."""
     try:
         require_in_time_order(entry.data for entry in life)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain, repeat
 
+from archive_verify.contents import is_disposal
 from archive_verify.package import Package
 from archive_verify.steps import Step
 from archive_verify.verdicts import Findings, Verdict
@@ -20,6 +21,7 @@ EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 2}
 _WIDTH = 100
 _MARGIN = " " * 28
 _RECORD = {"en": "Record", "vi": "Tài liệu"}
+_DISPOSAL = {"en": "Disposal", "vi": "Đợt xử lý"}
 _COLOURS = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.UNKNOWN: "33"}
 _OVERALL = {
     "en": {
@@ -55,7 +57,7 @@ def overall(results: Results) -> Verdict:
 def as_json(package: Package, results: Results) -> str:
     """Return the report as one JSON object."""
     report = {
-        "record": package.folder,
+        "disposal" if is_disposal(package) else "record": package.folder,
         "verdict": overall(results),
         "steps": [
             {
@@ -73,7 +75,8 @@ def as_json(package: Package, results: Results) -> str:
 
 def as_text(package: Package, results: Results, language: str, *, colour: bool) -> str:
     """Return the report as lines for a terminal. Details are English: they name standards and parts of the package."""
-    lines = [f"{_RECORD[language]} {_printable(package.folder)}", ""]
+    kind = _DISPOSAL if is_disposal(package) else _RECORD
+    lines = [f"{kind[language]} {_printable(package.folder)}", ""]
     for number, (step, findings) in enumerate(results, start=1):
         verdict = findings.verdict
         title, sentence = step.title.get(language), step.sentence(verdict).get(language)

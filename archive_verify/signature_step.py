@@ -6,7 +6,16 @@ import datetime as dt
 from contextlib import suppress
 
 from archive_verify.certificates import read_certificate, require_path
-from archive_verify.contents import ORIGINAL, SEALED, SIGNATURE_REPORT, certificates, manifest, read_json, revocation
+from archive_verify.contents import (
+    ORIGINAL,
+    PAPER,
+    SEALED,
+    SIGNATURE_REPORT,
+    certificates,
+    manifest,
+    read_json,
+    revocation,
+)
 from archive_verify.errors import Refused, Undecided
 from archive_verify.evidence_record import require_record_trusted
 from archive_verify.package import Package
@@ -18,6 +27,9 @@ from archive_verify.trust import Trust
 from archive_verify.verdicts import Findings
 
 _SIGNING = {"digital_signature", "non_repudiation"}
+
+# What the archive itself issued.
+_OWN = {PAPER, SEALED}
 
 # What the archive, which reads the PDF, may have seen at deposit. Whom it trusted then is the auditor's to judge anew.
 _WRONG = {"altered", "invalid"}
@@ -35,6 +47,13 @@ def signatures_hold(package: Package, trust: Trust, findings: Findings) -> None:
         if name in package:
             with findings.part():
                 _check_signatures(package, name, trust, findings)
+
+
+def paper_is_sealed(package: Package, trust: Trust, findings: Findings) -> None:
+    """Step 10 of a disposal's package: the archive's seal on the paper covers it to its end, holds and is trusted."""
+    if PAPER not in package:
+        raise Undecided("No paper is in the package: nobody has signed the certificate itself. The log holds it.")
+    _check_signatures(package, PAPER, trust, findings)
 
 
 def _require_report(package: Package) -> None:
@@ -71,7 +90,7 @@ def _check_signatures(package: Package, name: str, trust: Trust, findings: Findi
     pdf = package.view(name)
     signatures = find_signatures(pdf)
     if not signatures:
-        if name == SEALED:
+        if name in _OWN:
             raise Refused(f"{name} carries no signature: it is not sealed.")
         findings.notes.append(f"{name} carries no signature.")
     for number, signature in enumerate(signatures, start=1):
@@ -93,7 +112,7 @@ def _require_last(name: str, behind: int, checked: CheckedSignature, *, is_last:
 
     A time-stamp vouches for a time: that something was signed behind it takes nothing from it. ``behind`` is in bytes.
     """
-    if name == SEALED and is_last and (behind or checked.is_time_stamp):
+    if name in _OWN and is_last and (behind or checked.is_time_stamp):
         raise Refused(f"No seal covers {name} to its end.")
     if behind and (is_last or not checked.is_time_stamp):
         raise Undecided(
@@ -140,10 +159,10 @@ def _require_before_end(checked: CheckedSignature, existed: dt.datetime, ended: 
 def _proven_time(package: Package, name: str, checked: CheckedSignature, trust: Trust) -> dt.datetime:
     """Return the earliest instant at which the signature is proven to have existed: now, if nothing proves more.
 
-    The evidence records are about the original and about no rendition of it.
+    The evidence records are about a record's original and about no rendition of it; about a disposal's paper, too.
     """
     existed, statements = trust.now, _statements(package, trust)
-    for record in package.names("data/evidence/") if name == ORIGINAL else ():
+    for record in package.names("data/evidence/") if name != SEALED else ():
         with suppress(Refused, Undecided):
             result = read_evidence(package, record)
             require_record_trusted(result, trust.tsa_roots, certificates(package), trust.now, statements)

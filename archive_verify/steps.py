@@ -1,7 +1,8 @@
 """The ten steps, and what each verdict means in a plain sentence.
 
 Each step looks at one claim, alone: the original is held against the manifest even where the manifest turns out to be
-forged, and so on. No step believes another.
+forged, and so on. No step believes another. A disposal's package is judged in the same ten: where a record has its
+original, metadata and life, a disposal has its certificate, list and decision.
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from archive_verify.contents import is_disposal
+from archive_verify.disposal_steps import (
+    certificate_is_the_one_certified,
+    disposal_went_by_the_rules,
+    records_are_those_committed,
+)
 from archive_verify.log_steps import checkpoint_is_signed, entries_are_in_the_log
 from archive_verify.package import Package
 from archive_verify.record_steps import (
@@ -18,7 +25,7 @@ from archive_verify.record_steps import (
     original_is_the_one_deposited,
     package_is_whole,
 )
-from archive_verify.signature_step import signatures_hold
+from archive_verify.signature_step import paper_is_sealed, signatures_hold
 from archive_verify.time_steps import time_is_stamped, time_is_trusted
 from archive_verify.trust import Trust
 from archive_verify.verdicts import Findings, Verdict
@@ -154,10 +161,61 @@ STEPS = (
 )
 
 
+_OF_A_DISPOSAL = (
+    Step(
+        Text("original", "bản gốc"),
+        certificate_is_the_one_certified,
+        Text(
+            "Certificate and paper are, byte for byte, those certified.",
+            "Giấy chứng nhận và bản in giống từng byte với bản đã chứng nhận.",
+        ),
+        Text("The certificate or its paper is not the one certified.", "Giấy chứng nhận hoặc bản in đã bị thay đổi."),
+        Text("The certificate could not be compared.", "Không đối chiếu được giấy chứng nhận."),
+    ),
+    Step(
+        Text("metadata", "siêu dữ liệu"),
+        records_are_those_committed,
+        Text(
+            "Certificate, decision and log say the same of every record.",
+            "Giấy chứng nhận, quyết định và nhật ký nói như nhau về từng tài liệu.",
+        ),
+        Text(
+            "Of a record the certificate does not say what the log says.",
+            "Có tài liệu mà giấy chứng nhận nói khác với nhật ký.",
+        ),
+        Text("The list of records could not be compared.", "Không đối chiếu được danh mục tài liệu."),
+    ),
+    Step(
+        Text("history", "lịch sử"),
+        disposal_went_by_the_rules,
+        Text(
+            "It was proposed, agreed to, approved and carried out by the rules.",
+            "Việc đề nghị, biểu quyết, phê duyệt và thực hiện đúng quy định.",
+        ),
+        Text(
+            "It was not decided or carried out by the rules.",
+            "Việc quyết định hoặc thực hiện không đúng quy định.",
+        ),
+        Text("Whether it went by the rules could not be told.", "Không xác định được có đúng quy định hay không."),
+    ),
+    Step(
+        Text("signatures", "chữ ký"),
+        paper_is_sealed,
+        Text("The paper carries a seal that is valid and trusted.", "Bản in có chữ ký số hợp lệ và đáng tin cậy."),
+        Text(
+            "The paper's seal is not valid or not trusted.", "Chữ ký số trên bản in không hợp lệ hoặc không đáng tin."
+        ),
+        Text("The paper's seal could not be fully judged.", "Không kết luận được đầy đủ về chữ ký số trên bản in."),
+    ),
+)
+
+DISPOSAL_STEPS = tuple(next((one for one in _OF_A_DISPOSAL if one.name == step.name), step) for step in STEPS)
+
+
 def check(package: Package, trust: Trust) -> list[tuple[Step, Findings]]:
     """Return every step with what it found, in order. Nothing is raised, whatever the package holds."""
     results = []
-    for step in STEPS:
+    for step in DISPOSAL_STEPS if is_disposal(package) else STEPS:
         findings = Findings()
         with findings.part():
             step.run(package, trust, findings)

@@ -1,11 +1,12 @@
-"""Steps 8 and 9: since when the original and its entry existed, and whether those who say so are trusted."""
+"""Steps 8 and 9: since when the documents and their entry existed, and whether those who say so are trusted."""
 
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 from archive_verify.algorithms import digest
-from archive_verify.contents import ORIGINAL, certificates, entries, revocation
+from archive_verify.contents import attested, certificates, revocation
 from archive_verify.errors import Undecided
 from archive_verify.evidence_record import (
     DataObject,
@@ -23,17 +24,16 @@ STAMPED_LATE = dt.timedelta(days=31)
 
 
 def time_is_stamped(package: Package, _: Trust, findings: Findings) -> None:
-    """Step 8: evidence records prove since when original and entry existed, and every token's signature holds."""
+    """Step 8: evidence records prove since when documents and entry existed, and every token's signature holds."""
     tokens: set[bytes] = set()
-    deposit = entries(package)[0]
+    documents, entry = attested(package)
+    what = f"{', '.join(documents)} and entry {entry.index}"
     for name in package.names("data/evidence/"):
         with findings.part():
             result = read_evidence(package, name)
             tokens |= {token.der for token in result.tokens}
-            findings.notes.append(
-                f"By {name}, original and entry existed on {result.stamped_at:%Y-%m-%d at %H:%M:%S} UTC."
-            )
-            _require_close(name, result.stamped_at, deposit.at)
+            findings.notes.append(f"By {name}, {what} existed on {result.stamped_at:%Y-%m-%d at %H:%M:%S} UTC.")
+            _require_close(name, result.stamped_at, entry.at)
     for name in package.names("data/tokens/"):
         if package.content(name) not in tokens:
             findings.refused.append(f"{name} belongs to no evidence record here.")
@@ -60,22 +60,22 @@ def _require_close(name: str, stamped_at: dt.datetime, stated: dt.datetime) -> N
     """
     if stamped_at < stated - CLOCK_SKEW:
         raise Undecided(
-            f"{name} is older than the time that the entry of the deposit states ({stated}), although it is about that "
-            "entry: a clock was wrong. The document existed at the time of the time-stamp."
+            f"{name} is older than the time that its entry states ({stated}), although it is about that entry: "
+            "a clock was wrong. The document existed at the time of the time-stamp."
         )
     if stamped_at > stated + STAMPED_LATE:
         raise Undecided(
-            f"{name} is {(stamped_at - stated).days} days younger than the time that the entry of the deposit states: "
+            f"{name} is {(stamped_at - stated).days} days younger than the time that its entry states: "
             "that the entry was not written later cannot be told."
         )
 
 
 def read_evidence(package: Package, name: str) -> EvidenceRecordResult:
-    """Return what an evidence record in the package proves of the original and the entry of its deposit."""
-    original = package.view(ORIGINAL)
+    """Return what an evidence record in the package proves of the documents and the entry that commits to them."""
+    documents, entry = attested(package)
+    objects: list[DataObject] = [partial(_digest, package.view(one)) for one in documents]
+    return check_evidence_record(package.content(name), [*objects, entry.data], certificates(package))
 
-    def original_digest(algorithm: str) -> bytes:
-        return digest(algorithm, original)
 
-    objects: list[DataObject] = [original_digest, entries(package)[0].data]
-    return check_evidence_record(package.content(name), objects, certificates(package))
+def _digest(document: memoryview, algorithm: str) -> bytes:
+    return digest(algorithm, document)

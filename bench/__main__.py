@@ -18,6 +18,7 @@ from bench import (
     multipart,
     phrases,
     recognise,
+    retention,
     search_elastic,
     search_embedded,
     signed,
@@ -43,6 +44,7 @@ BENCHES: Mapping[str, Bench] = {
     "phrases": phrases.phrases,
     "indexing": search_embedded.indexing,
     "stamping": stamping.stamping,
+    "retaining": retention.retaining,
 }
 
 

@@ -91,14 +91,14 @@ def growing(*, quick: bool) -> Iterator[Figure]:
             "SQLite", [f"sqlite:///{folder / name}.sqlite" for name in ("few", "many")], rows, more, portion
         )
     if server:
-        with _databases(server) as urls:
+        with databases(server) as urls:
             yield from _grown("PostgreSQL", urls, rows, more, portion)
 
 
 def _grown(name: str, urls: list[str], rows: int, more: int, portion: int) -> Iterator[Figure]:
     few, many = (open_register_alone(url) for url in urls)
     deposits(many, 1)
-    _fill(many, rows)
+    fill(many, rows)
     on_many, on_few = in_turn(more // portion, lambda: deposits(many, portion), lambda: deposits(few, portion))
     for archive in (few, many):
         cast("SqlRegister", archive.register).close()
@@ -142,7 +142,7 @@ def deposits(archive: Archive, total: int) -> float:
         return total / (time.perf_counter() - began)
 
 
-def _fill(archive: Archive, rows: int) -> None:
+def fill(archive: Archive, rows: int) -> None:
     """Copy the one deposit's rows, each with an id, digests and numbers of its own."""
     engine = cast("SqlRegister", archive.register).engine
     with engine.execution_options(archive_writes=True).begin() as connection:
@@ -181,7 +181,7 @@ def _copy(connection: Connection, table: Table, changed: dict[str, _Bound], rows
 
 
 @contextmanager
-def _databases(server: str) -> Iterator[list[str]]:
+def databases(server: str) -> Iterator[list[str]]:
     """Make two databases on the server, and drop them."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     names = [f"bench_{os.getpid()}_{name}" for name in ("few", "many")]

@@ -21,6 +21,17 @@ _ACTIONS = {
 }
 
 
+_STATES = {
+    RetentionState.UNASSIGNED: Words("no class", "chưa phân nhóm"),
+    RetentionState.CONFLICT: Words("rules disagree", "quy tắc mâu thuẫn"),
+    RetentionState.PERMANENT: Words("permanent", "vĩnh viễn"),
+    RetentionState.WAITING: Words("waiting for its trigger", "chờ sự kiện tính thời hạn"),
+    RetentionState.RUNNING: Words("running", "đang trong thời hạn"),
+    RetentionState.DUE: Words("due", "đã đến hạn"),
+    RetentionState.HELD: Words("held", "đang bị giữ"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One step of the explanation, under a name that programs may rely on."""
@@ -150,6 +161,24 @@ def _held(hold: Hold) -> Reason:
         f"Lệnh giữ {hold.id} của {hold.owner} đang có hiệu lực: {hold.reason} ({hold.legal_reference}). "
         f"Xem xét lại ngày {shown_day(hold.review_on)}.",
     )
+
+
+def state_words(state: RetentionState) -> Words:
+    """Return a state in words.
+
+    >>> state_words(RetentionState.DUE).vi
+    'đã đến hạn'
+    """
+    return _STATES[state]
+
+
+def action_words(action: Action) -> Words:
+    """Return what is proposed once a record is due, in words.
+
+    >>> action_words(Action.DESTROY).en
+    'proposed for destruction'
+    """
+    return _ACTIONS[action]
 
 
 def period_words(period: Period) -> Words:

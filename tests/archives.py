@@ -14,6 +14,7 @@ from archive_service.lifecycle.disposal.execute import execute
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.reference import load_reference
+from archive_service.lifecycle.retention.decide import decide_records
 from archive_service.lifecycle.seal import seal
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.events import Event, EventType
@@ -108,6 +109,8 @@ class TestArchive:
                         enrich(self.archive, job.record_id)
                     case JobKind.SEAL:
                         seal(self.archive, job.record_id)
+                    case JobKind.RETAIN:
+                        decide_records(self.archive, [job.record_id])
                     case JobKind.INDEX:
                         index_records(self.archive, [job.record_id])
                     case JobKind.DISPOSE:

@@ -1,184 +1,177 @@
-"""What disposals need in tests: a schedule in force, records that are due by it, a council, and a proposal approved."""
+"""A disposal in a small archive, told step by step, so that a test can tell any step otherwise; and its package."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from archive_service.lifecycle.disposal.approve import approve
-from archive_service.lifecycle.disposal.finish import Certified, finish_disposals
-from archive_service.lifecycle.disposal.propose import ProposalRequest, Selection, propose
-from archive_service.lifecycle.disposal.vote import vote
-from archive_service.lifecycle.retention.judge import Judge
-from archive_service.model.disposals import Disposal, DisposalItem, ItemState
-from archive_service.model.identifiers import OfficeCode, RecordId
-from archive_service.model.jobs import Job, JobKind
-from archive_service.model.permissions import Caller, Role
-from archive_service.model.record import RecordState
-from archive_service.model.retention import PlacedHold, Withdrawal, standing_of
-from archive_service.model.units import RegisterUnit
-from archive_service.model.units.api_keys import ApiKey
-from archive_service.model.units.disposals import ItemSelection
-from archive_service.model.units.records import RecordSelection
-from retention.calendar import day_of
-from retention.disposal import Vote
-from retention.holds import Hold, HoldScope
-from retention.schedule import Action
-from tests.archives import TestArchive
-from tests.results import DA_NANG
+from archive_service.evidence.canonical import canonical_json
+from archive_service.evidence.entry import SealedEvent
+from archive_service.evidence.package import DisposalParts, EntryParts, TrustParts
+from archive_service.model.events import EventType
+from archive_service.model.identifiers import RecordId
+from tests.packages import SmallArchive, signed_pdf
 
-COUNCIL = ("lan", "minh", "tuan")
-CODE = "06"
-DAY = dt.timedelta(days=1)
+DISPOSAL = "0177eb15-b400-7000-8000-0000000000d1"
+PROPOSER, APPROVER = "account:lan", "account:minh"
+COUNCIL = ("account:an", "account:binh", "key:0c41")
 
-SCHEDULE = """\
-[schedule]
-id = "bhxh"
-version = "{version}"
-title = "A schedule of tests"
-title_vi = "Bảng thử"
-valid_from = 2020-01-01
-
-[[class]]
-code = "{code}"
-title = "Five years"
-title_vi = "5 năm"
-legal_source = "a test"
-period = "5 years"
-trigger = "{trigger}"
-action = "{action}"
-
-[[rule]]
-class = "{code}"
-priority = 0
-"""
+# Two that go, one that a person takes out, one that a hold keeps.
+GONE, ALSO_GONE, EXCEPTED, KEPT = RECORDS = tuple(
+    RecordId(f"0177eb15-a400-7000-8000-00000000000{n}") for n in (1, 2, 3, 4)
+)
 
 
-def schedule(action: Action = Action.DESTROY, version: str = "1", trigger: str = "document-date") -> bytes:
-    """Return the file of a schedule by which everything is let go five years after its date."""
-    return SCHEDULE.format(action=action, version=version, code=CODE, trigger=trigger).encode()
+@dataclass
+class Disposing:
+    """A disposal under way. What was said of it so far goes into the certificate; ``events`` into the package."""
 
+    archive: SmallArchive
+    id: str = DISPOSAL
+    action: str = "destroy"
+    events: list[tuple[int, SealedEvent]] = field(default_factory=list)
+    said: dict[str, Any] = field(default_factory=dict)
+    listed: dict[RecordId, dict[str, Any]] = field(default_factory=dict)
+    certificate: bytes = b""
+    paper: bytes | None = b""
 
-@dataclass(slots=True)
-class Disposals:
-    """An archive with a schedule and people who decide; what a test of disposals does often."""
-
-    ours: TestArchive
-    action: Action = Action.DESTROY
-    made: list[str] = field(default_factory=list)
-
-    def prepare(self) -> None:
-        """Let the schedule be in force, and give a key to each member of the council."""
-        self.adopt(schedule(self.action))
-        for name in COUNCIL:
-            self.key(name, Role.ARCHIVIST)
-
-    def adopt(self, body: bytes) -> None:
-        """Let a schedule be in force."""
-        self.ours.register.write(lambda u: u.schedules.add(body, "operator", self.ours.clock.now()))
-
-    def key(self, account: str, *roles: Role, office: OfficeCode = DA_NANG) -> None:
-        """Give an account a key, one more where it has some."""
-        self.made.append(account)
-        now = self.ours.clock.now()
-        key = ApiKey(
-            f"k{len(self.made)}", account, office, frozenset(roles), "0" * 64, now, now + 3650 * DAY, account=account
-        )
-        self.ours.register.write(lambda u: u.api_keys.add(key))
-
-    def person(self, account: str, *roles: Role, office: OfficeCode = DA_NANG, key: str = "") -> Caller:
-        """Return an account as a caller, under one of its keys."""
-        offices = self.ours.register.read(lambda u: u.reference.subtree(office))
-        return Caller(f"key:{key or account}", office, offices, frozenset(roles), account=account)
-
-    @property
-    def proposer(self) -> Caller:
-        """A records manager who proposes."""
-        return self.person("hong", Role.RECORDS_MANAGER)
-
-    @property
-    def approver(self) -> Caller:
-        """A manager who approves."""
-        return self.person("duc", Role.MANAGER)
-
-    def member(self, name: str = COUNCIL[0]) -> Caller:
-        """Return a member of the council."""
-        return self.person(name, Role.ARCHIVIST)
-
-    def decide(self) -> None:
-        """Write where every stored record stands, as the step that decides does."""
-
-        def work(unit: RegisterUnit) -> None:
-            now = self.ours.clock.now()
-            records = unit.records.select(RecordSelection(None, RecordState.STORED, limit=10_000))
-            decisions = Judge.of(unit, day_of(now)).decisions(unit, records)
-            unit.standings.put([standing_of(one, decision, now, None) for one, decision in decisions.items()])
-
-        self.ours.register.write(work)
-
-    def due(self, *numbers: int) -> list[RecordId]:
-        """Deposit a document for each number, do what follows, and let their locks end: all of them are due."""
-        records = [self.ours.stored(number) for number in numbers]
-        self.ours.work()
-        self.ours.clock.forward(15 * DAY)
+    def whole(self) -> Disposing:
+        """Let all of it happen as it should."""
+        self.propose()
         self.decide()
-        return [record.id for record in records]
+        self.carry_out()
+        self.certify()
+        return self
 
-    def request(self, caller: Caller | None = None, council: frozenset[str] = frozenset(COUNCIL)) -> ProposalRequest:
-        """Return the command to propose all that is due."""
-        return ProposalRequest(caller or self.proposer, "Tài liệu hết hạn", Selection(self.action), council)
+    def decide(self, approver: str = APPROVER) -> None:
+        """Let a record be excepted, the council agree and somebody approve."""
+        self.take_out(EXCEPTED)
+        for member in COUNCIL:
+            self.vote(member)
+        self.approve(approver)
 
-    def propose(self) -> Disposal:
-        """Propose all that is due."""
-        return propose(self.ours.archive, self.request())
+    def carry_out(self) -> None:
+        """Let the records go that nothing keeps."""
+        self.dispose(GONE)
+        self.dispose(ALSO_GONE)
+        self.listed[KEPT] |= {"state": "kept", "reason": "A hold has been placed on it."}
 
-    def carry(self, disposal: Disposal) -> Disposal:
-        """Let every member agree."""
-        for name in COUNCIL:
-            disposal = vote(self.ours.archive, self.member(name), disposal.id, Vote.AGREE)
-        return disposal
+    def happens(self, type_: EventType, values: Mapping[str, Any], record: RecordId | None = None) -> int:
+        """Let something happen, beside other things in the log; return its entry's index."""
+        self.archive.happens(EventType.SEARCHED, {"q": "x"}, None, 0)
+        happened = self.archive.happens(type_, {"disposal": self.id, **values}, record)
+        self.events.append(happened)
+        return happened[0]
 
-    def approve(self, disposal: Disposal) -> Disposal:
-        """Let every member agree and another person approve."""
-        self.carry(disposal)
-        return approve(self.ours.archive, self.approver, disposal.id)
+    def propose(self, records: Sequence[RecordId] = RECORDS, **changed: Any) -> None:
+        self.listed = {record: _listed(record) for record in records}
+        lines = sorted(f"{record} {one['sha256']}\n" for record, one in self.listed.items())
+        values = {
+            "action": self.action,
+            "title": "Sổ BHXH năm 1996",
+            "office": "BHXH-48",
+            "proposed_by": PROPOSER,
+            "council": list(COUNCIL),
+            "records": len(records),
+            "list_sha256": hashlib.sha256("".join(lines).encode()).hexdigest(),
+        }
+        self.happens(EventType.DISPOSAL_PROPOSED, values | changed)
+        named = {name: values[name] for name in ("action", "title", "office", "proposed_by")}
+        self.said = named | {"proposed_at": self._now(), "council": [], "exceptions": [], "receipt": None}
 
-    def approved(self) -> Disposal:
-        """Return all that is due, proposed and approved, its records handed out to the workers."""
-        disposal = self.approve(self.propose())
-        finish_disposals(self.ours.archive)
-        return disposal
+    def take_out(self, record: RecordId, reason: str = "còn khiếu nại") -> None:
+        self.happens(EventType.DISPOSAL_EXCEPTED, {"record": record, "reason": reason})
+        self.listed[record] |= {"state": "excepted", "reason": reason}
+        self.said["exceptions"].append({"record_id": record, "reason": reason, "actor": PROPOSER})
 
-    def finish(self) -> tuple[Certified, ...]:
-        """Do all work and certify what is done."""
-        self.ours.work()
-        return finish_disposals(self.ours.archive)
+    def vote(self, member: str, vote: str = "agree", reason: str = "") -> None:
+        values = {"member": member, "vote": vote, "reason": reason}
+        self.happens(EventType.DISPOSAL_VOTED, values)
+        self.said["council"].append(values | {"voted_at": self._now()})
 
-    def items(self, disposal: Disposal) -> list[DisposalItem]:
-        """Return every record of the proposal."""
-        return self.ours.register.read(lambda u: u.disposals.items(ItemSelection(disposal.id, limit=10_000)))
+    def approve(self, approver: str = APPROVER) -> None:
+        self.happens(EventType.DISPOSAL_APPROVED, {"approved_by": approver})
+        self.said |= {"approved_by": approver, "approved_at": self._now()}
 
-    def states(self, disposal: Disposal) -> list[ItemState]:
-        """Return what became of each."""
-        return [item.state for item in self.items(disposal)]
+    def receive(self) -> None:
+        receipt = {"receiver": "Lưu trữ lịch sử", "reference": "07/BB", "received_on": "2026-11-24", "text": "đủ"}
+        self.happens(EventType.TRANSFER_RECEIVED, receipt)
+        self.said["receipt"] = receipt
 
-    def hold(self, scope: HoldScope, target: str) -> None:
-        """Place a hold, as the step that places one does: it takes turns with disposals."""
-        now = self.ours.clock.now()
-        hold = Hold("H1", scope, target, "Thanh tra", "đang thanh tra", "QĐ 12/2026", day_of(now) + 30 * DAY)
+    def dispose(self, record: RecordId, **changed: Any) -> None:
+        listed = self.listed[record]
+        values = {name: listed[name] for name in ("due_on", "sha256", "size_bytes")}
+        index = self.happens(EventType.DISPOSED, {"class": listed["class_code"], **values, **changed}, record)
+        listed |= {"state": "disposed", "disposed_at": self._now(), "entry": index}
 
-        def place(unit: RegisterUnit) -> None:
-            unit.progress.serialise("retention")
-            unit.holds.add(PlacedHold(hold, DA_NANG, "key:inspector", now))
+    def certify(
+        self,
+        change: Callable[[dict[str, Any]], None] = lambda _: None,
+        *,
+        paper: bytes | None = b"",
+        **changed: Any,
+    ) -> None:
+        """Issue the certificate, after ``change`` was made to it; ``changed`` replaces what the log says of it."""
+        values = {"format": 1, "disposal": self.id, **self.said, "records": list(self.listed.values())}
+        states = [one["state"] for one in self.listed.values()]
+        counts = {state: states.count(state) for state in ("disposed", "kept", "excepted")}
+        values["counts"] = {"proposed": len(states), **counts}
+        change(values)
+        self.certificate = canonical_json(values)
+        self.paper = signed_pdf(self.archive.agency) if paper == b"" else paper
+        committed = {"certificate": _digests(self.certificate), "paper": _digests(self.paper), "records": len(states)}
+        self.happens(EventType.DISPOSAL_CERTIFIED, {**committed, **counts, **changed})
 
-        self.ours.register.write(place)
+    def stamp(self) -> bytes:
+        """Return an evidence record over what is to be stamped."""
+        objects = [self.certificate, self.paper, self.events[-1][1].entry]
+        return self.archive.stamp_group([one for one in objects if one is not None])
 
-    def lift(self) -> None:
-        """Lift it."""
-        by = Withdrawal("key:inspector", self.ours.clock.now(), "đã kết luận")
-        self.ours.register.write(lambda u: u.holds.lift("H1", by))
+    def parts(self, **changed: Any) -> DisposalParts:
+        """Return the parts of a package as of now; ``changed`` replaces some."""
+        archive = self.archive
+        note = archive.witness.cosign(archive.log.checkpoint(archive.clock.now()), archive.clock.now())
+        keys = [key.text for key in archive.signer.verifier_keys]
+        made: dict[str, Any] = {
+            "disposal_id": self.id,
+            "certificate": self.certificate,
+            "paper": self.paper,
+            "entries": [
+                EntryParts(index, one.entry, one.payload, one.salt, archive.log.proof(index, note))
+                for index, one in self.events
+            ],
+            "checkpoint": note.data,
+            "trust": TrustParts(keys, archive.authority.roots, [archive.agency.der]),
+            "with_checker": False,
+        }
+        if "evidence" not in changed:
+            made["evidence"] = {"local": self.stamp()}
+        return DisposalParts(**{**made, **changed})
 
-    def jobs(self, kind: JobKind = JobKind.DISPOSE) -> list[Job]:
-        """Take all work of a kind, without doing it."""
-        now = self.ours.clock.now()
-        return self.ours.register.write(lambda u: u.jobs.claim([kind], 1000, now, now + DAY))
+    def _now(self) -> str:
+        # As a database says it, in another zone: the same instant.
+        return self.archive.clock.now().astimezone(dt.timezone(dt.timedelta(hours=7))).isoformat()
+
+
+def _listed(record: RecordId) -> dict[str, Any]:
+    return {
+        "record_id": record,
+        "sha256": hashlib.sha256(record.encode()).hexdigest(),
+        "size_bytes": 1000,
+        "class_code": "BHXH-20",
+        "due_on": "2026-11-23",
+        "state": "listed",
+        "reason": None,
+        "disposed_at": None,
+        "entry": None,
+    }
+
+
+def _digests(content: bytes | None) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    sha256, sha512 = hashlib.sha256(content).hexdigest(), hashlib.sha512(content).hexdigest()
+    return {"sha256": sha256, "sha512": sha512, "size_bytes": len(content)}

@@ -24,6 +24,7 @@ from archive_service.evidence.entry import SealedEvent, seal_event
 from archive_service.evidence.evidence_record import Stamp, make_evidence_record, stamp_der
 from archive_service.evidence.hash_tree import GroupKind, HashTree, make_group
 from archive_service.evidence.package import (
+    DisposalParts,
     EntryParts,
     EvidencePackage,
     MetadataParts,
@@ -31,6 +32,7 @@ from archive_service.evidence.package import (
     Source,
     TrustParts,
     lay_out,
+    lay_out_disposal,
 )
 from archive_service.evidence.receipt import Receipt
 from archive_service.evidence.signer import LogSigner, generate_log_keys
@@ -301,9 +303,12 @@ class SmallArchive:
 
     def stamp(self, life: Life, beside: Sequence[bytes] = (b"another group",)) -> bytes:
         """Return an evidence record over the original and the entry of the deposit, in a batch with others."""
-        deposit = life.events[0][1].entry
+        return self.stamp_group([life.original, life.events[0][1].entry], beside)
+
+    def stamp_group(self, objects: Sequence[bytes], beside: Sequence[bytes] = (b"another group",)) -> bytes:
+        """Return an evidence record over the objects, which are one group in a batch with others."""
         groups = [
-            make_group(GroupKind.RECORD, life.record, [_sha256(life.original), _sha256(deposit)]),
+            make_group(GroupKind.RECORD, "first", [_sha256(one) for one in objects]),
             *(make_group(GroupKind.CHECKPOINT, "other", [_sha256(one)]) for one in beside),
         ]
         tree = HashTree("sha256", groups)
@@ -351,8 +356,9 @@ class Life:
     report: bytes | None
 
 
-def package_bytes(parts: PackageParts) -> bytes:
-    return b"".join(lay_out(parts).blocks())
+def package_bytes(parts: PackageParts | DisposalParts) -> bytes:
+    made = lay_out_disposal(parts) if isinstance(parts, DisposalParts) else lay_out(parts)
+    return b"".join(made.blocks())
 
 
 def verdicts(package: bytes, trust: Trust) -> dict[str, Verdict]:

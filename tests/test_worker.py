@@ -19,6 +19,7 @@ from archive_service.errors import Message, Misconfigured
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.log.seal import log_waits
+from archive_service.lifecycle.retention.asking import latest_run
 from archive_service.model.archive import Rules
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
@@ -245,13 +246,19 @@ def lease_renewed(ours: TestArchive, record: Record) -> bool:
     return True
 
 
+def all_decided(ours: TestArchive) -> bool:
+    run = ours.register.read(latest_run)
+    return run is not None and run.ended_at is not None
+
+
 def test_a_living_worker_keeps_its_claim_however_long_the_work_takes(
     ours: TestArchive, working: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, record = Slow(ours, monkeypatch), ours.stored()
     working.start()
     assert slow.begun.wait(20)
-    wait_for(lambda: not log_waits(ours.archive))  # sealing the log writes too
+    # Sealing the log writes too, and so does a run over all records.
+    wait_for(lambda: not log_waits(ours.archive) and all_decided(ours))
     for _ in range(5):
         before = ours.faults.calls.count("register.write")
         ours.clock.forward(LEASE * 0.9)

@@ -18,7 +18,7 @@ from archive_service.model.jobs import JobKind, JobState
 from archive_service.worker import Worker
 from retention.disposal import ProposalState
 from tests.archives import TestArchive, open_test_archive
-from tests.disposals import DAY, Disposals
+from tests.disposing import DAY, Disposals
 from tests.test_worker import LEASE, MINUTE, after_try, counts, wait_for
 
 

@@ -15,10 +15,13 @@ from archive_service.api import identity, problems
 from archive_service.api.answers import ProblemSchema
 from archive_service.api.documentation import documentation_blueprint
 from archive_service.api.evidence import evidence_blueprint
+from archive_service.api.holds import holds_blueprint
 from archive_service.api.log import log_blueprint
 from archive_service.api.operations import health_blueprint, install_metrics, method_of, metrics_blueprint
 from archive_service.api.records import records_blueprint
 from archive_service.api.renditions import renditions_blueprint
+from archive_service.api.retention import retention_blueprint
+from archive_service.api.retention_reports import retention_reports_blueprint
 from archive_service.api.review import review_blueprint
 from archive_service.api.search import search_blueprint
 from archive_service.api.uploads import UploadsInProgress
@@ -60,6 +63,9 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144, web_threa
         renditions_blueprint(archive),
         search_blueprint(archive),
         review_blueprint(archive),
+        retention_blueprint(archive),
+        retention_reports_blueprint(archive),
+        holds_blueprint(archive),
         verifications_blueprint(archive),
         log_blueprint(archive),
         evidence_blueprint(archive),

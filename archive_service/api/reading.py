@@ -24,6 +24,7 @@ _SENTENCES = {
         "This must be a date that exists, YYYY-MM-DD.", "Trường này phải là ngày có thật, dạng YYYY-MM-DD."
     ),
     "Not a valid integer.": Message("This must be a whole number.", "Trường này phải là số nguyên."),
+    "Not a valid boolean.": Message("This must be true or false.", "Trường này phải là true hoặc false."),
     "Not a valid list.": Message("This must be a list.", "Trường này phải là danh sách."),
     "Invalid input type.": Message("This must be an object.", "Trường này phải là một đối tượng."),
 }

@@ -20,6 +20,7 @@ from archive_service.lifecycle.diagnose import (
     check_clocks,
     check_components,
     check_log,
+    check_retention,
     check_timestamps,
     compare_counts,
     prove_lock,
@@ -175,6 +176,7 @@ def _everything(archive: Archive) -> tuple[Diagnosis, ...]:
         check_clocks(archive),
         *check_log(archive),
         *check_timestamps(archive),
+        *check_retention(archive),
         check_audit(archive),
     )
 

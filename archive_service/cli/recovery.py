@@ -27,6 +27,7 @@ from archive_service.lifecycle import rebuild_register as rebuilding
 from archive_service.lifecycle.audit.records import replay_tombstones
 from archive_service.lifecycle.log.catch_up import catch_up
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
+from archive_service.lifecycle.retention.restore import RestoredRules, restore_rules
 from archive_service.lifecycle.timestamps.keep import RestoredTimestamps, restore_timestamps
 from archive_service.model.events import Event, EventType, Json
 from archive_service.settings import load_settings
@@ -64,17 +65,21 @@ def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: boo
         stamps = restore_timestamps(archive)
         request = RebuildRequest(verify, adopt)
         result = rebuilding.rebuild_register(archive, request, progress(as_json, "records"))
+        rules = restore_rules(archive)
         if adopt:
             replay_tombstones(archive)
     if as_json:
         print_json(
-            asdict(result) | {"time_stamps": asdict(stamps), "cannot_come_back": [asdict(loss) for loss in LOSSES]}
+            asdict(result)
+            | {"time_stamps": asdict(stamps), "retention": asdict(rules)}
+            | {"cannot_come_back": [asdict(loss) for loss in LOSSES]}
         )
     else:
         _show_rebuilt(result)
         _show_restored(stamps)
+        _show_rules(rules)
         _show_next(adopt)
-    ctx.exit(ExitCode.INTEGRITY if _is_alarm(result) or stamps.problems else ExitCode.OK)
+    ctx.exit(ExitCode.INTEGRITY if _is_alarm(result) or stamps.problems or rules.problems else ExitCode.OK)
 
 
 def _is_alarm(result: Rebuilt) -> bool:
@@ -104,6 +109,14 @@ def _show_rebuilt(result: Rebuilt) -> None:
 def _show_restored(stamps: RestoredTimestamps) -> None:
     click.echo(f"{stamps.batches:,} time-stamped batches of the log were brought back.")
     for problem in stamps.problems:
+        click.secho(f"  {problem}", fg="red")
+
+
+def _show_rules(rules: RestoredRules) -> None:
+    click.echo(
+        f"{rules.schedules:,} retention schedules, {rules.events:,} events and {rules.holds:,} holds were brought back."
+    )
+    for problem in rules.problems:
         click.secho(f"  {problem}", fg="red")
 
 

@@ -97,6 +97,15 @@ def is_deposit(entry: bytes) -> bool:
     return _DEPOSIT in entry
 
 
+def end_of_entry(type_: EventType) -> bytes:
+    """Return how an entry of that type ends, and no other does: a database can look for it without reading JSON.
+
+    >>> end_of_entry(EventType.SEARCHED)
+    b',"type":"searched","v":1}'
+    """
+    return f',"type":"{type_}","v":{ENTRY_VERSION}}}'.encode()
+
+
 def type_markers(kinds: Iterable[EventType]) -> tuple[bytes, ...]:
     """Return what is in the bytes of entries of these kinds and of no others, so that most need not be parsed.
 

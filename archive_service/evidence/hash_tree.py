@@ -1,7 +1,8 @@
 """The hash tree of a batch (RFC 4998 §4.2): one time-stamp over all of it, a short path for each of its groups.
 
-A group is what belongs together: a record's original and log entry, or one thing that stands alone (a checkpoint, an
-older token). The groups' hashes are kept, so that the path of one can be made after others were disposed of.
+A group is what belongs together: documents and the log entry that commits to them, or one thing that stands alone (a
+checkpoint, an older token). The groups' hashes are kept, so that the path of one can be made after others were disposed
+of.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _HEADER = b"groups/1\n"
 class GroupKind(IntEnum):
     """What a group's hashes are of; the numbers are part of the kept form."""
 
-    RECORD = 1
+    RECORD = 1  # a record's original, or a disposal's certificate and paper, with the entry
     CHECKPOINT = 2
     TOKEN = 3
     REVOCATION = 4

@@ -112,7 +112,7 @@ class RecordStamps:
     _renewals: dict[tuple[Step, Step], bytes] = field(default_factory=dict)
 
     def chains(self, line: Line, entry: int) -> list[list[bytes]]:
-        """Return the DER ArchiveTimeStamps, chain by chain, of the record that log entry ``entry`` deposited.
+        """Return the DER ArchiveTimeStamps, chain by chain, of the documents that log entry ``entry`` commits to.
 
         Raises NotInBatch.
         """

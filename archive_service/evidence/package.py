@@ -15,6 +15,7 @@ from typing import BinaryIO
 from asn1crypto import tsp
 
 from archive_service.errors import IntegrityFailure, InvalidInput, Message
+from archive_service.evidence.disposal_readme import disposal_readme
 from archive_service.evidence.readme import StampByHand, readme
 from archive_service.model.identifiers import RecordId
 from archive_verify import contents
@@ -40,7 +41,7 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class EntryParts:
-    """An event of the record's life: its index in the log, the exact entry, payload and salt, and the log's proof."""
+    """An event: its index in the log, the exact entry, payload and salt, and the log's proof."""
 
     index: int
     entry: bytes
@@ -87,6 +88,27 @@ class PackageParts:
     ocsp_answers: Sequence[bytes] = ()
     signature_report: bytes | None = None
     sealed_rendition: Source | None = None
+    with_checker: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DisposalParts:
+    """Everything that goes into the package of a disposal: as ``PackageParts``, with what a disposal has instead.
+
+    The first of ``entries``, which are in the order of the log, is the proposal, the last one that of certifying. The
+    evidence records are over certificate, paper and that entry. ``paper`` is the sealed PDF, None where none was made.
+    """
+
+    disposal_id: str
+    certificate: Source
+    paper: Source | None
+    entries: Sequence[EntryParts]
+    checkpoint: bytes
+    trust: TrustParts
+    evidence: Mapping[str, bytes] = field(default_factory=dict)
+    certificates: Sequence[bytes] = ()
+    revocation_lists: Sequence[bytes] = ()
+    ocsp_answers: Sequence[bytes] = ()
     with_checker: bool = True
 
 
@@ -141,24 +163,45 @@ class EvidencePackage:
 
 def lay_out(parts: PackageParts) -> EvidencePackage:
     """Return the package of these parts, ready to be written. Raises InvalidInput for one beyond 4 GiB."""
-    payload = _payload(parts)
-    payload[contents.README] = readme(parts.record_id, parts.entries[0].index, _by_hand(parts))
+    payload = _shared(parts) | {contents.ORIGINAL: parts.original, contents.RECEIPT: parts.receipt}
+    for version in parts.metadata:
+        payload[f"data/metadata/{version.version}.json"] = version.metadata
+        payload[f"data/metadata/{version.version}.salt"] = version.salt
+    if parts.signature_report is not None:
+        payload[contents.SIGNATURE_REPORT] = parts.signature_report
+    if parts.sealed_rendition is not None:
+        payload[contents.SEALED] = parts.sealed_rendition
+    payload[contents.README] = readme(parts.record_id, parts.entries[0].index, _by_hand(parts.evidence))
     return EvidencePackage(parts.record_id, payload)
 
 
-def _payload(parts: PackageParts) -> dict[str, Source]:
+def lay_out_disposal(parts: DisposalParts) -> EvidencePackage:
+    """Return the package of a disposal, ready to be written. Raises InvalidInput for one beyond 4 GiB or 65,535 files.
+
+    Every record that was disposed of takes four files, so that one package tells of 16,000 records at most.
+    """
+    payload = _shared(parts) | {contents.CERTIFICATE: parts.certificate}
+    if parts.paper is not None:
+        payload[contents.PAPER] = parts.paper
+    payload[contents.README] = disposal_readme(
+        parts.disposal_id,
+        parts.entries[0].index,
+        parts.entries[-1].index,
+        _by_hand(parts.evidence),
+        has_paper=parts.paper is not None,
+    )
+    return EvidencePackage(parts.disposal_id, payload)
+
+
+def _shared(parts: PackageParts | DisposalParts) -> dict[str, Source]:
+    """Return what a package of either kind holds, by name."""
     payload: dict[str, Source] = {
-        contents.ORIGINAL: parts.original,
-        contents.RECEIPT: parts.receipt,
         contents.CHECKPOINT: parts.checkpoint,
         contents.LOG_KEYS: "".join(f"{key}\n" for key in parts.trust.log_keys).encode("ascii"),
     }
     for event in parts.entries:
         for suffix in ("entry", "payload", "salt", "proof"):
             payload[f"data/entries/{event.index}.{suffix}"] = getattr(event, suffix)
-    for version in parts.metadata:
-        payload[f"data/metadata/{version.version}.json"] = version.metadata
-        payload[f"data/metadata/{version.version}.salt"] = version.salt
     for authority, record in parts.evidence.items():
         payload[f"data/evidence/{authority}.ers"] = record
         for number, stamp in enumerate(_stamps(authority, record), start=1):
@@ -168,10 +211,6 @@ def _payload(parts: PackageParts) -> dict[str, Source]:
     payload |= _by_digest("data/revocation", "ocsp", parts.ocsp_answers)
     payload |= _by_digest("data/trust/tsa", "cer", parts.trust.tsa_roots)
     payload |= _by_digest("data/trust/agency", "cer", parts.trust.agency_roots)
-    if parts.signature_report is not None:
-        payload[contents.SIGNATURE_REPORT] = parts.signature_report
-    if parts.sealed_rendition is not None:
-        payload[contents.SEALED] = parts.sealed_rendition
     return payload | (_checker() if parts.with_checker else {})
 
 
@@ -198,10 +237,10 @@ def _stamps(authority: str, record: bytes) -> list[tsp.ArchiveTimeStamp]:
     return [stamp for chain in chains for stamp in chain]
 
 
-def _by_hand(parts: PackageParts) -> list[StampByHand]:
-    """Return what the README needs to lead from the original to each authority's first token."""
+def _by_hand(evidence: Mapping[str, bytes]) -> list[StampByHand]:
+    """Return what the README needs to lead from the documents to each authority's first token."""
     led = []
-    for authority, record in sorted(parts.evidence.items()):
+    for authority, record in sorted(evidence.items()):
         first = _stamps(authority, record)[0]
         lists = [[one.native.hex() for one in part] for part in first["reduced_hashtree"] or ()]
         stated = tsp.TSTInfo.load(bytes(first["time_stamp"]["content"]["encap_content_info"]["content"]))

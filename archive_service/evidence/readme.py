@@ -21,11 +21,39 @@ class StampByHand:
 
 def readme(record_id: str, deposit: int, stamps: Sequence[StampByHand]) -> bytes:
     """Return the text for a record whose deposit is the log's entry of that index."""
-    parts = [_START, _LOG]
-    if stamps:
-        parts += [_TIME, *map(_stamp, stamps)]
-    text = "\n".join([*parts, _SIGNATURES, _LIMITS])
+    entry = f"data/entries/{deposit}.entry"
+    text = "\n".join(
+        [
+            _RECORD + START,
+            _ORIGINAL,
+            PAYLOADS,
+            _METADATA,
+            LOG,
+            signed_notes("6. and 7.", "data/checkpoint.txt", "data/receipt.txt") + _RECEIPT,
+            *time_stamps(["data/original.pdf", entry], stamps),
+            document_signatures("data/original.pdf", '"$SEALED"'),
+            _LIMITS,
+        ]
+    )
     return text.replace("@RECORD@", record_id).replace("@DEPOSIT@", str(deposit)).encode()
+
+
+def signed_notes(steps: str, *notes: str) -> str:
+    """Return the part that checks the log's signature under each of the notes, for steps of those numbers."""
+    return _SIGNED.replace("@STEPS@", steps).replace("@NOTES@", " ".join(notes))
+
+
+def time_stamps(objects: Sequence[str], stamps: Sequence[StampByHand]) -> list[str]:
+    """Return the parts that lead from the objects, which are one group of the hash tree, to each authority's token."""
+    if not stamps:
+        return []
+    hashed = " ".join(f"sha < {name};" for name in objects)
+    return [_TIME.replace("@HASHED@", hashed), *map(_stamp, stamps)]
+
+
+def document_signatures(*documents: str) -> str:
+    """Return the part that computes the last signature of each document again; names are words of the shell."""
+    return _SIGNATURES.replace("@DOCUMENTS@", " ".join(documents))
 
 
 def _stamp(stamp: StampByHand) -> str:
@@ -34,14 +62,16 @@ def _stamp(stamp: StampByHand) -> str:
     return text.replace("@AUTHORITY@", stamp.authority).replace("@AT@", str(stamp.at))
 
 
-_START = r"""EVIDENCE PACKAGE / GÓI CHỨNG CỨ
+_RECORD = r"""EVIDENCE PACKAGE / GÓI CHỨNG CỨ
 Record / Tài liệu: @RECORD@
 
 This package lets anyone check, without the archive and without trusting it, which document was deposited, when, and
 that it is unchanged. The quick way is the program archive-verify; get it from somebody you trust:
 Gói này giúp bất kỳ ai tự kiểm tra, không cần hệ thống lưu trữ và không cần tin vào hệ thống đó: tài liệu nào đã được
 nộp lưu, khi nào, và có bị thay đổi hay không. Cách nhanh là chương trình archive-verify, lấy từ nguồn bạn tin cậy:
+"""
 
+START = r"""
   archive-verify PACKAGE.zip --log-key YOUR.vkey --witness-key YOUR.vkey --tsa-root YOUR.pem --agency-root YOUR.pem
 
 By hand: unpack the ZIP, open a shell in the folder that holds bagit.txt, and give it the indented commands. Each check
@@ -63,8 +93,9 @@ lưu trữ: hãy thay bằng tệp của chính bạn.
 
     sha256sum --check --quiet tagmanifest-sha256.txt && sha256sum --check --quiet manifest-sha256.txt \
         && sha512sum --check --quiet manifest-sha512.txt && echo OK files
+"""
 
-2. The document is the one that was deposited, its sealed copy the one that was made.
+_ORIGINAL = r"""2. The document is the one that was deposited, its sealed copy the one that was made.
    Tài liệu đúng là bản đã nộp lưu, bản thể hiện có chữ ký số đúng là bản đã tạo.
 
     grep -q "\"sha256\":\"$(sha < data/original.pdf)\"" data/entries/@DEPOSIT@.payload \
@@ -76,21 +107,23 @@ lưu trữ: hãy thay bằng tệp của chính bạn.
         grep -q "\"sha256\":\"$(sha < "$SEALED")\"" "${s%.entry}.payload" \
             && grep -q "\"sha512\":\"$(sha512sum < "$SEALED" | cut -c 1-128)\"" "${s%.entry}.payload" && echo OK sealed
     fi
+"""
 
-3. Each entry commits to its payload. / Mỗi mục cam kết phần dữ liệu của nó.
+PAYLOADS = r"""3. Each entry commits to its payload. / Mỗi mục cam kết phần dữ liệu của nó.
 
     for e in data/entries/*.entry; do n=${e%.entry}
         grep -q "\"sha256\":\"$(cat "$n.salt" "$n.payload" | sha)\"" "$e" && echo "OK payload $n"
     done
+"""
 
-4. Payloads commit to the metadata. / Phần dữ liệu cam kết siêu dữ liệu.
+_METADATA = r"""4. Payloads commit to the metadata. / Phần dữ liệu cam kết siêu dữ liệu.
 
     for m in data/metadata/*.json; do n=${m%.json}
         grep -q "\"sha256\":\"$(cat "$n.salt" "$m" | sha)\"" data/entries/*.payload && echo "OK metadata $n"
     done
 """
 
-_LOG = r"""5. The log holds every entry: from the leaf up to the root that the checkpoint states (RFC 9162, 2.1.3.2).
+LOG = r"""5. The log holds every entry: from the leaf up to the root that the checkpoint states (RFC 9162, 2.1.3.2).
    Nhật ký chứa mọi mục: tính từ lá lên đến gốc ghi trong điểm kiểm soát.
 
     tree() { openssl dgst -sha256 -binary > "$W/up"; mv "$W/up" "$W/hash"; }
@@ -110,10 +143,11 @@ _LOG = r"""5. The log holds every entry: from the leaf up to the root that the c
         [ "$last" -eq 0 ] && [ "$(openssl base64 -A < "$W/hash")" = "$(sed -n 3p data/checkpoint.txt)" ] \
             && echo "OK in the log $n"
     done
+"""
 
-6. and 7. An Ed25519 key of the log signed checkpoint and receipt. / Khoá nhật ký đã ký điểm kiểm soát, biên nhận.
+_SIGNED = r"""@STEPS@ An Ed25519 key of the log signed this. / Khoá nhật ký đã ký.
 
-    for note in data/checkpoint.txt data/receipt.txt; do
+    for note in @NOTES@; do
         sed '/^$/,$d' "$note" > "$W/text"
         cut -d + -f 3- "$LOG_KEY" | grep -x '.\{44\}' | while read -r key; do
             { printf '\060\052\060\005\006\003\053\145\160\003\041\000'
@@ -125,15 +159,17 @@ _LOG = r"""5. The log holds every entry: from the leaf up to the root that the c
             done
         done
     done
-    sed -n 2p data/receipt.txt | grep -q "\"entry\":\"$(openssl base64 -A < data/entries/@DEPOSIT@.entry)\"" \
-        && echo OK receipt
 """
 
-_TIME = r"""8. and 9. Time-stamps: from the document and its entry up to what each authority stamped.
-   Dấu thời gian: từ tài liệu và mục của nó lên đến giá trị mà mỗi tổ chức đã đóng dấu.
+_RECEIPT = r"""    sed -n 2p data/receipt.txt \
+        | grep -q "\"entry\":\"$(openssl base64 -A < data/entries/@DEPOSIT@.entry)\"" && echo OK receipt
+"""
+
+_TIME = r"""8. and 9. Time-stamps: from documents and their entry up to what each authority stamped.
+   Dấu thời gian: từ tài liệu và mục nhật ký lên đến giá trị mà mỗi tổ chức đã đóng dấu.
 
     for c in "$TSA_ROOTS"/*; do openssl x509 -inform DER -in "$c"; done > "$W/tsa.pem"
-    { sha < data/original.pdf; sha < data/entries/@DEPOSIT@.entry; } | node > "$W/group"
+    { @HASHED@ } | node > "$W/group"
 """
 
 _STAMP = r"""    cp "$W/group" "$W/node"
@@ -145,11 +181,11 @@ _STAMP = r"""    cp "$W/group" "$W/node"
 _LEVEL = r"""    { cat "$W/node"; printf '%s\n' @HASHES@; } | node > "$W/above"; mv "$W/above" "$W/node"
 """
 
-_SIGNATURES = r"""10. The last signature in the document, if any, and the seal of its sealed copy, to the end of each.
-   Chữ ký cuối cùng trong tài liệu, nếu có, và chữ ký số của bản thể hiện, đến hết tệp.
+_SIGNATURES = r"""10. The last signature in a document, if any, and the archive's own seal, to the end of each.
+   Chữ ký cuối cùng trong tài liệu, nếu có, và chữ ký số của chính hệ thống lưu trữ, đến hết tệp.
 
     for c in "$AGENCY_ROOTS"/*; do openssl x509 -inform DER -in "$c"; done > "$W/agency.pem" 2> "$W/said"
-    for d in data/original.pdf "$SEALED"; do
+    for d in @DOCUMENTS@; do
         grep -q -s -a /ByteRange "$d" || continue
         set -- $(grep -a -o '/ByteRange *\[[^]]*' "$d" | tail -n 1 | tr -c '0-9\n' ' ')
         { head -c "$2" "$d"; tail -c +"$(($3 + 1))" "$d" | head -c "$4"; } > "$W/signed"

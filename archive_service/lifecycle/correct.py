@@ -14,6 +14,7 @@ from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.compare import COMPARED, disagreements
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
+from archive_service.lifecycle.retention.asking import ask_for, ask_for_related
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
@@ -119,6 +120,9 @@ def _complete(
     now = archive.clock.now()
     unit.records.complete_metadata(version, subject, now)
     unit.jobs.add(JobKind.INDEX, record.id, now)
+    # The new version is locked like everything else of the record by its own decision.
+    ask_for(unit, [record.id], now)
+    ask_for_related(unit, [record.metadata, version.metadata], now)
     _compare_again(archive, unit, version)
     changed = changed_fields(record.metadata, version.metadata)
     unit.log.append(

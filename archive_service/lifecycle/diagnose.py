@@ -10,14 +10,16 @@ from itertools import groupby
 from archive_service.errors import ArchiveError, IntegrityFailure
 from archive_service.evidence.entry import time_of_entry
 from archive_service.lifecycle.log.sealed import publication, require_uncontradicted
+from archive_service.lifecycle.retention.asking import Run, latest_run
 from archive_service.model.archive import Archive
-from archive_service.model.jobs import JobState
+from archive_service.model.jobs import JobKind, JobState
 from archive_service.model.ports import ProofResult, TimestampAuthority
 from archive_service.model.record import RecordState, SearchState
 from archive_service.model.timestamps import AuthorityState
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.log_history import CLOCK_SKEW
+from retention.calendar import day_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,58 @@ def _stamps(archive: Archive, authority: TimestampAuthority, state: AuthoritySta
         return Diagnosis(name, ProofResult.INDETERMINATE, sentence)
     given = state.stamped if state is not None else 0
     return Diagnosis(name, ProofResult.PASSED, f"{given} given, {state.owed if state is not None else 0} awaited")
+
+
+def check_retention(archive: Archive) -> tuple[Diagnosis, ...]:
+    """Tell which schedule decides, whether all records were decided on by it, and which holds wait to be looked at.
+
+    Never raises.
+    """
+    return (
+        _told("retention: schedule", lambda: _schedule(archive)),
+        _told("retention: decisions", lambda: _decisions(archive)),
+        _told("retention: holds", lambda: _holds(archive)),
+    )
+
+
+def _schedule(archive: Archive) -> tuple[ProofResult, str]:
+    today = day_of(archive.clock.now())
+    deciding = archive.register.read(lambda unit: unit.schedules.deciding(today))
+    if deciding is None:
+        return ProofResult.INDETERMINATE, "none decides today: every record is kept until one is adopted"
+    name = f"{deciding.schedule.id} {deciding.schedule.version}"
+    examples = sum(one.example for one in deciding.schedule.classes.values())
+    if examples:
+        return ProofResult.INDETERMINATE, f"{name} decides, and {examples} of its classes are examples without a law"
+    return ProofResult.PASSED, f"{name} decides"
+
+
+def _decisions(archive: Archive) -> tuple[ProofResult, str]:
+    today = day_of(archive.clock.now())
+
+    def look(unit: RegisterUnit) -> tuple[Run | None, int, int]:
+        deciding = unit.schedules.deciding(today)
+        parked = unit.jobs.counts().get((JobKind.RETAIN, JobState.PARKED), 0)
+        return latest_run(unit), 0 if deciding is None else deciding.number, parked
+
+    run, wanted, parked = archive.register.read(look)
+    if parked:
+        return ProofResult.FAILED, f"{parked} records could not be decided on: archive-service jobs"
+    if run is None or run.schedule != wanted:
+        return ProofResult.INDETERMINATE, "the records have not been decided on by the schedule of today yet"
+    if run.ended_at is None:
+        return ProofResult.PASSED, f"a run over all records is under way: {run.done} of {run.total}"
+    return ProofResult.PASSED, f"the last run over all records looked at {run.done} and moved {run.changed}"
+
+
+def _holds(archive: Archive) -> tuple[ProofResult, str]:
+    today = day_of(archive.clock.now())
+    standing = archive.register.read(lambda unit: unit.holds.standing())
+    overdue = [placed for placed in standing if placed.hold.review_on <= today]
+    if overdue:
+        oldest = min(placed.hold.review_on for placed in overdue)
+        return ProofResult.FAILED, f"{len(overdue)} of {len(standing)} wait to be looked at, the first since {oldest}"
+    return ProofResult.PASSED, f"{len(standing)} stand, none is overdue to be looked at"
 
 
 def _probe(name: str, ask: Callable[[], None]) -> Diagnosis:

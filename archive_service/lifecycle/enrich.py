@@ -9,6 +9,7 @@ import dataclasses
 
 from archive_service.lifecycle.compare import disagreements
 from archive_service.lifecycle.proven import proven_object
+from archive_service.lifecycle.retention.asking import ask_for, ask_for_related
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, FindingCode
@@ -24,7 +25,7 @@ WORKER = "worker"
 
 
 def enrich(archive: Archive, record_id: RecordId) -> NoText | None:
-    """Read the record's words, compare them with its metadata, and ask for it to be indexed.
+    """Read the record's words, compare them with its metadata, and ask for it to be indexed and decided on.
 
     Returns None when the words (or their absence) are known, or why they could not be read: the record is then
     indexed by its metadata alone and a finding says so. A record that is not served is passed over.
@@ -63,6 +64,8 @@ def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentT
         event = Event(EventType.TEXT_READ, WORKER, now, record.id, _summary(words, found))
     unit.findings.add(record.id, found, archive.policy, now)
     unit.jobs.add(JobKind.INDEX, record.id, now)
+    ask_for(unit, [record.id], now)
+    ask_for_related(unit, [record.metadata], now)
     unit.log.append(event)
 
 

@@ -89,12 +89,12 @@ LOSSES: tuple[Loss, ...] = (
     Loss("words of records", "read again from the originals by the workers, then indexed"),
     Loss("which renditions there are", "those under the seal key in use are found again after the words are read"),
     Loss("the moment of storing", "the moment of receipt stands in its place"),
-    Loss(
-        "proposals for disposal under way, and the votes on them",
-        "propose again; what was disposed of stays gone, and certificates lie in the store",
-    ),
     Loss("corrections decided and not yet in the store", "the version before is the current one; correct again"),
     Loss("whether a killed deposit was ever answered", "what is whole in the store comes back as a record"),
+    Loss("events and holds on subjects of whom no record is left", "named by the rebuild; they bear on nothing"),
+    Loss("when holds are next looked at, if that was changed", "the day they were placed with; review them again"),
+    Loss("where records stand by their retention", "decided on again by the workers"),
+    Loss("proposals of disposal that had not ended", "propose again; what was begun is finished by its tombstones"),
     Loss("pending and parked work", "asked for anew for every record"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archive_service.errors import FieldProblem, InvalidInput, Message
+from archive_service.lifecycle.retention.asking import ask_for_all
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import OfficeCode
@@ -39,6 +40,9 @@ def load_reference(archive: Archive, data: ReferenceData, actor: str) -> None:
             "result_types": len(data.result_types),
             "procedures": len(data.procedures),
         }
+        # Rules and holds that name an office speak for those under it.
+        if data.offices:
+            ask_for_all(unit)
         unit.log.append(Event(EventType.REFERENCE_LOADED, actor, archive.clock.now(), None, counts))
 
     archive.register.write(load)

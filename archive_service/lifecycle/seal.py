@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from archive_service.errors import IntegrityFailure, TooLarge, unavailable
 from archive_service.lifecycle.proven import proven_object
+from archive_service.lifecycle.retention.asking import ask_for_held
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, FindingCode
@@ -177,6 +178,7 @@ def _keep(archive: Archive, unit: RegisterUnit, record: Record, made: _Made) -> 
         unit.jobs.add(JobKind.DISPOSE, record.id, now)
         return
     unit.renditions.add(made.rendition)
+    ask_for_held(unit, [record.id], now)
     unit.texts.forget_places(record.id)
     for recorded in unit.findings.of_record(record.id):
         if recorded.finding.code is FindingCode.NOT_SEALED and recorded.resolved_at is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotAllowed, NotFound
+from archive_service.lifecycle.retention.asking import ask_for_subjects
 from archive_service.lifecycle.visible import answer_for, has_seen
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
@@ -75,6 +76,8 @@ def merge_subjects(archive: Archive, caller: Caller, kept: Identifier, merged: I
             )
         now = archive.clock.now()
         done = unit.subjects.add_merge(stays.id, goes.id, reason, caller.id, now)
+        # What is known of one of them, as a death, and what is held of one, holds for both.
+        ask_for_subjects(unit, [stays.id], now)
         unit.log.append(
             Event(
                 EventType.SUBJECTS_MERGED,
@@ -110,6 +113,7 @@ def unmerge_subjects(archive: Archive, caller: Caller, merge_id: int, reason: st
             )
         now = archive.clock.now()
         done = unit.subjects.undo_merge(merge_id, reason, caller.id, now)
+        ask_for_subjects(unit, [merge.kept, merge.merged], now)
         unit.log.append(
             Event(
                 EventType.SUBJECTS_UNMERGED,

@@ -41,13 +41,16 @@ AUDITS = "audits/"
 # Certificates of what was disposed of, and by whom that was decided.
 DISPOSALS = "disposals/"
 
+# Adopted schedules, told events and holds.
+RETENTION = "retention/"
+
 # Stamped batches of logs, with their tokens.
 TIMESTAMPS = "timestamps/"
 
 # Everything that outlives the register, in the order of the keys.
-KEPT = (AUDITS, DISPOSALS, LOGS, RECORDS, TIMESTAMPS, TOMBSTONES)
+KEPT = (AUDITS, DISPOSALS, LOGS, RECORDS, RETENTION, TIMESTAMPS, TOMBSTONES)
 # What belongs to no one record, or outlives it, and is locked for as long as evidence is.
-OF_THE_ARCHIVE = (AUDITS, DISPOSALS, LOGS, TIMESTAMPS, TOMBSTONES)
+OF_THE_ARCHIVE = (AUDITS, DISPOSALS, LOGS, RETENTION, TIMESTAMPS, TOMBSTONES)
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304

@@ -94,6 +94,16 @@ class Standing:
     decided_at: dt.datetime
     look_again_at: dt.datetime | None
 
+    def state_on(self, today: dt.date) -> RetentionState:
+        """Return the state on a day: held, while held; and what ran is due from its day on."""
+        return RetentionState.HELD if self.held else self.standing_on(today)
+
+    def standing_on(self, today: dt.date) -> RetentionState:
+        """Return where it stands by its schedule on a day, whatever holds it."""
+        if self.due_on is None:
+            return self.standing
+        return RetentionState.DUE if self.due_on <= today else RetentionState.RUNNING
+
     def same_as(self, other: Standing) -> bool:
         """Whether both say the same of the record, whenever they were decided."""
         return self._said() == other._said()

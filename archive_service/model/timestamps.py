@@ -12,7 +12,7 @@ from typing import Protocol
 class TimestampBatch:
     """A hash tree that was, or is to be, stamped (archive_service/evidence/hash_tree.py).
 
-    It holds the records deposited by log entries ``first_entry`` ≤ index < ``end_entry``; a batch that only renews
+    It holds the documents that log entries ``first_entry`` ≤ index < ``end_entry`` commit to; a batch that only renews
     has an empty range. ``groups`` are the kept hashes of all its groups. ``renews`` is JSON, see
     archive_service/evidence/lines.py. ``id`` is 0 until it is written.
     """

@@ -20,6 +20,8 @@ from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.keys import OPERATOR, KeyRequest, create_key
 from archive_service.lifecycle.reference import load_reference
+from archive_service.lifecycle.retention.decide import decide_records
+from archive_service.lifecycle.retention.decide_all import decide_all
 from archive_service.lifecycle.seal import seal
 from archive_service.model.archive import Archive, Rules
 from archive_service.model.identifiers import OfficeCode, RecordId
@@ -250,13 +252,17 @@ class Service:
 
     def work_off(self) -> None:
         """Do all follow-up work that is due, as a worker does."""
-        for kind in (JobKind.ENRICH, JobKind.SEAL, JobKind.INDEX):
+        while decide_all(self.archive) is not None:
+            pass
+        for kind in (JobKind.ENRICH, JobKind.SEAL, JobKind.INDEX, JobKind.RETAIN):
             now = self.clock.now()
             jobs = self.archive.register.write(
                 lambda unit, kind=kind, now=now: unit.jobs.claim([kind], 100, now, now + dt.timedelta(minutes=1))  # type: ignore[misc]
             )
             if kind is JobKind.INDEX and jobs:
                 index_records(self.archive, [job.record_id for job in jobs])
+            elif kind is JobKind.RETAIN:
+                decide_records(self.archive, [job.record_id for job in jobs])
             elif kind is JobKind.ENRICH:
                 for job in jobs:
                     enrich(self.archive, job.record_id)

@@ -19,7 +19,7 @@ TEXT = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
 def test_every_endpoint_is_described(service: Service) -> None:
     for rule in service.app.url_map.iter_rules():
         path = str(rule).removeprefix("/api/v1")
-        path = re.sub(r"<(?:int\([^)]*\):|path:)?(\w+)>", lambda found: "{" + _short(found[1]) + "}", path)
+        path = re.sub(r"<(?:int\([^)]*\):|path:|uuid:)?(\w+)>", lambda found: "{" + _short(found[1]) + "}", path)
         if path != "/docs/{name}":
             assert path in TEXT, path
 
@@ -62,7 +62,7 @@ def _files_of_the_api() -> set[Path]:
 
 def _imported(source: str) -> set[str]:
     """Return the steps and nouns that a module imports, as paths in the package without suffix."""
-    plain = re.findall(r"from archive_service\.((?:lifecycle|model)\.\w+) import", source)
-    grouped = re.findall(r"from archive_service\.(lifecycle|model) import ([\w, ]+)", source)
-    named = {f"{folder}/{name.strip()}" for folder, names in grouped for name in names.split(",")}
-    return named | {one.replace(".", "/") for one in plain}
+    plain = re.findall(r"from archive_service\.((?:lifecycle|model)\.[\w.]+) import", source)
+    grouped = re.findall(r"from archive_service\.((?:lifecycle|model)[\w.]*) import ([\w, ]+)", source)
+    named = {f"{folder}.{name.strip()}" for folder, names in grouped for name in names.split(",")}
+    return {one.replace(".", "/") for one in (*named, *plain)}

@@ -16,11 +16,16 @@ from archive_service.model.permissions import Role
 from tests.api.problems import assert_problem
 from tests.api.service import METADATA, NUMBER, ApiCaller, Service, a_pdf, metadata, open_service, person
 from tests.fakes.witness import cosigned
+from tests.running import PROJECT
 
 _EVERYONE = frozenset(Role)
 _READERS = frozenset({Role.INTAKE_OFFICER, Role.ARCHIVIST, Role.RECORDS_MANAGER, Role.AUDITOR})
 _AUDITOR = frozenset({Role.AUDITOR})
 _DECIDERS = frozenset({Role.ARCHIVIST, Role.RECORDS_MANAGER})
+_HOLD_READERS = frozenset({Role.RECORDS_MANAGER, Role.AUDITOR, Role.MANAGER})
+_PLANNERS = _HOLD_READERS | {Role.ARCHIVIST}
+_TELLERS = frozenset({Role.DEPOSITOR, Role.ARCHIVIST, Role.RECORDS_MANAGER})
+_KEEPERS = frozenset({Role.RECORDS_MANAGER})
 
 OPEN = {"/health/live", "/health/ready", "/api/v1/log/checkpoint"}
 
@@ -69,6 +74,15 @@ def _cosign(caller: ApiCaller, _: World) -> TestResponse:
     return caller.ask("POST", "/api/v1/log/cosignatures", data=note, content_type="text/plain")
 
 
+def _adopt(caller: ApiCaller, _: World) -> TestResponse:
+    schedule = (PROJECT / "examples" / "retention" / "schedule.toml").read_bytes()
+    answer = caller.ask("POST", "/api/v1/retention/schedules", data=schedule, content_type="application/toml")
+    if answer.status_code == 403 and answer.get_json()["code"] == "office-not-above-all":
+        # The right is there; the callers of this table belong to a province.
+        answer.status_code = 409
+    return answer
+
+
 _WHY = {"reason": "Đã kiểm tra"}
 _MERGE = {
     "kept": {"scheme": "social-insurance", "number": NUMBER},
@@ -81,6 +95,23 @@ _ADDED = {
     **_WHY,
 }
 _RECORD = "/api/v1/records/<record_id>"
+_SCHEDULES, _EVENTS = "/api/v1/retention/schedules", "/api/v1/retention/events"
+_NONE = "00000000-0000-7000-8000-000000000000"
+_HAPPENED = {
+    "scope": "dossier",
+    "target": "000.00.00.H41-210301-0042",
+    "trigger": "dossier-closed",
+    "happened_on": "2026-11-01",
+    "source": "Một cửa",
+}
+_HELD = {
+    "scope": "dossier",
+    "target": "000.00.00.H41-210301-0042",
+    "owner": "Thanh tra",
+    "legal_reference": "Số 12/TTr",
+    "review_on": "2027-05-01",
+    **_WHY,
+}
 
 TABLE = (
     Endpoint(
@@ -167,6 +198,40 @@ TABLE = (
         "POST",
         _READERS | {Role.DEPOSITOR},
         _post("/api/v1/verifications", {"sha256": "0" * 64}),
+    ),
+    Endpoint(_SCHEDULES, "GET", _PLANNERS, _get("/api/v1/retention/schedules")),
+    Endpoint(_SCHEDULES, "POST", _KEEPERS, _adopt),
+    Endpoint(
+        f"{_SCHEDULES}/<int(max=9223372036854775807):number>",
+        "GET",
+        _PLANNERS,
+        _get("/api/v1/retention/schedules/1"),
+    ),
+    Endpoint("/api/v1/retention/records", "GET", _PLANNERS, _get("/api/v1/retention/records")),
+    Endpoint("/api/v1/retention/records/<record_id>", "GET", _PLANNERS, _get("/api/v1/retention/records/{stored}")),
+    Endpoint(
+        _EVENTS, "GET", _PLANNERS, _get("/api/v1/retention/events?scope=dossier&target=000.00.00.H41-210301-0042")
+    ),
+    Endpoint(_EVENTS, "POST", _TELLERS, _post("/api/v1/retention/events", _HAPPENED)),
+    Endpoint(
+        f"{_EVENTS}/<uuid:event_id>/withdrawal",
+        "POST",
+        _TELLERS,
+        _post(f"/api/v1/retention/events/{_NONE}/withdrawal", _WHY),
+    ),
+    Endpoint("/api/v1/retention/reports/due", "GET", _PLANNERS, _get("/api/v1/retention/reports/due")),
+    Endpoint("/api/v1/retention/reports/forecast", "GET", _PLANNERS, _get("/api/v1/retention/reports/forecast")),
+    Endpoint("/api/v1/retention/reports/held", "GET", _HOLD_READERS, _get("/api/v1/retention/reports/held")),
+    Endpoint("/api/v1/retention/reports/reviews", "GET", _HOLD_READERS, _get("/api/v1/retention/reports/reviews")),
+    Endpoint("/api/v1/holds", "GET", _HOLD_READERS, _get("/api/v1/holds")),
+    Endpoint("/api/v1/holds", "POST", _KEEPERS, _post("/api/v1/holds", _HELD)),
+    Endpoint("/api/v1/holds/<uuid:hold_id>", "GET", _HOLD_READERS, _get(f"/api/v1/holds/{_NONE}")),
+    Endpoint("/api/v1/holds/<uuid:hold_id>/lifting", "POST", _KEEPERS, _post(f"/api/v1/holds/{_NONE}/lifting", _WHY)),
+    Endpoint(
+        "/api/v1/holds/<uuid:hold_id>/review",
+        "POST",
+        _KEEPERS,
+        _post(f"/api/v1/holds/{_NONE}/review", {**_WHY, "review_on": "2027-05-01"}),
     ),
     Endpoint("/api/v1/log/tile/<path:address>", "GET", _AUDITOR, _get("/api/v1/log/tile/0/000.p/1")),
     Endpoint("/api/v1/log/consistency", "GET", _AUDITOR, _get("/api/v1/log/consistency?from=1&to=2")),
@@ -278,6 +343,11 @@ def test_table_names_every_endpoint(world: World) -> None:
         ("POST", "/api/v1/records/{stored}/rereading"),
         ("POST", "/api/v1/findings/{finding}/resolution"),
         ("POST", "/api/v1/subjects/identifiers"),
+        ("GET", "/api/v1/retention/records/{stored}"),
+        ("GET", "/api/v1/retention/events?scope=record&target={stored}"),
+        ("GET", f"/api/v1/retention/events?scope=subject&scheme=social-insurance&number={NUMBER}"),
+        ("POST", "/api/v1/retention/events"),
+        ("POST", "/api/v1/holds"),
         ("GET", f"/api/v1/subjects/social-insurance/{NUMBER}"),
         ("POST", "/api/v1/subjects/merges"),
         ("POST", "/api/v1/subjects/merges/1/undoing"),
@@ -289,6 +359,8 @@ def test_record_of_a_foreign_office_is_not_there(foreign: World, foreigner: ApiC
         "resolution": {"resolution": "Đã xem"},
         "merges": _MERGE,
         "identifiers": _ADDED,
+        "events": {**_HAPPENED, "scope": "record", "target": foreign.stored},
+        "holds": {**_HELD, "scope": "record", "target": foreign.stored},
     }
     body = bodies.get(path.rsplit("/", 1)[-1], _WHY)
     place = path.format(stored=foreign.stored, quarantined=foreign.quarantined, finding=foreign.finding)
@@ -301,6 +373,9 @@ def test_lists_of_a_foreign_office_are_empty(foreign: World, foreigner: ApiCalle
     assert foreigner.get("/api/v1/quarantine").get_json() == {"records": [], "next": None}
     assert foreigner.get("/api/v1/findings").get_json() == {"findings": [], "next": None}
     assert foreigner.get("/api/v1/search?q=").get_json()["hits"] == []
+    assert foreigner.get("/api/v1/retention/records").get_json()["records"] == []
+    assert foreigner.get("/api/v1/retention/reports/forecast").get_json()["rows"] == []
+    assert foreigner.get("/api/v1/holds?lifted=true").get_json() == {"holds": [], "next_cursor": None}
 
 
 def test_verification_of_a_foreign_office_names_nothing(foreign: World, foreigner: ApiCaller) -> None:

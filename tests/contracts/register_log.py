@@ -144,6 +144,24 @@ class RegisterLogContract:
             register.write(lambda unit, key=key: unit.tree.put_key(key))  # type: ignore[misc]
         assert register.read(lambda unit: unit.tree.all_keys()) == [LogKey("z", NOW, NOW + MINUTE), new]
 
+    def test_events_about_no_record_are_found_by_their_type_in_a_range(self, register: SqlRegister) -> None:
+        voted, certified = EventType.DISPOSAL_VOTED, EventType.DISPOSAL_CERTIFIED
+        for type_ in (voted, EventType.SEARCHED, certified, voted):
+            # What people write looks like the end of an entry, and is in none.
+            event = Event(type_, "key:a", NOW, None, {"reason": ',"type":"disposal-certified","v":1}'})
+            register.write(lambda unit, event=event: unit.log.append(event))  # type: ignore[misc]
+        register.write(lambda unit: unit.log.append(Event(voted, "key:a", NOW, record_id(1))))
+
+        def found(*types: EventType, start: int = 0, end: int = 10) -> list[int]:
+            told = register.read(lambda unit: unit.log.of_no_record(types, start, end))
+            assert all(one.event is not None and one.event.type in types for one in told)
+            return [one.index for one in told]
+
+        assert found(voted) == [0, 3]
+        assert found(voted, certified) == [0, 2, 3]
+        assert found(voted, certified, start=1, end=3) == [2]
+        assert found(EventType.DISPOSED) == found() == []
+
     def test_entries_are_given_as_bytes_and_those_caught_up_have_no_payload(self, register: SqlRegister) -> None:
         register.write(lambda unit: unit.log.append(read_event()))
         other = seal_event(Event(EventType.SEARCHED, "key:a", NOW), bytes(32)).entry

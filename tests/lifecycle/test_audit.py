@@ -28,6 +28,7 @@ from archive_service.storage.register.api_keys import SqlProgress
 from archive_service.storage.register.event_times import EventTimes
 from archive_verify.merkle import leaf_hash, root_of
 from archive_verify.notes import Note, parse_note
+from retention.decide import RetentionState
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.faults import Killed
 from tests.fakes.log_signer import signer
@@ -285,6 +286,29 @@ class TestLocks:
         ours.store.mode = "compliance"
         ours.work()
         assert counts(audit(ours.archive, AuditRequest())) == {"intact": 1}
+
+    def test_that_end_before_the_retention_are_drift(self, ours: TestArchive) -> None:
+        record = ours.stored()
+        ours.work()
+        [standing] = ours.register.read(lambda unit: unit.standings.get_many([record.id])).values()
+        due = dataclasses.replace(standing, due_on=dt.date(2099, 1, 1), standing=RetentionState.RUNNING)
+        ours.register.write(lambda unit: unit.standings.put([due]))
+        run = audit(ours.archive, WHOLE)
+        assert "its retention lasts until 2098-12-31T17:00" in only(run).explanation
+        assert only(run).outcome is AuditOutcome.DRIFT
+
+    @pytest.mark.parametrize("held", [True, False])
+    def test_a_hold_that_store_and_register_see_otherwise_is_drift(self, ours: TestArchive, held: bool) -> None:
+        record = ours.stored()
+        ours.work()
+        if held:
+            [standing] = ours.register.read(lambda unit: unit.standings.get_many([record.id])).values()
+            ours.register.write(lambda unit: unit.standings.put([dataclasses.replace(standing, held=True)]))
+        else:
+            ours.store.set_hold(record.original.key, record.original.version, True)
+        run = audit(ours.archive, WHOLE)
+        assert only(run).outcome is AuditOutcome.DRIFT
+        assert ("the store does not hold it" if held else "the store holds it") in only(run).explanation
 
 
 class TestTheIndex:

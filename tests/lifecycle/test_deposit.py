@@ -100,12 +100,11 @@ class TestKept:
         resolve_finding(ours.archive, ours.archivist, first.findings[0].id, "seen")
         release(ours.archive, ours.archivist, first.record.id, "harmless")
         ours.work()
-        assert ours.get(first.record.id).state is RecordState.STORED
-        assert ours.deposit() == dataclasses.replace(
-            first,
-            replayed=True,
-            record=dataclasses.replace(first.record, changed_at=ours.get(first.record.id).changed_at),
-        )
+        now = ours.get(first.record.id)
+        assert now.state is RecordState.STORED
+        # When it last changed, and until when it is locked, is told as it is.
+        as_it_is = dataclasses.replace(first.record, changed_at=now.changed_at, original=now.original)
+        assert ours.deposit() == dataclasses.replace(first, replayed=True, record=as_it_is)
         assert len(ours.events(EventType.DEPOSITED)) == 1
 
     def test_the_same_key_of_another_caller_is_another_key(self, ours: TestArchive) -> None:

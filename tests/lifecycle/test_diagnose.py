@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,16 @@ from archive_service.lifecycle.diagnose import (
     check_clocks,
     check_components,
     check_log,
+    check_retention,
     check_timestamps,
     compare_counts,
     prove_lock,
 )
 from archive_service.lifecycle.log.cosign import keep_cosignatures
 from archive_service.lifecycle.log.seal import seal_log
+from archive_service.lifecycle.retention.adopt import adopt_schedule
+from archive_service.lifecycle.retention.decide_all import decide_all
+from archive_service.lifecycle.retention.hold import HoldOrder, place_hold
 from archive_service.lifecycle.timestamps.stamp import ask_authorities, make_batches
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import checkpoint_key, metadata_key, original_key
@@ -26,11 +31,13 @@ from archive_service.model.ports import ProofResult
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.trust.local_authority import LocalAuthority
 from archive_verify.checkpoint import Checkpoint
+from retention.holds import HoldScope
 from tests.archives import TestArchive
 from tests.fakes.log_signer import ORIGIN, signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.randomness import CountedRandomness
 from tests.fakes.witness import WITNESS, WITNESS_KEY, cosigned
+from tests.results import CENTRE
 
 P, F, I = ProofResult.PASSED, ProofResult.FAILED, ProofResult.INDETERMINATE  # noqa: E741
 
@@ -192,3 +199,31 @@ def test_a_clock_that_is_behind_the_log_or_unlike_the_database_s_is_told(
     assert (told.result, "by 360 s" in told.explanation) == (F, True)
     ours.faults.down.add("register")
     assert check_clocks(ours.archive).result is I
+
+
+def test_the_schedule_the_decisions_and_the_holds_are_told(ours: TestArchive) -> None:
+    manager = ours.caller(Role.RECORDS_MANAGER, office=CENTRE)
+
+    def told() -> list[ProofResult]:
+        return [one.result for one in check_retention(ours.archive)]
+
+    record = ours.stored(1)
+    ours.work()
+    assert told() == [I, I, P]
+    adopt_schedule(ours.archive, manager, Path("examples/retention/schedule.toml").read_bytes())
+    assert "examples" in check_retention(ours.archive)[0].explanation
+    while decide_all(ours.archive) is not None:
+        pass
+    assert told() == [I, P, P]
+    order = HoldOrder(manager, HoldScope.RECORD, record.id, "Thanh tra", "x", "Số 1", dt.date(2026, 12, 1))
+    place_hold(ours.archive, order)
+    assert told() == [I, P, P]
+    ours.clock.forward(dt.timedelta(days=30))
+    assert told() == [I, P, F]
+    [job] = ours.register.write(
+        lambda unit: unit.jobs.claim([JobKind.RETAIN], 1, ours.clock.now(), ours.clock.now() + dt.timedelta(hours=1))
+    )
+    ours.register.write(lambda unit: unit.jobs.park(job, "broken"))
+    assert told() == [I, F, F]
+    ours.faults.down.add("register")
+    assert told() == [I, I, I]

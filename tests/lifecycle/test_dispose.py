@@ -18,6 +18,7 @@ from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.disposal.execute import Waiting, execute
 from archive_service.lifecycle.disposal.finish import finish_disposals
+from archive_service.lifecycle.disposal.give_out import disposal_package
 from archive_service.lifecycle.disposal.read import open_certificate, show_disposal
 from archive_service.lifecycle.disposal.take_out import take_out
 from archive_service.lifecycle.disposal.transfer import export_item, keep_receipt
@@ -27,6 +28,7 @@ from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.read import list_events, open_content, show_record
 from archive_service.lifecycle.rebuild_register import RebuildRequest, rebuild_register
 from archive_service.lifecycle.seal import seal
+from archive_service.lifecycle.timestamps.stamp import stamp
 from archive_service.model.audits import AuditOutcome, AuditRun
 from archive_service.model.disposals import Disposal, ItemState, ListDigest, Receipt
 from archive_service.model.events import EventType
@@ -36,17 +38,24 @@ from archive_service.model.objects import evidence_prefix, original_key, tombsto
 from archive_service.model.permissions import Role
 from archive_service.model.record import DocumentText, PageText, RecordState, Relation, RelationKind, TextSource, Trust
 from archive_service.model.retention import EventScope
+from archive_service.model.retention_objects import read_event_object
 from archive_service.storage.register import tables
+from archive_service.trust.local_authority import LocalAuthority
+from archive_verify.package import Package
+from archive_verify.steps import check
+from archive_verify.trust import Trust as Trusting
+from archive_verify.verdicts import Verdict
 from retention.disposal import ProposalState
 from retention.holds import HoldScope
 from retention.schedule import Action
 from tests.archives import TestArchive
-from tests.disposals import CODE, DAY, Disposals, schedule
+from tests.disposing import CODE, DAY, Disposals, schedule
 from tests.fakes.faults import Killed
+from tests.fakes.randomness import CountedRandomness
 from tests.results import digest, insurance, metadata, pdf, person
 
 # The calls of disposing of one record and of certifying it: of register, store, index and sealer.
-CALLS = 51
+CALLS = 52
 NAME, NUMBER, WORDS = "Nguyễn Thị Hồng", "0123456789", "Quyết định về việc hưởng lương hưu"
 PLACED = DocumentText((PageText(1, WORDS, TextSource.OCR, 91.0, bytes(20)),))
 
@@ -248,6 +257,8 @@ class TestARecordThatGoes:
         assert ours.get(new.id).state is RecordState.DISPOSED
         [told] = ours.register.read(lambda u: u.told_events.of(EventScope.RECORD, [old.id]))
         assert (told.trigger, told.happened_on, told.office) == ("replaced", dt.date(2020, 6, 1), old.metadata.office)
+        kept = read_event_object("", ours.content_of(f"retention/events/{told.id}/said"))
+        assert kept.event == told, "it outlives the register, too"
         people.decide()
         assert [item.record_id for item in people.items(people.propose())] == [old.id]
         assert ours.get(newest.id).state is RecordState.STORED
@@ -538,7 +549,11 @@ def test_many_records_are_handed_out_in_pages(
 class TestTheCertificate:
     @pytest.fixture
     def ended(self, ours: TestArchive, people: Disposals) -> Disposal:
-        """Give a disposal of which one record was excepted, one kept, and two are gone."""
+        """Give a disposal that has ended."""
+        return self.whole(ours, people)
+
+    def whole(self, ours: TestArchive, people: Disposals) -> Disposal:
+        """Let one record be excepted, one kept, and two go."""
         first, second, *_ = people.due(1, 2, 3, 4)
         disposal = people.propose()
         take_out(ours.archive, people.member(), disposal.id, first, "còn khiếu nại")
@@ -557,8 +572,8 @@ class TestTheCertificate:
         assert said["counts"] == {"proposed": 4, "excepted": 1, "kept": 1, "disposed": 2}
         assert (said["disposal"], said["office"], said["action"]) == (ended.id, ended.office, "destroy")
         assert (said["proposed_by"], said["approved_by"]) == ("account:hong", "account:duc")
-        assert said["council"] == ["account:lan", "account:minh", "account:tuan"]
-        assert [(one["member"], one["vote"]) for one in said["votes"]] == [(one, "agree") for one in said["council"]]
+        members = ("account:lan", "account:minh", "account:tuan")
+        assert [(one["member"], one["vote"]) for one in said["council"]] == [(one, "agree") for one in members]
         assert said["schedules"] == [{"id": "bhxh", "version": "1"}]
         assert said["receipt"] is None
         items = people.items(ended)
@@ -566,19 +581,20 @@ class TestTheCertificate:
         listed.add(items)
         [proposed] = ours.events(EventType.DISPOSAL_PROPOSED)
         assert said["list_sha256"] == listed.hexdigest() == proposed.values["list_sha256"]
-        lines = "".join(f"{one['record']} {one['sha256']}\n" for one in said["records"])
+        lines = "".join(f"{one['record_id']} {one['sha256']}\n" for one in said["records"])
         assert hashlib.sha256(lines.encode()).hexdigest() == said["list_sha256"]
-        outcomes = {
-            outcome: [one for one in said["records"] if one["outcome"] == outcome] for outcome in said["counts"]
-        }
+        outcomes = {state: [one for one in said["records"] if one["state"] == state] for state in said["counts"]}
         assert [one["reason"] for one in outcomes["excepted"]] == ["còn khiếu nại"]
+        assert [(one["record_id"], one["reason"], one["actor"]) for one in said["exceptions"]] == [
+            (outcomes["excepted"][0]["record_id"], "còn khiếu nại", "account:lan")
+        ]
         assert [one["kept_because"]["code"] for one in outcomes["kept"]] == ["held"]
         for one in outcomes["disposed"]:
             [entry] = ours.register.read(lambda u, one=one: u.log.entries(one["entry"], 1))  # type: ignore[misc]
             assert entry.event is not None
-            assert (entry.event.type, entry.event.record_id) == (EventType.DISPOSED, one["record"])
+            assert (entry.event.type, entry.event.record_id) == (EventType.DISPOSED, one["record_id"])
             assert entry.event.values["sha256"] == one["sha256"]
-            assert (one["class"], one["due_on"]) == (CODE, "2026-03-02")
+            assert (one["class_code"], one["due_on"]) == (CODE, "2026-03-02")
 
     def test_its_digests_are_an_entry_of_the_log_and_the_proposal_is_done(
         self, ours: TestArchive, people: Disposals, ended: Disposal
@@ -622,6 +638,26 @@ class TestTheCertificate:
         run = audited(ours)
         assert run.counts == {AuditOutcome.INTACT: 4}
         assert run.listed == ()
+
+    def test_whoever_trusts_nobody_here_accepts_it(self, ours: TestArchive) -> None:
+        authority = LocalAuthority(ours.folder / "tsa", ours.clock, CountedRandomness())
+        archive = dataclasses.replace(ours.archive, authorities=(authority,), sealer=None)
+        theirs = dataclasses.replace(ours, archive=archive)
+        people = Disposals(theirs)
+        people.prepare()
+        disposal = self.whole(theirs, people)
+        seal_log(archive)
+        stamp(archive)
+        with disposal_package(archive, theirs.auditor, disposal.id) as package:
+            content = b"".join(package.blocks())
+        trust = Trusting(
+            now=ours.clock.now() + dt.timedelta(hours=1),
+            log_keys=archive.signer.verifier_keys,
+            tsa_roots=tuple(authority.roots),
+        )
+        found = {step.name: findings for step, findings in check(Package(content), trust)}
+        assert {name for name, one in found.items() if one.verdict is not Verdict.PASS} <= {"checkpoint", "signatures"}
+        assert not [one.refused for one in found.values() if one.refused]
 
     def test_waits_until_the_index_was_told(self, ours: TestArchive, people: Disposals) -> None:
         [record_id] = people.due(1)
@@ -725,7 +761,7 @@ class TestHandingOver:
         people.finish()
         said = certificate(ours, disposal)
         assert said["receipt"]["reference"] == "BN-12"
-        assert {one["record"]: one["package_sha256"] for one in said["records"]} == given
+        assert {one["record_id"]: one["transferred_sha256"] for one in said["records"]} == given
         assert said["counts"]["disposed"] == 2
 
     def test_what_was_received_is_neither_given_out_nor_received_again(
@@ -804,7 +840,7 @@ class TestKilledAnywhere:
         )
         said = certificate(ours, disposal)
         assert said["counts"] == {"proposed": 1, "excepted": 0, "kept": 0, "disposed": 1}
-        assert [one["record"] for one in said["records"]] == [record.id]
+        assert [one["record_id"] for one in said["records"]] == [record.id]
         for kind in (EventType.DISPOSED, EventType.DISPOSAL_CERTIFIED):
             assert len(ours.events(kind)) == 1
         told = everything_in(ours)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import importlib
 import inspect
 import pkgutil
@@ -17,19 +18,24 @@ from archive_service.errors import NotAllowed
 from archive_service.lifecycle import correct, deposit, find, prove, read, review, subjects
 from archive_service.lifecycle.disposal import approve, propose, take_out, transfer, vote
 from archive_service.lifecycle.disposal import read as read_disposals
+from archive_service.lifecycle.disposal.give_out import disposal_package
 from archive_service.lifecycle.evidence import give_out
 from archive_service.lifecycle.log import cosign, follow
+from archive_service.lifecycle.retention import adopt, explain, hold, report, tell
 from archive_service.model.disposals import Receipt
 from archive_service.model.permissions import Action, Caller
+from archive_service.model.retention import EventScope
 from archive_service.model.sealing import RenditionKind
 from archive_service.model.subject import DatedIdentifier
 from archive_service.model.units.disposals import DisposalSelection, ItemSelection
+from archive_service.model.units.retention import StandingSelection
 from retention.disposal import Vote
+from retention.holds import HoldScope
 from retention.schedule import Action as DisposalAction
 from tests.archives import TestArchive
 from tests.results import NOW, citizen, insurance, metadata, record_id
 
-ONE, NUMBER = record_id(1), insurance("0123456789")
+ONE, NUMBER, DAY = record_id(1), insurance("0123456789"), dt.date(2027, 1, 1)
 DUE = propose.Selection(DisposalAction.DESTROY)
 RECEIPT = Receipt("x", "x", NOW.date(), "x")
 Step = Callable[[TestArchive, Caller], object]
@@ -89,6 +95,10 @@ STEPS: dict[str, tuple[Action, Step]] = {
         Action.READ_CONTENT,
         lambda ours, c: give_out.evidence_package(ours.archive, c, ONE).__enter__(),
     ),
+    "disposal.give_out.disposal_package": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: disposal_package(ours.archive, c, "d").__enter__(),
+    ),
     "log.follow.receipt": (Action.READ_RECORD, lambda ours, c: follow.receipt(ours.archive, c, ONE)),
     "log.follow.proof": (Action.READ_RECORD, lambda ours, c: follow.proof(ours.archive, c, ONE)),
     "log.follow.consistency": (Action.FOLLOW_LOG, lambda ours, c: follow.consistency(ours.archive, c, 1, 1)),
@@ -112,6 +122,69 @@ STEPS: dict[str, tuple[Action, Step]] = {
         lambda ours, c: read.open_rendition(ours.archive, c, ONE, RenditionKind.SEALED),
     ),
     "read.show_subject": (Action.SEARCH, lambda ours, c: read.show_subject(ours.archive, c, NUMBER)),
+    "retention.adopt.adopt_schedule": (
+        Action.ADOPT_SCHEDULE,
+        lambda ours, c: adopt.adopt_schedule(ours.archive, c, b""),
+    ),
+    "retention.adopt.check_adoption": (
+        Action.ADOPT_SCHEDULE,
+        lambda ours, c: adopt.check_adoption(ours.archive, c, b""),
+    ),
+    "retention.adopt.show_schedule": (Action.READ_RETENTION, lambda ours, c: adopt.show_schedule(ours.archive, c, 1)),
+    "retention.adopt.list_schedules": (Action.READ_RETENTION, lambda ours, c: adopt.list_schedules(ours.archive, c)),
+    "retention.tell.tell_event": (
+        Action.TELL_EVENT,
+        lambda ours, c: tell.tell_event(
+            ours.archive, tell.Happening(c, EventScope.RECORD, ONE, "last-payment", DAY, "x")
+        ),
+    ),
+    "retention.tell.preview_event": (
+        Action.TELL_EVENT,
+        lambda ours, c: tell.preview_event(
+            ours.archive, tell.Happening(c, EventScope.RECORD, ONE, "last-payment", DAY, "x")
+        ),
+    ),
+    "retention.tell.withdraw_event": (
+        Action.TELL_EVENT,
+        lambda ours, c: tell.withdraw_event(ours.archive, c, "1", "x"),
+    ),
+    "retention.tell.list_events": (
+        Action.READ_RETENTION,
+        lambda ours, c: tell.list_events(ours.archive, c, EventScope.RECORD, ONE),
+    ),
+    "retention.hold.place_hold": (
+        Action.PLACE_HOLD,
+        lambda ours, c: hold.place_hold(ours.archive, hold.HoldOrder(c, HoldScope.RECORD, ONE, "o", "r", "l", DAY)),
+    ),
+    "retention.hold.preview_hold": (
+        Action.PLACE_HOLD,
+        lambda ours, c: hold.preview_hold(ours.archive, hold.HoldOrder(c, HoldScope.RECORD, ONE, "o", "r", "l", DAY)),
+    ),
+    "retention.hold.lift_hold": (Action.PLACE_HOLD, lambda ours, c: hold.lift_hold(ours.archive, c, "1", "x")),
+    "retention.hold.review_hold": (
+        Action.PLACE_HOLD,
+        lambda ours, c: hold.review_hold(ours.archive, c, "1", DAY, "x"),
+    ),
+    "retention.hold.list_holds": (
+        Action.READ_HOLDS,
+        lambda ours, c: hold.list_holds(ours.archive, c, lifted=False, after="", limit=10),
+    ),
+    "retention.hold.show_hold": (Action.READ_HOLDS, lambda ours, c: hold.show_hold(ours.archive, c, "1")),
+    "retention.explain.explain_record": (
+        Action.READ_RETENTION,
+        lambda ours, c: explain.explain_record(ours.archive, c, ONE),
+    ),
+    "retention.explain.list_standings": (
+        Action.READ_RETENTION,
+        lambda ours, c: explain.list_standings(ours.archive, c, StandingSelection(None, DAY)),
+    ),
+    "retention.report.report_due": (Action.READ_RETENTION, lambda ours, c: report.report_due(ours.archive, c)),
+    "retention.report.report_forecast": (
+        Action.READ_RETENTION,
+        lambda ours, c: report.report_forecast(ours.archive, c),
+    ),
+    "retention.report.report_held": (Action.READ_HOLDS, lambda ours, c: report.report_held(ours.archive, c)),
+    "retention.report.report_reviews": (Action.READ_HOLDS, lambda ours, c: report.report_reviews(ours.archive, c)),
     "review.list_quarantine": (
         Action.READ_QUARANTINE,
         lambda ours, c: review.list_quarantine(ours.archive, c, None, 10),

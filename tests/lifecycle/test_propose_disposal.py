@@ -24,7 +24,7 @@ from retention.disposal import ProposalState, Vote
 from retention.holds import HoldScope
 from retention.schedule import Action
 from tests.archives import TestArchive
-from tests.disposals import CODE, COUNCIL, DAY, Disposals, schedule
+from tests.disposing import CODE, COUNCIL, DAY, Disposals, schedule
 from tests.fakes.faults import Killed
 from tests.results import DA_NANG, HA_NOI, HAI_CHAU, pdf
 
@@ -201,8 +201,13 @@ class TestTakingOut:
         taken = take_out(ours.archive, people.member(), disposal.id, first, " còn khiếu nại ")
         assert (taken.state, taken.reason, taken.actor) == (ItemState.EXCEPTED, "còn khiếu nại", "account:lan")
         [event] = ours.events(EventType.DISPOSAL_EXCEPTED)
-        assert event.record_id == first
-        assert event.values == {"disposal": disposal.id, "reason": "còn khiếu nại", "by": "account:lan"}
+        assert event.record_id is None
+        assert event.values == {
+            "disposal": disposal.id,
+            "record": first,
+            "reason": "còn khiếu nại",
+            "by": "account:lan",
+        }
         with pytest.raises(Conflict) as told:
             take_out(ours.archive, people.proposer, disposal.id, first, "lần nữa")
         assert told.value.code == "taken-out-already"

@@ -138,7 +138,13 @@ def test_events_tell_the_whole_life_in_order_by_pages(ours: TestArchive) -> None
     events = read.list_events(ours.archive, ours.auditor, record.id, -1, 2)
     more = read.list_events(ours.archive, ours.auditor, record.id, events[-1].index, 10)
     kinds = [one.event.type for one in (*events, *more) if one.event]
-    assert kinds == [EventType.DEPOSITED, EventType.TEXT_READ, EventType.RECORD_READ, EventType.EVENTS_READ]
+    assert kinds == [
+        EventType.DEPOSITED,
+        EventType.TEXT_READ,
+        EventType.RETENTION_DECIDED,
+        EventType.RECORD_READ,
+        EventType.EVENTS_READ,
+    ]
 
 
 def test_a_subjects_page_has_every_visible_result_over_all_numbers_in_time_order(ours: TestArchive) -> None:

@@ -115,7 +115,7 @@ def test_words_are_read_again_on_request_of_what_is_served(ours: TestArchive) ->
     ours.work()
     asked = review.read_again(ours.archive, ours.archivist, record.id)
     assert asked.search_state is SearchState.WAITING
-    assert ours.work() == [JobKind.ENRICH, JobKind.INDEX]
+    assert ours.work() == [JobKind.ENRICH, JobKind.INDEX, JobKind.RETAIN]
     assert ours.get(record.id).search_state is SearchState.SEARCHABLE
     assert len(ours.events(EventType.READING_ASKED)) == 1
 

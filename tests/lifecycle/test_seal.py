@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from archive_service.errors import Conflict, IntegrityFailure, NotFound, Unavailable
 from archive_service.lifecycle import read
 from archive_service.lifecycle.audit.run import AuditRequest, audit
-from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.rebuild_register import RebuildRequest, rebuild_register
+from archive_service.lifecycle.retention.decide import ask_again
 from archive_service.lifecycle.seal import seal
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
@@ -66,9 +66,11 @@ def test_the_copy_is_locked_as_long_as_the_original_and_with_it(ours: TestArchiv
     record = scan(ours)
     ours.work()
     [rendition] = renditions(ours, record)
-    assert ours.store.lock_of(rendition.object.key, rendition.object.version) == record.original.locked_until
-    ours.clock.forward(dt.timedelta(days=10))
-    assert renew_locks(ours.archive, 10) == 1
+    locked_until = ours.get(record.id).original.locked_until
+    assert ours.store.lock_of(rendition.object.key, rendition.object.version) == locked_until
+    ours.clock.forward(dt.timedelta(days=50))
+    assert ask_again(ours.archive, 10) == 1
+    ours.work()
     [rendition] = renditions(ours, record)
     assert rendition.object.locked_until == ours.get(record.id).original.locked_until
     assert ours.store.lock_of(rendition.object.key, rendition.object.version) == rendition.object.locked_until

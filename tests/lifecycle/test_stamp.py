@@ -16,8 +16,14 @@ from archive_service.lifecycle.diagnose import check_timestamps
 from archive_service.lifecycle.evidence.give_out import evidence_record
 from archive_service.lifecycle.timestamps.renew_hash_trees import renew_hash_trees
 from archive_service.lifecycle.timestamps.stamp import Stamping, ask_authorities, make_batches, stamp
-from archive_service.lifecycle.timestamps.stamped import authorities_of, evidence_record_of
+from archive_service.lifecycle.timestamps.stamped import (
+    authorities_of,
+    authorities_of_entry,
+    evidence_record_of,
+    evidence_record_of_entry,
+)
 from archive_service.model.archive import Archive
+from archive_service.model.events import Event, EventType, Json, LoggedEvent
 from archive_service.model.permissions import Role
 from archive_service.model.ports import ProofResult
 from archive_service.model.record import Record
@@ -29,7 +35,7 @@ from archive_verify.timestamp import Token
 from tests.archives import TestArchive
 from tests.fakes.faults import Killed
 from tests.fakes.randomness import CountedRandomness
-from tests.results import HA_NOI, pdf
+from tests.results import HA_NOI, digest, pdf
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
@@ -304,6 +310,43 @@ def test_reading_an_evidence_record_is_logged_and_another_office_finds_nothing(
         evidence_record(archive, stranger, record.id, None)
     with pytest.raises(NotFound):
         evidence_record(archive, ours.archivist, record.id, "nobody")
+
+
+def certified(ours: TestArchive, certificate: bytes, paper: bytes | None) -> LoggedEvent:
+    """Let a disposal be certified, and return the entry."""
+    documents = {name: stated(body) for name, body in (("certificate", certificate), ("paper", paper))}
+    event = Event(EventType.DISPOSAL_CERTIFIED, "worker", ours.clock.now(), None, {"disposal": "d", **documents})
+    ours.register.write(lambda unit: unit.log.append(event))
+    return ours.register.read(lambda unit: unit.log.entries(unit.log.size() - 1, 1)[0])
+
+
+def stated(body: bytes | None) -> dict[str, Json] | None:
+    content = None if body is None else digest(body)
+    return None if content is None else dataclasses.asdict(content)
+
+
+@pytest.mark.parametrize("paper", [b"%PDF-1.7 sealed", None])
+def test_certificate_of_a_disposal_is_stamped_with_its_paper_and_its_entry_and_renewed_as_records_are(
+    ours: TestArchive, archive: Archive, one: FakeAuthority, paper: bytes | None
+) -> None:
+    ours.stored(1)
+    entry = certified(ours, b"{}", paper)
+    objects = [one for one in (b"{}", paper, entry.entry) if one is not None]
+
+    def made() -> EvidenceRecordResult:
+        der = ours.register.read(lambda unit: evidence_record_of_entry(unit, entry.index))
+        return check_evidence_record(der, objects)
+
+    with pytest.raises(NotFound, match="no time-stamp"):
+        made()
+    stamp(archive)
+    assert ours.register.read(lambda unit: authorities_of_entry(unit, entry.index)) == ["one"]
+    assert made().stamped_at == ours.clock.now()
+    ours.clock.forward(HOUR)
+    renew_hash_trees(archive)
+    stamp(archive)
+    assert made().algorithms == ("sha256", "sha512")
+    require_record_trusted(made(), one.roots, [], ours.clock.now())
 
 
 def test_range_without_deposits_is_stamped_once_and_not_looked_at_again(

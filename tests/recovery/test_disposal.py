@@ -27,7 +27,7 @@ from archive_service.model.objects import certificate_key, certificate_paper_key
 from archive_service.model.ports import NewObject, ObjectStore
 from archive_service.model.record import ContentDigest, ObjectVersion, RecordState
 from tests.archives import TestArchive
-from tests.disposals import Disposals
+from tests.disposing import Disposals
 from tests.fakes.sealer import FakeSealer
 from tests.recovery.places import Place, lose_register
 from tests.results import REFERENCE

@@ -21,6 +21,7 @@ from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
 from tests.contracts.register_disposals import RegisterDisposalsContract
 from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import record
@@ -59,6 +60,7 @@ class TestPostgresqlRegister(
     RegisterConcurrencyContract,
     RegisterDisposalsContract,
     RegisterLogContract,
+    RegisterRetentionContract,
     RegisterTimestampsContract,
 ):
     """The contract."""

@@ -24,6 +24,7 @@ from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
 from tests.contracts.register_disposals import RegisterDisposalsContract
 from tests.contracts.register_log import RegisterLogContract
+from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
 from tests.fakes.randomness import CountedRandomness
 from tests.results import NOW, record_id
@@ -43,6 +44,7 @@ class TestSqliteRegister(
     RegisterConcurrencyContract,
     RegisterDisposalsContract,
     RegisterLogContract,
+    RegisterRetentionContract,
     RegisterTimestampsContract,
 ):
     """The contract."""

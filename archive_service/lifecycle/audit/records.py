@@ -8,6 +8,7 @@ nobody answered for left behind, and only when asked.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -39,10 +40,12 @@ from archive_service.model.record import ObjectVersion, Record, RecordState
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.records import RecordSelection
 from archive_service.model.units.reservations import Reservation
-from retention.calendar import day_of
+from retention.calendar import day_of, end_of_day
 
 # Who an audit is done by, in the log.
 _ACTOR = "operator"
+
+_DAY = dt.timedelta(days=1)
 
 _PAGE = 500
 _AT_ONCE = 64
@@ -303,11 +306,16 @@ def _proof_damage(
 
 
 def _drift(archive: Archive, record: Record, kept: Sequence[Kept]) -> AuditFinding | None:
-    """Return how the store's locks fall short of the one recorded for everything of the record, None if they do not."""
+    """Return how the store's locks and holds differ from what is recorded for the record, None where they do not."""
     recorded = record.original.locked_until
     # What was turned away is let go: its lock ends by itself.
     if recorded is None or record.state is RecordState.REJECTED:
         return None
+    standing = archive.register.read(lambda unit: unit.standings.get_many([record.id])).get(record.id)
+    keeps_until = None if standing is None or standing.due_on is None else end_of_day(standing.due_on - _DAY)
+    if keeps_until is not None and recorded < keeps_until:
+        explanation = f"its retention lasts until {keeps_until.isoformat()}, it is locked until {recorded.isoformat()}"
+        return AuditFinding(AuditOutcome.DRIFT, record.id, explanation)
     for one in kept:
         found = archive.store.protection_of(one.key, one.version)
         if found.locked_until is None or found.locked_until < recorded:
@@ -316,6 +324,10 @@ def _drift(archive: Archive, record: Record, kept: Sequence[Kept]) -> AuditFindi
             return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, one.key)
         if archive.store.enforces_locks and found.mode != archive.rules.lock_mode:
             explanation = f"locked in mode {found.mode}, the archive's mode is {archive.rules.lock_mode}"
+            return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, one.key)
+        if standing is not None and found.held != standing.held:
+            explanation = "held by a hold that stands" if standing.held else "held by no hold that stands"
+            explanation += ", and the store does not hold it" if standing.held else ", and the store holds it"
             return AuditFinding(AuditOutcome.DRIFT, record.id, explanation, one.key)
     return None
 

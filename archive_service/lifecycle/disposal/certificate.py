@@ -2,7 +2,7 @@
 
 Not a step itself. It follows from the register alone, so that the same disposal gives the same bytes at every try; it
 is written record by record, whatever their number. ``records`` holds every record that was proposed, in the order of
-ids; a line ``record sha256`` for each gives ``list_sha256`` again, and the counts add up to them.
+ids; a line ``record_id sha256`` for each gives ``list_sha256`` again, and the counts add up to them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Outline:
 
     disposal: Disposal
     tally: Tally
+    exceptions: tuple[DisposalItem, ...]
     list_sha256: str
     schedules: tuple[tuple[str, str], ...]
     completed_at: dt.datetime
@@ -99,8 +100,8 @@ def _head(outline: Outline) -> dict[str, Json]:
         "schedules": [{"id": schedule, "version": version} for schedule, version in outline.schedules],
         "proposed_by": disposal.proposed_by,
         "proposed_at": format_instant(disposal.proposed_at),
-        "council": sorted(disposal.council),
-        "votes": [
+        # Nothing ends well that not every member voted on: the votes are the council.
+        "council": [
             {
                 "member": one.member,
                 "vote": str(one.vote),
@@ -112,6 +113,15 @@ def _head(outline: Outline) -> dict[str, Json]:
         "approved_by": disposal.approved_by,
         "approved_at": None if disposal.approved_at is None else format_instant(disposal.approved_at),
         "receipt": _receipt(disposal),
+        "exceptions": [
+            {
+                "record_id": one.record_id,
+                "reason": one.reason,
+                "actor": one.actor,
+                "excepted_at": format_instant(one.changed_at),
+            }
+            for one in outline.exceptions
+        ],
         "completed_at": format_instant(outline.completed_at),
         "list_sha256": outline.list_sha256,
         "counts": outline.counts,
@@ -142,23 +152,25 @@ def _records(pages: Iterable[tuple[list[DisposalItem], Entries]]) -> Iterator[by
 
 
 def _record(item: DisposalItem, entry: LoggedEvent | None) -> dict[str, Json]:
+    """Return a record's line. Of one that is gone, nothing comes between ``entry`` and ``sha256`` but what is here.
+
+    A package's README tells how to check it by hand, with tools that know of no JSON.
+    """
+    gone = item.state is ItemState.DISPOSED
+    kept = item.obstacle
     values: dict[str, Json] = {
-        "record": item.record_id,
-        "outcome": str(item.state),
+        "record_id": item.record_id,
         "sha256": item.sha256,
         "size_bytes": item.size_bytes,
-        "class": item.class_code,
+        "class_code": item.class_code,
         "due_on": item.due_on.isoformat() if item.due_on is not None else None,
+        "state": str(item.state),
+        "reason": item.reason if kept is None else kept.en,
+        "disposed_at": format_instant(item.changed_at) if gone else None,
+        "entry": entry.index if gone and entry is not None else None,
     }
+    if kept is not None:
+        values["kept_because"] = {"code": kept.code, "en": kept.en, "vi": kept.vi}
     if item.package_sha256 is not None:
-        values["package_sha256"] = item.package_sha256
-    match item.state:
-        case ItemState.DISPOSED:
-            index = None if entry is None else entry.index
-            return values | {"disposed_at": format_instant(item.changed_at), "entry": index}
-        case ItemState.EXCEPTED:
-            said = {"reason": item.reason, "excepted_by": item.actor}
-            return values | {**said, "excepted_at": format_instant(item.changed_at)}
-    kept = item.obstacle
-    why: dict[str, Json] = {} if kept is None else {"code": kept.code, "en": kept.en, "vi": kept.vi}
-    return values | {"kept_because": why, "kept_at": format_instant(item.changed_at)}
+        values["transferred_sha256"] = item.package_sha256
+    return values

@@ -53,6 +53,12 @@ def _forget_subject(unit: RegisterUnit, subject_id: SubjectId) -> None:
             unit.subjects.erase(member.id)
 
 
+def told_of_others(unit: RegisterUnit, record: Record) -> list[ToldEvent]:
+    """Return the events that ``tell_of_others`` wrote of a record, while its metadata are there."""
+    written = (unit.told_events.get(_id_of(record, relation)) for relation in record.metadata.relations)
+    return [event for event in written if event is not None]
+
+
 def tell_of_others(unit: RegisterUnit, record: Record, now: dt.datetime) -> None:
     """Keep as told events what a stored record says of others: that it replaced or annulled them.
 

@@ -1,9 +1,10 @@
 """Disposing of one record, as a piece of follow-up work: killed at any point, the next run goes on from what is there.
 
 Nothing is deleted before the clocks agree, the store locks nothing under the record, and one transaction has judged it
-by today's holds, events and schedule: placing a hold takes turns with it. Then the tombstone is put, everything under
-the record is deleted, what proves it last, and the register forgets it. From the tombstone on no restore and no rebuild
-brings it back; that it is gone without a certificate never lasts (``finish``).
+by today's holds, events and schedule: placing a hold takes turns with it. Then what it says of others' retention is
+kept, the tombstone is put, everything under the record is deleted, what proves it last, and the register forgets it.
+From the tombstone on no restore and no rebuild brings it back; that it is gone without a certificate never lasts
+(``finish``).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from archive_service.errors import Conflict, Message, NotFound, Unavailable, unavailable
-from archive_service.lifecycle.disposal.erase import forget, tell_of_others
+from archive_service.lifecycle.disposal.erase import forget, tell_of_others, told_of_others
 from archive_service.lifecycle.marks import keep_small
+from archive_service.lifecycle.retention.asking import HOLDS_AND_DISPOSALS
 from archive_service.lifecycle.retention.judge import Judge
+from archive_service.lifecycle.retention.kept import keep_rule
 from archive_service.model.archive import Archive
 from archive_service.model.disposals import Disposal, DisposalItem, ItemState
 from archive_service.model.events import DISPOSALS, Event, EventType, Json
@@ -29,6 +32,8 @@ from archive_service.model.objects import (
     tombstone_object,
 )
 from archive_service.model.record import Record, RecordState, require_transition
+from archive_service.model.retention import ToldEvent
+from archive_service.model.retention_objects import event_object
 from archive_service.model.units import RegisterUnit
 from retention.calendar import clocks_agree, day_of
 from retention.decide import Decision
@@ -37,9 +42,6 @@ from retention.locks import quarantine_lock_until
 
 # Who follow-up work is done by, in the log.
 _WORKER = "worker"
-
-# Whoever begins to let a record go and whoever places a hold take turns under this name: one comes first.
-_HOLDS_AND_DISPOSALS = "retention"
 
 # What the store locks for longer than that is kept, and may be proposed again; for a shorter lock it is worth waiting.
 _WORTH_WAITING = dt.timedelta(days=30)
@@ -83,6 +85,8 @@ def execute(archive: Archive, record_id: RecordId) -> Waiting | None:
         if begun is None:
             return None
         item = begun
+    for event in archive.register.read(partial(_told_of_others, record_id)):
+        keep_rule(archive, event_object(event, ()))
     _keep_tombstone(archive, item)
     if (waiting := _delete_everything(archive, record_id, now)) is not None:
         return waiting
@@ -147,7 +151,7 @@ def _begin(
     unit: RegisterUnit,
 ) -> DisposalItem | None:
     """Judge the record again and let it go, or keep it and say why. Returns its place when it is to be deleted."""
-    unit.progress.serialise(_HOLDS_AND_DISPOSALS)
+    unit.progress.serialise(HOLDS_AND_DISPOSALS)
     item = unit.disposals.item(disposal.id, record_id, lock=True)
     if item is None or item.state is not ItemState.LISTED:
         return item if item is not None and item.state is ItemState.BEGUN else None
@@ -231,6 +235,11 @@ def _put(
     changed = replace(item, state=state, obstacle=obstacle, changed_at=archive.clock.now())
     unit.disposals.put_item(changed)
     return changed
+
+
+def _told_of_others(record_id: RecordId, unit: RegisterUnit) -> list[ToldEvent]:
+    record = unit.records.get(record_id)
+    return [] if record is None else told_of_others(unit, record)
 
 
 def _keep_tombstone(archive: Archive, item: DisposalItem) -> None:

@@ -105,8 +105,7 @@ def _hand_out_page(now: dt.datetime, disposal_id: str, unit: RegisterUnit) -> bo
     if after == _ALL:
         return False
     listed = unit.disposals.items(ItemSelection(disposal_id, frozenset({ItemState.LISTED}), after, _AT_ONCE))
-    for item in listed:
-        unit.jobs.add(JobKind.DISPOSE, item.record_id, now)
+    unit.jobs.add_many(JobKind.DISPOSE, [item.record_id for item in listed], now)
     unit.progress.put(name, listed[-1].record_id if listed else _ALL)
     return bool(listed)
 
@@ -148,15 +147,16 @@ def _put(archive: Archive, outline: Outline, until: dt.datetime) -> ContentDiges
 
 def _outline(archive: Archive, disposal: Disposal) -> Outline:
     """Return what the certificate states besides its records, by one pass over them."""
-    listed, schedules = ListDigest(), set[tuple[str, str]]()
+    listed, schedules, exceptions = ListDigest(), set[tuple[str, str]](), list[DisposalItem]()
     completed_at = disposal.approved_at or disposal.proposed_at
     for items, entries in _pages(archive, disposal.id):
         listed.add(items)
+        exceptions += (item for item in items if item.state is ItemState.EXCEPTED)
         completed_at = max(completed_at, *(item.changed_at for item in items))
         told = (one.event.values for one in entries.values() if one.event is not None)
         schedules |= {(str(said["schedule"]), str(said["version"])) for said in told if "schedule" in said}
     tally = archive.register.read(lambda unit: unit.disposals.tally(disposal.id))
-    return Outline(disposal, tally, listed.hexdigest(), tuple(sorted(schedules)), completed_at)
+    return Outline(disposal, tally, tuple(exceptions), listed.hexdigest(), tuple(sorted(schedules)), completed_at)
 
 
 def _pages(archive: Archive, disposal_id: str) -> Iterator[tuple[list[DisposalItem], Entries]]:

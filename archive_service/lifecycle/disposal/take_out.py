@@ -46,8 +46,9 @@ def take_out(archive: Archive, caller: Caller, disposal_id: str, record_id: Reco
         now = archive.clock.now()
         taken = replace(item, state=ItemState.EXCEPTED, reason=words, actor=caller.person, changed_at=now)
         unit.disposals.put_item(taken)
-        values = {"disposal": disposal_id, "reason": words, "by": caller.person}
-        unit.log.append(Event(EventType.DISPOSAL_EXCEPTED, caller.id, now, record_id, values))
+        values = {"disposal": disposal_id, "record": record_id, "reason": words, "by": caller.person}
+        # What is said of the proposal stays when the record goes, by another one.
+        unit.log.append(Event(EventType.DISPOSAL_EXCEPTED, caller.id, now, None, values))
         return taken
 
     return archive.register.write(take)

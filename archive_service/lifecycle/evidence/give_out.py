@@ -11,24 +11,15 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import BinaryIO
 
-from archive_service.errors import Misconfigured, Unavailable
 from archive_service.evidence.canonical import canonical_json
-from archive_service.evidence.package import (
-    EntryParts,
-    EvidencePackage,
-    MetadataParts,
-    PackageParts,
-    TrustParts,
-    lay_out,
-)
+from archive_service.evidence.package import EvidencePackage, MetadataParts, PackageParts, lay_out
+from archive_service.lifecycle.evidence.enclosed import entry_parts, opened, seal_roots, trust_parts
 from archive_service.lifecycle.evidence.receipts import require_receipt, sign_receipt
-from archive_service.lifecycle.log.inclusion import covering_checkpoint, inclusion_proof, note_of
+from archive_service.lifecycle.log.inclusion import covering_checkpoint, note_of
 from archive_service.lifecycle.proven import proven_object
 from archive_service.lifecycle.timestamps.stamped import authorities_of, evidence_record_of
 from archive_service.lifecycle.visible import require_served, require_visible
@@ -77,11 +68,11 @@ def evidence_package(archive: Archive, caller: Caller, record_id: RecordId) -> I
     archive.register.write(lambda unit: unit.log.append(event))
     with ExitStack() as files:
         original = files.enter_context(proven_object(archive, told.record.original))
-        parts = replace(told.parts, original=partial(_open, original))
+        parts = replace(told.parts, original=opened(original))
         if told.sealed is not None:
             sealed = files.enter_context(proven_object(archive, told.sealed))
-            trust = replace(parts.trust, agency_roots=[*archive.agency_roots, *_seal_roots(archive)])
-            parts = replace(parts, sealed_rendition=partial(_open, sealed), trust=trust)
+            trust = replace(parts.trust, agency_roots=[*archive.agency_roots, *seal_roots(archive)])
+            parts = replace(parts, sealed_rendition=opened(sealed), trust=trust)
         if told.report is not None:
             parts = _with_report(parts, _small(archive, told.report))
         yield lay_out(parts)
@@ -108,38 +99,17 @@ def _gather(archive: Archive, caller: Caller, record_id: RecordId, unit: Registe
     parts = PackageParts(
         record_id=record_id,
         original=b"",
-        entries=[_entry(one, inclusion_proof(unit, one.index, checkpoint)) for one in life],
+        entries=[entry_parts(unit, one, checkpoint) for one in life],
         metadata=[
             MetadataParts(one.version, canonical_json(metadata_to_json(one.metadata)), one.salt)
             for one in unit.records.metadata_versions(record_id)
         ],
         receipt=sign_receipt(archive, receipt).encode(),
         checkpoint=note_of(unit, checkpoint).encode(),
-        trust=TrustParts(
-            log_keys=_log_keys(archive, unit),
-            tsa_roots=[root for authority in archive.authorities for root in authority.roots],
-            agency_roots=archive.agency_roots,
-        ),
+        trust=trust_parts(archive, unit),
         evidence={name: evidence_record_of(unit, record_id, name) for name in authorities_of(unit, record_id)},
     )
     return _Told(record, parts, sealed[-1].object if sealed else None, report.stored if report else None)
-
-
-def _seal_roots(archive: Archive) -> tuple[bytes, ...]:
-    """Return the root of the seal's key. A key that is out of reach now keeps no package from being given.
-
-    What lies under ``trust/`` is for comparison only: whoever checks has his own.
-    """
-    if archive.sealer is not None:
-        with suppress(Misconfigured, Unavailable):
-            return archive.sealer.anchors()
-    return ()
-
-
-def _log_keys(archive: Archive, unit: RegisterUnit) -> list[str]:
-    """Return every key that signs the log or has signed it, each once, oldest first."""
-    known = [key.verifier_key for key in unit.tree.all_keys()]
-    return list(dict.fromkeys([*known, *(key.text for key in archive.signer.verifier_keys)]))
 
 
 def _life(unit: RegisterUnit, record_id: RecordId) -> Iterator[SealedEntry]:
@@ -150,10 +120,6 @@ def _life(unit: RegisterUnit, record_id: RecordId) -> Iterator[SealedEntry]:
             if logged.event is not None and logged.event.type in LIFE_EVENTS:
                 yield from unit.log.sealed(logged.index, 1)
         after = page[-1].index
-
-
-def _entry(sealed: SealedEntry, proof: bytes) -> EntryParts:
-    return EntryParts(sealed.index, sealed.entry, sealed.payload or b"", sealed.salt or b"", proof)
 
 
 def _with_report(parts: PackageParts, body: bytes) -> PackageParts:
@@ -170,10 +136,6 @@ def _with_report(parts: PackageParts, body: bytes) -> PackageParts:
         revocation_lists=of("crl"),
         ocsp_answers=of("ocsp"),
     )
-
-
-def _open(path: Path) -> BinaryIO:
-    return path.open("rb")
 
 
 def _small(archive: Archive, stored: ObjectVersion) -> bytes:

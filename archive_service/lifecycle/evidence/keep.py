@@ -16,11 +16,12 @@ from functools import partial
 from archive_service.evidence.entry import record_of_entry, type_of_entry
 from archive_service.evidence.kept_entry import kept_entry_object
 from archive_service.lifecycle.marks import keep_small
+from archive_service.lifecycle.retention.asking import ask_for_held
 from archive_service.model.archive import Archive
 from archive_service.model.events import LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
-from archive_service.model.objects import SmallObject
+from archive_service.model.objects import SmallObject, record_of
 from archive_service.model.record import RecordState
 from archive_service.model.units import RegisterUnit
 from retention.locks import longer_lock, quarantine_lock_until
@@ -113,6 +114,7 @@ def _stands(unit: RegisterUnit) -> int:
 def _passed(archive: Archive, batch: _Batch, unit: RegisterUnit) -> None:
     if batch.end > _stands(unit):
         unit.progress.put(_PROGRESS, str(batch.end))
+    ask_for_held(unit, sorted({record_of(one.object.key) for one in batch.objects}), archive.clock.now())
     for record in unit.records.get_many(sorted(batch.records)).values():
         if record.state is RecordState.DISPOSED:
             # It went meanwhile, or since a run that was killed: what was put is removed as all else of it was.

@@ -67,6 +67,11 @@ class Judge:
             found = self._paths[office] = tuple(self._upwards(office))
         return found
 
+    def offices_under(self, codes: Iterable[str]) -> frozenset[OfficeCode]:
+        """Return every office of whose records a word about one of these codes speaks: the reverse of ``path_of``."""
+        wanted = frozenset(codes)
+        return frozenset(office for office in self._offices if not wanted.isdisjoint(self.path_of(office)))
+
     def _upwards(self, office: OfficeCode) -> Iterator[str]:
         seen = [office]
         for code in seen:  # grows while it is walked

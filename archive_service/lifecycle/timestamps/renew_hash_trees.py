@@ -1,25 +1,25 @@
 """Renewing the hash trees of batches with another hash function, before the old one is broken (RFC 4998 §5.3).
 
-Nothing is read from the store: both digests of every original were taken at deposit.
+Nothing is read from the store: both digests of every document were taken when it came.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.evidence_record import renewed_leaf
 from archive_service.evidence.hash_tree import Group, GroupKind, HashTree, encode_groups, make_group
+from archive_service.evidence.leaves import commits_to_documents, object_digests
 from archive_service.evidence.lines import Line, RecordStamps, line_of, renewed_label
 from archive_service.model.archive import Archive
-from archive_service.model.events import EventType, LoggedEvent
 from archive_service.model.timestamps import TimestampBatch
 from archive_service.model.units import RegisterUnit
 
-# The one other hash function by which every original is known.
-STRONGER = "sha512"
+# The one other hash function by which every document is known.
+STRONGER: Final = "sha512"
 
 _BATCHES_AT_A_TIME = 100
 _ENTRIES_AT_A_TIME = 2_000
@@ -86,21 +86,16 @@ def _unrenewed(unit: RegisterUnit, batch_id: int) -> set[str]:
 
 
 def _groups(unit: RegisterUnit, batch: TimestampBatch, lines: Mapping[str, Line]) -> list[Group]:
-    """Return a group for each record of the batch and each line: the leaves that bind its digests to its chains."""
+    """Return a group for each entry with its documents and each line: leaves that bind digests to chains."""
     stamps = RecordStamps(unit.timestamps)
     groups = []
     for start in range(batch.first_entry, batch.end_entry, _ENTRIES_AT_A_TIME):
         for logged in unit.log.entries(start, min(_ENTRIES_AT_A_TIME, batch.end_entry - start)):
-            digests = _digests(logged)
+            # Of an erased payload there is nothing left that the evidence could prove.
+            proves = commits_to_documents(logged.entry) and logged.event is not None
+            digests = object_digests(logged, STRONGER) if proves else []
             for authority, line in lines.items() if digests else ():
                 chains = stamps.chains(line, logged.index)
                 leaves = [renewed_leaf(STRONGER, one, chains) for one in digests]
                 groups.append(make_group(GroupKind.RECORD, renewed_label(logged.index, authority), leaves))
     return groups
-
-
-def _digests(logged: LoggedEvent) -> list[bytes]:
-    """Return the stronger digests of a deposit's original and entry; none of another event or an erased payload."""
-    if logged.event is None or logged.event.type is not EventType.DEPOSITED:
-        return []
-    return [bytes.fromhex(str(logged.event.values["sha512"])), hashlib.sha512(logged.entry).digest()]

@@ -1,4 +1,4 @@
-"""Time-stamping the log: batches of what was deposited since the last one, tokens asked for, old tokens renewed.
+"""Time-stamping the log: batches of what was deposited or certified since the last one, tokens asked for and renewed.
 
 Any number of workers run this at once, and a kill anywhere loses nothing: a batch is one transaction that finds its
 predecessor unchanged or gives way; an owed token is taken for a while, asked for outside any transaction, and written
@@ -15,11 +15,10 @@ from dataclasses import dataclass
 
 from archive_service.errors import ArchiveError, IntegrityFailure
 from archive_service.evidence.canonical import canonical_json
-from archive_service.evidence.entry import is_deposit
 from archive_service.evidence.hash_tree import Group, GroupKind, HashTree, encode_groups, make_group
+from archive_service.evidence.leaves import commits_to_documents, object_digests
 from archive_service.evidence.lines import mark_renewed, token_label
 from archive_service.model.archive import Archive
-from archive_service.model.events import EventType, LoggedEvent
 from archive_service.model.ports import TimestampAuthority
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.model.units import RegisterUnit
@@ -149,7 +148,7 @@ def _keep(archive: Archive, plan: _Plan) -> int:
     """Build the batches of a plan and write them, unless another worker did so meanwhile; return how many."""
     now = archive.clock.now()
     renewed = plan.expiring.get(ALGORITHM, [])
-    groups = [*_record_groups(archive, plan), *_checkpoint_group(plan), *_token_groups(ALGORITHM, renewed)]
+    groups = [*_document_groups(archive, plan), *_checkpoint_group(plan), *_token_groups(ALGORITHM, renewed)]
     groups = groups or _last_entry_group(archive, plan)
     batches = [_batch(plan, ALGORITHM, groups, renewed, now)] if groups else []
     for algorithm, tokens in plan.expiring.items():
@@ -187,22 +186,14 @@ def _batch(
     )
 
 
-def _record_groups(archive: Archive, plan: _Plan) -> Iterator[Group]:
-    """Yield a group for each record deposited in the range: its original and its entry."""
+def _document_groups(archive: Archive, plan: _Plan) -> Iterator[Group]:
+    """Yield a group for each deposit and each certificate of a disposal in the range: documents and their entry."""
     for start in range(plan.first_entry, plan.end_entry, _ENTRIES_AT_A_TIME):
         count = min(_ENTRIES_AT_A_TIME, plan.end_entry - start)
         # Entries never change, so they need not be seen in one view.
         for logged in archive.register.read(lambda unit, start=start, count=count: unit.log.entries(start, count)):  # type: ignore[misc]
-            if is_deposit(logged.entry):
-                yield make_group(GroupKind.RECORD, str(logged.index), _hashes(logged))
-
-
-def _hashes(logged: LoggedEvent) -> list[bytes]:
-    """Return the digests of original and entry; of the entry alone where the payload was erased already."""
-    entry = hashlib.sha256(logged.entry).digest()
-    if logged.event is None or logged.event.type is not EventType.DEPOSITED:
-        return [entry]
-    return [bytes.fromhex(str(logged.event.values["sha256"])), entry]
+            if commits_to_documents(logged.entry):
+                yield make_group(GroupKind.RECORD, str(logged.index), object_digests(logged, "sha256"))
 
 
 def _checkpoint_group(plan: _Plan) -> list[Group]:

@@ -1,4 +1,4 @@
-"""A record's evidence records (RFC 4998), made of the batches and time-stamps that the register has.
+"""Evidence records (RFC 4998) of records and certificates, made of the batches and time-stamps in the register.
 
 Not a step itself: they are given out one by one, and in evidence packages.
 """
@@ -22,21 +22,26 @@ def evidence_record_of(unit: RegisterUnit, record_id: RecordId, authority: str |
     deposited = deposit_entry(unit, record_id)
     if deposited is None:
         raise _not_stamped()
-    return _made(unit, deposited.index, authority)
+    return evidence_record_of_entry(unit, deposited.index, authority)
 
 
 def authorities_of(unit: RegisterUnit, record_id: RecordId) -> list[str]:
     """Return who has stamped the record's batch, by name."""
     deposited = deposit_entry(unit, record_id)
-    batch = unit.timestamps.containing(deposited.index) if deposited is not None else None
+    return [] if deposited is None else authorities_of_entry(unit, deposited.index)
+
+
+def authorities_of_entry(unit: RegisterUnit, entry: int) -> list[str]:
+    """Return who has stamped the batch of the log entry of that index, by name."""
+    batch = unit.timestamps.containing(entry)
     return [] if batch is None else _stamped_by(unit, batch.id)
 
 
-def _stamped_by(unit: RegisterUnit, batch_id: int) -> list[str]:
-    return [one.authority for one in unit.timestamps.tokens(batch_id) if one.token is not None]
+def evidence_record_of_entry(unit: RegisterUnit, entry: int, authority: str | None = None) -> bytes:
+    """Return the DER of the evidence record over the documents that an entry commits to, and the entry's own bytes.
 
-
-def _made(unit: RegisterUnit, entry: int, authority: str | None) -> bytes:
+    ``entry`` is the index of the entry in the log. As ``evidence_record_of`` otherwise.
+    """
     batch = unit.timestamps.containing(entry)
     if batch is None:
         raise _not_stamped()
@@ -48,6 +53,10 @@ def _made(unit: RegisterUnit, entry: int, authority: str | None) -> bytes:
         return make_evidence_record(RecordStamps(unit.timestamps).chains(line, entry))
     except NotInBatch as missing:
         raise _not_stamped() from missing
+
+
+def _stamped_by(unit: RegisterUnit, batch_id: int) -> list[str]:
+    return [one.authority for one in unit.timestamps.tokens(batch_id) if one.token is not None]
 
 
 def _not_stamped() -> NotFound:

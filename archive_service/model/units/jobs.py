@@ -20,6 +20,10 @@ class Jobs(Protocol):
         """Ask for work on a record; the same kind still waiting for the record is not doubled."""
         ...
 
+    def add_many(self, kind: JobKind, record_ids: Sequence[RecordId], due_at: dt.datetime) -> None:
+        """Ask for work on several records, each named once, as ``add`` does for one."""
+        ...
+
     def any_due(self, kinds: Sequence[JobKind], now: dt.datetime) -> bool:
         """Whether there is work to take: asked often, so it only reads."""
         ...
@@ -27,8 +31,8 @@ class Jobs(Protocol):
     def claim(self, kinds: Sequence[JobKind], limit: int, now: dt.datetime, lease_until: dt.datetime) -> list[Job]:
         """Take due work for this worker until the lease ends; work whose lease has run out is taken again.
 
-        No two workers get the same piece. INDEX: oldest due first. Other kinds: depositors take turns, the one with the
-        least running work first; of one depositor's, oldest due first.
+        No two workers get the same piece. INDEX, RETAIN: oldest due first. Other kinds: depositors take turns, the one
+        with the least running work first; of one depositor's, oldest due first.
         """
         ...
 

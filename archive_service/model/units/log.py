@@ -25,6 +25,10 @@ class Log(Protocol):
         """Return one page of a record's events, in index order."""
         ...
 
+    def of_no_record(self, types: Collection[EventType], start: int, end: int) -> list[LoggedEvent]:
+        """Return the events of these types that are about no record, with ``start`` ≤ index < ``end``, in order."""
+        ...
+
     def entries(self, start: int, limit: int) -> list[LoggedEvent]:
         """Return entries from index ``start`` on, in order."""
         ...

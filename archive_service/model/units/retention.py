@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.model.identifiers import OfficeCode, RecordId
+from archive_service.model.identifiers import OfficeCode, RecordId, SubjectId
 from archive_service.model.record import Record
 from archive_service.model.retention import AdoptedSchedule, EventScope, PlacedHold, Standing, ToldEvent, Withdrawal
 from retention.decide import RetentionState
@@ -57,6 +57,32 @@ class ToldEvents(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which stored records are meant, by what is known of each without deciding on it. None states nothing.
+
+    As conditions of holds have it, a record without a day of issue lies in every range of days.
+    """
+
+    within: frozenset[OfficeCode] | None
+    record_id: RecordId | None = None
+    subjects: frozenset[SubjectId] | None = None
+    dossier_code: str | None = None
+    offices: frozenset[OfficeCode] | None = None
+    result_types: frozenset[str] | None = None
+    access_levels: frozenset[str] | None = None
+    issued_from: dt.date | None = None
+    issued_to: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """How many stored records, and how many bytes of originals."""
+
+    records: int
+    size_bytes: int
+
+
 class HoldRows(Protocol):
     """Holds."""
 
@@ -82,6 +108,10 @@ class HoldRows(Protocol):
 
     def set_review(self, hold_id: str, review_on: dt.date) -> None:
         """Say when the hold is to be looked at again."""
+        ...
+
+    def count_covered(self, coverage: Coverage) -> Covered:
+        """Count the stored records that are meant."""
         ...
 
 

@@ -6,9 +6,30 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from archive_service.evidence.entry import SALT_BYTES, open_event, record_of_entry, seal_event, type_markers
+from archive_service.evidence.entry import (
+    SALT_BYTES,
+    end_of_entry,
+    open_event,
+    record_of_entry,
+    seal_event,
+    type_markers,
+)
 from archive_service.model.events import Event, EventType, LoggedEvent, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.ports import Randomness
@@ -82,6 +103,15 @@ class SqlLog:
     def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:
         """Return a record's events after an index, in order."""
         return self._events(_OF_RECORD, {"of": record_id, "after": after, "most": limit})
+
+    def of_no_record(self, types: Collection[EventType], start: int, end: int) -> list[LoggedEvent]:
+        """Return the events of these types about no record in a range: the database looks at the entries' ends."""
+        tails = [end_of_entry(type_) for type_ in types]
+        kinds = [
+            func.substr(_E.entry, func.length(_E.entry) - len(tail) + 1, type_=LargeBinary) == tail for tail in tails
+        ]
+        among = _WITH_PAYLOAD.where(_E.record_id.is_(None), _E.index >= start, _E.index < end)
+        return self._events(among.where(or_(false(), *kinds)))
 
     def entries(self, start: int, limit: int) -> list[LoggedEvent]:
         """Return events from an index on, in order."""

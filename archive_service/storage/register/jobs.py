@@ -31,7 +31,7 @@ _C = t.jobs.c
 
 # Work that costs milliseconds and is taken by the hundred, in the order in which it is due. All other work may take
 # minutes apiece: depositors take turns at it.
-_IN_BULK = frozenset({JobKind.INDEX})
+_IN_BULK = frozenset({JobKind.INDEX, JobKind.RETAIN})
 
 # Made once: building a statement anew takes longer than running it.
 _FIND = select(t.jobs).where(_C.kind == bindparam("kind"), _C.record_id == bindparam("record")).with_for_update()
@@ -86,6 +86,37 @@ class SqlJobs:
             self._change(row.id, asked_again=True)
         else:
             self._change(row.id, state=str(JobState.WAITING), attempts=0, due_at=due_at, problem=None)
+
+    def add_many(self, kind: JobKind, record_ids: Sequence[RecordId], due_at: dt.datetime) -> None:
+        """Ask for the work on many records, as ``add`` does for one."""
+        if not record_ids:
+            return
+        there = and_(_C.kind == str(kind), _C.record_id.in_(record_ids))
+        rows = self._connection.execute(select(_C.record_id, _C.state).where(there).with_for_update()).all()
+        runs = _C.state == str(JobState.RUNNING)
+        if rows:
+            self._connection.execute(update(t.jobs).where(there, runs).values(asked_again=True))
+            self._connection.execute(
+                update(t.jobs)
+                .where(there, ~runs)
+                .values(state=str(JobState.WAITING), attempts=0, due_at=due_at, problem=None)
+            )
+        known = {row.record_id for row in rows}
+        new = [
+            {
+                "kind": str(kind),
+                "record_id": record_id,
+                "of_record": record_id,
+                "state": str(JobState.WAITING),
+                "attempts": 0,
+                "due_at": due_at,
+                "asked_again": False,
+            }
+            for record_id in record_ids
+            if record_id not in known
+        ]
+        if new:
+            self._connection.execute(_ADD, new)
 
     def any_due(self, kinds: Sequence[JobKind], now: dt.datetime) -> bool:
         """Whether there is work to take."""

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Connection, Row, and_, cast, delete, func, insert, or_, select, update
 
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.record import Record, RecordState
 from archive_service.model.retention import AdoptedSchedule, EventScope, PlacedHold, Standing, ToldEvent, Withdrawal
-from archive_service.model.units.retention import StandingCount, StandingSelection
+from archive_service.model.units.retention import Coverage, Covered, StandingCount, StandingSelection
 from archive_service.storage.register import tables as t
 from archive_service.storage.register.records import record_of_row
 from archive_service.storage.register.rows import upsert_many
@@ -162,6 +162,13 @@ class SqlHolds:
         """Write the day of the next review."""
         self._connection.execute(update(t.holds).where(_H.id == hold_id).values(review_on=review_on))
 
+    def count_covered(self, coverage: Coverage) -> Covered:
+        """Let the database count the records."""
+        query = select(func.count().label("records"), func.sum(_R.size_bytes).label("size_bytes"))
+        meant = _meant(self._connection, coverage)
+        row = self._connection.execute(query.where(_R.state == str(RecordState.STORED), *meant)).one()
+        return Covered(int(row.records), int(row.size_bytes or 0))
+
 
 class SqlStandings:
     """Implements ``Standings`` inside one transaction."""
@@ -240,6 +247,33 @@ class SqlStandings:
             )
             for row in self._connection.execute(query)
         ]
+
+
+def _meant(connection: Connection, coverage: Coverage) -> list[ColumnElement[bool]]:
+    meant: list[ColumnElement[bool]] = []
+    for column, value in ((_R.id, coverage.record_id), (_R.dossier_code, coverage.dossier_code)):
+        if value is not None:
+            meant.append(column == value)
+    sets: tuple[tuple[ColumnElement[Any], frozenset[str] | None], ...] = (
+        (_R.office, coverage.within),
+        (_R.office, coverage.offices),
+        (_R.subject_id, coverage.subjects),
+        (_R.result_type, coverage.result_types),
+        (_access_level(connection), coverage.access_levels),
+    )
+    meant += [column.in_(sorted(values)) for column, values in sets if values is not None]
+    if coverage.issued_from is not None:
+        meant.append(or_(_R.issued_on.is_(None), _R.issued_on >= coverage.issued_from))
+    if coverage.issued_to is not None:
+        meant.append(or_(_R.issued_on.is_(None), _R.issued_on <= coverage.issued_to))
+    return meant
+
+
+def _access_level(connection: Connection) -> ColumnElement[Any]:
+    """Return what the description says of access: it has no column of its own."""
+    if connection.dialect.name == "postgresql":
+        return func.json_extract_path_text(cast(_R.metadata, JSON), "access_level")
+    return func.json_extract(_R.metadata, "$.access_level")
 
 
 def _not_due(standing: str) -> RetentionState:
