@@ -135,8 +135,10 @@ class Unavailable(ArchiveError):
     code = "unavailable"
     retryable = True
 
-    def __init__(self, message: Message, *, component: str, retry_after_seconds: int = 5) -> None:
-        super().__init__(message, component=component)
+    def __init__(
+        self, message: Message, *, component: str, retry_after_seconds: int = 5, code: str | None = None
+    ) -> None:
+        super().__init__(message, code=code, component=component)
         self.component = component
         self.retry_after_seconds = retry_after_seconds
 

@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from archive_service.errors import ArchiveError
+from archive_service.errors import ArchiveError, Conflict, IntegrityFailure
 from archive_service.lifecycle.audit.pace import Pace
 from archive_service.lifecycle.audit.schedule import audit_when_due
+from archive_service.lifecycle.disposal.execute import Waiting, execute
+from archive_service.lifecycle.disposal.finish import finish_disposals
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.evidence.keep import keep_evidence
 from archive_service.lifecycle.index import index_records
@@ -67,6 +69,9 @@ DECIDING_SECONDS = 5
 # How often it is looked whether an audit is due.
 AUDIT_CHECK_SECONDS = 600
 
+# How often approved disposals are looked at: records to be handed out, or all of them done.
+DISPOSAL_SECONDS = 15
+
 # How often it is looked whether the index holds less than it did.
 INDEX_CHECK_SECONDS = 60
 
@@ -102,6 +107,8 @@ class Worker:
             ("log", lambda: self._repeat("sealing of the log", checkpoint_seconds, self._seal_log)),
             ("evidence", lambda: self._repeat("keeping of evidence", checkpoint_seconds, self._keep_evidence)),
             ("audit", lambda: self._repeat("audit", AUDIT_CHECK_SECONDS, self._audit)),
+            ("dispose", lambda: self._work_off(JobKind.DISPOSE, 1, self._dispose)),
+            ("disposals", lambda: self._repeat("finishing of disposals", DISPOSAL_SECONDS, self._finish_disposals)),
             ("time-stamps", lambda: self._repeat("time-stamping", STAMPING_SECONDS, self._stamp)),
         ]
         for number in range(self._text_threads):
@@ -167,6 +174,25 @@ class Worker:
             return f"seal: {failure.problem}" if failure is not None and failure.retryable else None
 
         self._each(jobs, run)
+
+    def _dispose(self, jobs: Sequence[Job]) -> None:
+        """Dispose of each record. What the store refuses to delete is tried again, then parked for a person."""
+        for job in jobs:
+            try:
+                waiting = execute(self._archive, job.record_id)
+            except Conflict as refused:
+                log.warning("store refuses to delete", record=job.record_id, code=refused.code)
+                self._retry_or_park(job, refused.code)
+            except ArchiveError as error:
+                self._failed(job, error)
+            except Exception:  # as below
+                log.exception("step failed", kind=job.kind, record=job.record_id)
+                self._retry_or_park(job, "internal error")
+            else:
+                self._wait(job, waiting) if waiting is not None else self._done([job])
+
+    def _wait(self, job: Job, waiting: Waiting) -> None:
+        self._write(lambda unit: unit.jobs.retry(job, waiting.until, waiting.problem))
 
     def _each(self, jobs: Sequence[Job], run: Callable[[RecordId], str | None]) -> None:
         """Run a step on each record; it returns what makes another try worth while. After the last try it is done."""
@@ -327,6 +353,14 @@ class Worker:
             log.info("evidence kept", count=kept.entries)
         for key in kept.differing:
             log.error("evidence not kept: the store holds something else", key=key, alarm=True)
+
+    def _finish_disposals(self) -> None:
+        """Hand out what was approved and certify what is done. A certificate that differs is an alarm."""
+        try:
+            for done in finish_disposals(self._archive):
+                log.info("disposal certified", disposal=done.disposal_id, disposed=done.disposed)
+        except IntegrityFailure as wrong:
+            log.error("disposal not certified", code=wrong.code, alarm=True)
 
     def _audit(self) -> None:
         """Audit everything when it is due; what it finds is told again by ``doctor`` until the next one."""

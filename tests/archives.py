@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archive_service.lifecycle.deposit import Deposit, Deposited, deposit
+from archive_service.lifecycle.disposal.execute import execute
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.reference import load_reference
@@ -112,6 +113,8 @@ class TestArchive:
                         decide_records(self.archive, [job.record_id])
                     case JobKind.INDEX:
                         index_records(self.archive, [job.record_id])
+                    case JobKind.DISPOSE:
+                        execute(self.archive, job.record_id)
                 self.register.write(lambda unit, job=job: unit.jobs.done(job))  # type: ignore[misc]
                 done.append(job.kind)
         return done

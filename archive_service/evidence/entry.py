@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,15 @@ def end_of_entry(type_: EventType) -> bytes:
     b',"type":"searched","v":1}'
     """
     return f',"type":"{type_}","v":{ENTRY_VERSION}}}'.encode()
+
+
+def type_markers(kinds: Iterable[EventType]) -> tuple[bytes, ...]:
+    """Return what is in the bytes of entries of these kinds and of no others, so that most need not be parsed.
+
+    >>> type_markers([EventType.DISPOSED])
+    (b'"type":"disposed"',)
+    """
+    return tuple(f'"type":"{kind}"'.encode() for kind in kinds)
 
 
 def record_of_entry(entry: bytes) -> RecordId | None:

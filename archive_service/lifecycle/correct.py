@@ -109,6 +109,10 @@ def _complete(
     record = unit.records.for_update(version.record_id)
     if record is None:
         raise NotFound(Message("There is no such record.", "Không có tài liệu này."))
+    if record.state is RecordState.DISPOSED:
+        # It went since the correction began: what was put is removed as all else of it was.
+        unit.jobs.add(JobKind.DISPOSE, record.id, archive.clock.now())
+        return record
     if record.metadata_version >= version.version:
         return record
     claim = version.metadata.subject

@@ -47,6 +47,9 @@ def _read_words(archive: Archive, record: Record) -> DocumentText | NoText:
 
 def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentText | NoText) -> None:
     now = archive.clock.now()
+    standing = unit.records.for_update(record.id)
+    if standing is None or standing.state is RecordState.DISPOSED:
+        return  # it went while it was read: its words must not come back
     if isinstance(words, NoText):
         found: tuple[Finding, ...] = (Finding(FindingCode.TEXT_FAILED, {"outcome": str(words.outcome)}),)
         event = Event(EventType.TEXT_FAILED, WORKER, now, record.id, {"outcome": str(words.outcome)})

@@ -160,6 +160,7 @@ def rebuild_register(archive: Archive, request: RebuildRequest, report: Report) 
             found = list(pool.map(partial(_read, archive, request.verify), behind))
             whole = [one.whole for one in found if one.whole is not None]
             kept = archive.register.write(partial(_keep, archive, whole, batch[-1].record_id))
+            archive.register.write(partial(_ask_to_dispose, archive, [one.record_id for one in batch if one.disposed]))
             tally.add(batch, found, kept)
             report(tally.passed)
     archive.register.write(lambda unit: unit.progress.clear(_PROGRESS))
@@ -318,6 +319,12 @@ def _doubts(
         same = digest_in_store(archive.store, original.key, original.version) == described.content
     if not same:
         yield Problem("mismatch", group.record_id, "the original is not what its description says: an alarm")
+
+
+def _ask_to_dispose(archive: Archive, record_ids: Sequence[RecordId], unit: RegisterUnit) -> None:
+    """Let the workers delete what lies under records that are gone: a disposal was cut off, or a restore brought it."""
+    for record_id in record_ids:
+        unit.jobs.add(JobKind.DISPOSE, record_id, archive.clock.now())
 
 
 @dataclass(slots=True)

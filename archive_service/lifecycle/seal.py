@@ -49,7 +49,7 @@ def seal(archive: Archive, record_id: RecordId) -> NotSealed | None:
     sealer = archive.sealer
     record, words = archive.register.read(lambda unit: _to_seal(unit, record_id))
     if sealer is None or record is None:
-        archive.register.write(lambda unit: unit.texts.forget_places(record_id))
+        archive.register.write(lambda unit: _leave(archive, unit, record_id))
         return None
     if words is None or _lacks_places(words):
         # Read by a version that kept no places, or lost with the register: they come with the words.
@@ -92,6 +92,14 @@ def _to_seal(unit: RegisterUnit, record_id: RecordId) -> tuple[Record | None, Do
     if _sealed(unit, record_id):
         return None, None
     return record, unit.texts.with_places(record_id)
+
+
+def _leave(archive: Archive, unit: RegisterUnit, record_id: RecordId) -> None:
+    unit.texts.forget_places(record_id)
+    record = unit.records.get(record_id)
+    if record is not None and record.state is RecordState.DISPOSED:
+        # A run that was killed may have put a rendition before the record went.
+        unit.jobs.add(JobKind.DISPOSE, record_id, archive.clock.now())
 
 
 def _sealed(unit: RegisterUnit, record_id: RecordId) -> bool:
@@ -161,9 +169,14 @@ def _bring(archive: Archive, stored: ObjectVersion, file: Reception) -> None:
 
 def _keep(archive: Archive, unit: RegisterUnit, record: Record, made: _Made) -> None:
     """Record the rendition, unless another run has."""
-    if unit.records.for_update(record.id) is None or _sealed(unit, record.id):
+    standing = unit.records.for_update(record.id)
+    if standing is None or _sealed(unit, record.id):
         return
     now = archive.clock.now()
+    if standing.state is RecordState.DISPOSED:
+        # It went while it was sealed: what was put is removed as all else of it was.
+        unit.jobs.add(JobKind.DISPOSE, record.id, now)
+        return
     unit.renditions.add(made.rendition)
     ask_for_held(unit, [record.id], now)
     unit.texts.forget_places(record.id)
@@ -198,5 +211,8 @@ def _values(record: Record, made: _Made) -> dict[str, Json]:
 
 def _note_failure(archive: Archive, unit: RegisterUnit, record: Record, outcome: NotSealed) -> None:
     now, reason = archive.clock.now(), str(outcome.problem)
+    standing = unit.records.for_update(record.id)
+    if standing is None or standing.state is RecordState.DISPOSED:
+        return
     unit.findings.add(record.id, (Finding(FindingCode.NOT_SEALED, {"reason": reason}),), archive.policy, now)
     unit.log.append(Event(EventType.RENDITION_FAILED, _WORKER, now, record.id, {"kind": str(_KIND), "reason": reason}))

@@ -29,7 +29,7 @@ class AuditOutcome(StrEnum):
     REPAIRED = "repaired"  # was missing or a mismatch; the bytes recorded were put back from the second store
     DRIFT = "drift"  # the bytes are right; the store locks them for a shorter time, or otherwise, than recorded
     UNREADABLE = "unreadable"  # could not be told: the store did not answer
-    UNFINISHED = "unfinished"  # left by a deposit that was never answered; harmless
+    UNFINISHED = "unfinished"  # left by a deposit that was never answered, or being disposed of; harmless
     REMOVED = "removed"  # was unfinished, and is gone now
     UNKNOWN = "unknown"  # objects of which the register has never heard: was it restored from an older backup?
     UNEXPECTED = "unexpected"  # more objects or versions under a record than this service wrote

@@ -89,6 +89,10 @@ LIFE_EVENTS = frozenset(
 )
 
 
+# After one of these a record is gone, and with it what its other entries commit to.
+DISPOSALS = frozenset({EventType.DISPOSED, EventType.DISPOSAL_REPLAYED})
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened. ``values`` go into the erasable payload, never into the entry itself."""

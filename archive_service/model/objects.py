@@ -1,8 +1,8 @@
 """What lies in the store: its keys, and the small objects from which a lost register can be made anew.
 
 Beside each original lie the versions of its metadata, the marks of its state and what the log's entries of its life
-commit to; tombstones name what was disposed of. The forms are kept for decades: fields are only ever added.
-``format`` names the version.
+commit to; tombstones name what was disposed of, certificates say why and by whom. The forms are kept for decades:
+fields are only ever added. ``format`` names the version.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ _INDEX = re.compile(rf"[0-9]{{1,{_NUMBER_DIGITS}}}")
 # Reports of audits.
 AUDITS = "audits/"
 
+# Certificates of what was disposed of, and by whom that was decided.
+DISPOSALS = "disposals/"
+
 # Adopted schedules, told events and holds.
 RETENTION = "retention/"
 
@@ -45,9 +48,9 @@ RETENTION = "retention/"
 TIMESTAMPS = "timestamps/"
 
 # Everything that outlives the register, in the order of the keys.
-KEPT = (AUDITS, LOGS, RECORDS, RETENTION, TIMESTAMPS, TOMBSTONES)
-# What belongs to no one record and is locked for as long as evidence is.
-OF_THE_ARCHIVE = (AUDITS, LOGS, RETENTION, TIMESTAMPS)
+KEPT = (AUDITS, DISPOSALS, LOGS, RECORDS, RETENTION, TIMESTAMPS, TOMBSTONES)
+# What belongs to no one record, or outlives it, and is locked for as long as evidence is.
+OF_THE_ARCHIVE = (AUDITS, DISPOSALS, LOGS, RETENTION, TIMESTAMPS, TOMBSTONES)
 
 # No object from which a record is rebuilt is larger; what is larger is not one of ours.
 LARGEST_SMALL_OBJECT = 4_194_304
@@ -364,6 +367,16 @@ def audit_paper_key(audit_id: str) -> str:
 def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
     """Return the report of an audit as it is put into the store."""
     return small_object(f"{AUDITS}{audit_id}/report.json", body)
+
+
+def certificate_key(disposal_id: str) -> str:
+    """Return the key of the certificate of a disposal: canonical JSON."""
+    return f"{DISPOSALS}{disposal_id}/certificate.json"
+
+
+def certificate_paper_key(disposal_id: str) -> str:
+    """Return the key of the printed and sealed certificate of a disposal."""
+    return f"{DISPOSALS}{disposal_id}/certificate.pdf"
 
 
 def json_object(key: str, values: dict[str, Any]) -> SmallObject:

@@ -175,6 +175,13 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def now(self) -> dt.datetime:
+        """Return what the store's own clock shows, by which its locks end: aware, in UTC, to a second at least.
+
+        It may be far from this host's: whoever deletes compares the two. Raises Unavailable.
+        """
+        ...
+
     def check_ready(self) -> None:
         """Return when the store answers and can be written to; raise Unavailable or Misconfigured otherwise."""
         ...

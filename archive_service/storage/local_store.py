@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import hashlib
 import json
 import os
 import uuid
@@ -57,6 +58,11 @@ _LOCK_SUFFIX = f"{MARK}lock"
 _LEFTOVER_SECONDS = 3600
 # A folder can be removed by a delete between making and using it; each round needs another such delete.
 _PUT_ROUNDS = 5
+
+
+def _mark_of(key: str) -> str:
+    """Return what stands for a key in the name of a file that was set aside."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,13 @@ class LocalStore:
             except NotFound:
                 return
             self._remove_empty(path.parent)
+            # What was set aside as damaged was the object's as well.
+            for damaged in (self._root / _DAMAGED).glob(f"*-{_mark_of(key)}-*"):
+                damaged.unlink(missing_ok=True)
+
+    def now(self) -> dt.datetime:
+        """Return what this host's clock shows, by which locks are obeyed here: see ObjectStore.now."""
+        return self._clock.now()
 
     def check_ready(self) -> None:
         """Write, link and remove a small file: see ObjectStore.check_ready."""
@@ -251,7 +264,8 @@ class LocalStore:
                 os.close(existing)
             if is_damaged:
                 make_folders(self._root / _DAMAGED)
-                os.rename(path.name, self._root / _DAMAGED / f"{uuid.uuid4().hex}-{path.name}", src_dir_fd=folder)
+                aside = f"{uuid.uuid4().hex}-{_mark_of(coming.key)}-{path.name}"
+                os.rename(path.name, self._root / _DAMAGED / aside, src_dir_fd=folder)
                 os.fsync(folder)
 
     @contextmanager

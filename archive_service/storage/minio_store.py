@@ -211,6 +211,11 @@ class MinioStore:
                     raise object_locked(key) from refusal
                 raise
 
+    def now(self) -> dt.datetime:
+        """Ask the store what time it is: see ObjectStore.now."""
+        with s3_errors(self._bucket):
+            return self._requests.date()
+
     def check_ready(self) -> None:
         """Ask the store to write an object that is there already: see ObjectStore.check_ready.
 

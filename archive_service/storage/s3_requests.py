@@ -4,6 +4,7 @@
 version.
 - A listing of versions: the client cannot read the delete markers of every server (times in nanoseconds).
 - Whether a bucket has Object Lock: the client cannot read an answer without a default retention.
+- What time it is for the server: the client throws the answer's head away.
 
 Never holds an object in memory. Amazon S3 API Reference: PutObject, ListObjectVersions,
 GetObjectLockConfiguration; AWS Signature Version 4.
@@ -11,9 +12,11 @@ GetObjectLockConfiguration; AWS Signature Version 4.
 
 from __future__ import annotations
 
+import datetime as dt
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import SplitResult, quote
 
@@ -119,8 +122,27 @@ class S3Requests:
             raise
         return _text(_parsed(answer), "ObjectLockEnabled") == "Enabled"
 
+    def date(self) -> dt.datetime:
+        """Return what the server's clock shows, to the second (RFC 9110 §6.6.1).
+
+        A refusal tells it as well: a server whose clock is far from ours refuses every signature. Raises
+        InvalidResponseError for an answer without a date.
+        """
+        answer = self._answer(_Request("GET", "", {"object-lock": ""}))
+        try:
+            told = parsedate_to_datetime(answer.headers["date"])
+        except (KeyError, ValueError) as undated:
+            raise InvalidResponseError(answer.status, answer.headers.get("content-type"), None) from undated
+        return told.astimezone(dt.UTC)
+
     def _send(self, request: _Request, body: Iterator[bytes] | None = None) -> urllib3.response.BaseHTTPResponse:
         """Sign and send one request, return its answer read whole. Raises S3Error, InvalidResponseError."""
+        answer = self._answer(request, body)
+        if answer.status != 200:
+            raise _refusal(answer)
+        return answer
+
+    def _answer(self, request: _Request, body: Iterator[bytes] | None = None) -> urllib3.response.BaseHTTPResponse:
         address = self._address
         url = SplitResult(
             "https" if address.secure else "http",
@@ -146,10 +168,7 @@ class S3Requests:
         )
         # A body is read once: what sends it again is the store, which knows that it may.
         again = False if body is not None else None
-        answer = self._http.urlopen(request.method, url.geturl(), body=body, headers=headers, retries=again)
-        if answer.status != 200:
-            raise _refusal(answer)
-        return answer
+        return self._http.urlopen(request.method, url.geturl(), body=body, headers=headers, retries=again)
 
 
 @dataclass(frozen=True, slots=True)

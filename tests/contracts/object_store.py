@@ -374,6 +374,11 @@ class ObjectStoreContract:
         assert [v.key for v in store.list_under(f"{container}/")] == keys
         assert [v.key for v in itertools.islice(store.list_under(container), 3)] == keys[:3]
 
+    def test_a_store_tells_what_its_own_clock_shows(self, store: ObjectStore) -> None:
+        told = store.now()
+        assert told.utcoffset() == dt.timedelta()
+        assert abs(told - dt.datetime.now(dt.UTC)) < dt.timedelta(seconds=SHORT_SECONDS)
+
     def test_a_store_in_order_is_ready(self, store: ObjectStore) -> None:
         store.check_ready()
         store.check_ready()

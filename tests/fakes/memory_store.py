@@ -44,6 +44,8 @@ class MemoryStore:
         """While True, every call answers Unavailable."""
         self.mode: str | None = "governance"
         """The lock mode that it says every object has."""
+        self.clock_off_by = dt.timedelta()
+        """How far its clock runs ahead of everybody else's."""
 
     @property
     def enforces_locks(self) -> bool:
@@ -144,9 +146,14 @@ class MemoryStore:
             kept = self._kept.get(key)
             if kept is None or kept.version != version:
                 return
-            if kept.held or kept.locked_until > self._clock.now():
+            if kept.held or kept.locked_until > self._clock.now() + self.clock_off_by:
                 raise object_locked(key)
             del self._kept[key]
+
+    def now(self) -> dt.datetime:
+        """See ObjectStore.now: the clock it was given, as far off as the test says."""
+        with self._up():
+            return self._clock.now() + self.clock_off_by
 
     def check_ready(self) -> None:
         """See ObjectStore.check_ready."""

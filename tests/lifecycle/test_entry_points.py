@@ -16,20 +16,28 @@ import pytest
 import archive_service.lifecycle
 from archive_service.errors import NotAllowed
 from archive_service.lifecycle import correct, deposit, find, prove, read, review, subjects
+from archive_service.lifecycle.disposal import approve, propose, take_out, transfer, vote
+from archive_service.lifecycle.disposal import read as read_disposals
 from archive_service.lifecycle.disposal.give_out import disposal_package
 from archive_service.lifecycle.evidence import give_out
 from archive_service.lifecycle.log import cosign, follow
 from archive_service.lifecycle.retention import adopt, explain, hold, report, tell
+from archive_service.model.disposals import Receipt
 from archive_service.model.permissions import Action, Caller
 from archive_service.model.retention import EventScope
 from archive_service.model.sealing import RenditionKind
 from archive_service.model.subject import DatedIdentifier
+from archive_service.model.units.disposals import DisposalSelection, ItemSelection
 from archive_service.model.units.retention import StandingSelection
+from retention.disposal import Vote
 from retention.holds import HoldScope
+from retention.schedule import Action as DisposalAction
 from tests.archives import TestArchive
-from tests.results import citizen, insurance, metadata, record_id
+from tests.results import NOW, citizen, insurance, metadata, record_id
 
 ONE, NUMBER, DAY = record_id(1), insurance("0123456789"), dt.date(2027, 1, 1)
+DUE = propose.Selection(DisposalAction.DESTROY)
+RECEIPT = Receipt("x", "x", NOW.date(), "x")
 Step = Callable[[TestArchive, Caller], object]
 
 STEPS: dict[str, tuple[Action, Step]] = {
@@ -40,6 +48,44 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "correct.correct": (
         Action.CORRECT,
         lambda ours, c: correct.correct(ours.archive, correct.Correction(c, ONE, metadata(), "sai", '"1"')),
+    ),
+    "disposal.propose.estimate": (
+        Action.PROPOSE_DISPOSAL,
+        lambda ours, c: propose.estimate(ours.archive, c, DUE),
+    ),
+    "disposal.propose.propose": (
+        Action.PROPOSE_DISPOSAL,
+        lambda ours, c: propose.propose(ours.archive, propose.ProposalRequest(c, "x", DUE, frozenset())),
+    ),
+    "disposal.take_out.take_out": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: take_out.take_out(ours.archive, c, "d", ONE, "x"),
+    ),
+    "disposal.vote.vote": (Action.VOTE_DISPOSAL, lambda ours, c: vote.vote(ours.archive, c, "d", Vote.AGREE)),
+    "disposal.approve.approve": (Action.APPROVE_DISPOSAL, lambda ours, c: approve.approve(ours.archive, c, "d")),
+    "disposal.transfer.export_item": (
+        Action.PROPOSE_DISPOSAL,
+        lambda ours, c: transfer.export_item(ours.archive, c, "d", ONE).__enter__(),
+    ),
+    "disposal.transfer.keep_receipt": (
+        Action.PROPOSE_DISPOSAL,
+        lambda ours, c: transfer.keep_receipt(ours.archive, c, "d", RECEIPT),
+    ),
+    "disposal.read.list_disposals": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: read_disposals.list_disposals(ours.archive, c, DisposalSelection()),
+    ),
+    "disposal.read.show_disposal": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: read_disposals.show_disposal(ours.archive, c, "d"),
+    ),
+    "disposal.read.list_items": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: read_disposals.list_items(ours.archive, c, ItemSelection("d")),
+    ),
+    "disposal.read.open_certificate": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: read_disposals.open_certificate(ours.archive, c, "d").__enter__(),
     ),
     "evidence.give_out.evidence_record": (
         Action.READ_RECORD,

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from archive_service.bootstrap import SystemRandomness
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.deposit import Deposit, deposit
+from archive_service.lifecycle.disposal.execute import execute
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.reference import load_reference
@@ -98,10 +99,13 @@ class Place:
             lambda unit: unit.jobs.claim(list(JobKind), 50, self.clock.now(), self.clock.now())
         ):
             for job in jobs:
-                if job.kind is JobKind.ENRICH:
-                    enrich(self.archive, job.record_id)
-                else:
-                    index_records(self.archive, [job.record_id])
+                match job.kind:
+                    case JobKind.ENRICH:
+                        enrich(self.archive, job.record_id)
+                    case JobKind.INDEX:
+                        index_records(self.archive, [job.record_id])
+                    case JobKind.DISPOSE:
+                        execute(self.archive, job.record_id)
                 self.register.write(lambda unit, job=job: unit.jobs.done(job))  # type: ignore[misc]
 
     def records(self) -> dict[RecordId, Record]:

@@ -140,6 +140,23 @@ class TestLocalStore(StreamingObjectStoreContract):
                 attempt(KEY, put.version)
         assert read_all(store, KEY, put.version) == BYTES
 
+    def test_deleting_deletes_what_was_set_aside_of_the_object_too_and_of_no_other(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        for key in (KEY, f"{KEY}-other"):
+            store.put(key, BYTES, digest_of(BYTES), in_seconds(0))
+            [file] = (tmp_path / "objects").rglob(key.rpartition("/")[2])
+            file.chmod(0o640)
+            file.write_bytes(b"damaged")
+            put = store.replace_damaged(key, BYTES, digest_of(BYTES), in_seconds(0))
+        aside = tmp_path / "objects/~damaged"
+        assert len(list(aside.iterdir())) == 2
+        time.sleep(1.1)
+        store.delete(KEY, put.version)
+        assert [path.read_bytes() for path in aside.iterdir()] == [b"damaged"]
+        store.delete(f"{KEY}-other", put.version)
+        assert list(aside.iterdir()) == []
+
     def test_leftovers_of_killed_processes_are_swept_and_young_files_are_not(self, tmp_path: Path) -> None:
         incoming = tmp_path / "objects/~incoming"
         incoming.mkdir(parents=True)

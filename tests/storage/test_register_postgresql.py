@@ -20,6 +20,7 @@ from tests import servers
 from tests.contracts.register import RegisterContract, keep, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract
 from tests.contracts.register_coverage import RegisterCoverageContract
+from tests.contracts.register_disposals import RegisterDisposalsContract
 from tests.contracts.register_log import RegisterLogContract
 from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
@@ -58,6 +59,7 @@ def empty(register: SqlRegister) -> None:
 class TestPostgresqlRegister(
     RegisterContract,
     RegisterConcurrencyContract,
+    RegisterDisposalsContract,
     RegisterLogContract,
     RegisterCoverageContract,
     RegisterRetentionContract,

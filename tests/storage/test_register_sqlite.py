@@ -23,6 +23,7 @@ from tests.archives import open_test_archive
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
 from tests.contracts.register_coverage import RegisterCoverageContract
+from tests.contracts.register_disposals import RegisterDisposalsContract
 from tests.contracts.register_log import RegisterLogContract
 from tests.contracts.register_retention import RegisterRetentionContract
 from tests.contracts.register_timestamps import RegisterTimestampsContract
@@ -42,6 +43,7 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
 class TestSqliteRegister(
     RegisterContract,
     RegisterConcurrencyContract,
+    RegisterDisposalsContract,
     RegisterLogContract,
     RegisterCoverageContract,
     RegisterRetentionContract,

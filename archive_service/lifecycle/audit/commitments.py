@@ -6,7 +6,7 @@ states, once it is known to be the one committed to, is what counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,15 +14,12 @@ from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import commitment_holds, open_event, record_of_entry
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
-from archive_service.model.events import Event, EventType, Json, SealedEntry
+from archive_service.model.events import DISPOSALS, Event, EventType, Json, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.record import ContentDigest, MetadataVersion, Record, RecordState
 from archive_service.model.sealing import Rendition
 from archive_service.model.signature_json import KeptReport
 from archive_service.model.units import RegisterUnit
-
-_DISPOSALS = frozenset({EventType.DISPOSAL_REPLAYED})
-_EVENTS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,6 @@ class _Held:
     versions: Mapping[int, MetadataVersion]
     report: KeptReport | None
     renditions: Sequence[Rendition]
-    has_disposal: bool
 
 
 _Rule = Callable[[Event, _Held], Iterator[str]]
@@ -44,16 +40,18 @@ def contradictions(archive: Archive, page: Sequence[SealedEntry]) -> Iterator[Au
     telling = [one for one in page if any(marker in one.entry for marker in _MARKERS)]
     told = [(record_of_entry(one.entry), _opened(one)) for one in telling]
     ids = {record_id for record_id, _ in told if record_id is not None}
-    held = archive.register.read(partial(_held, ids)) if ids else {}
+    held, disposed = archive.register.read(partial(_held, ids)) if ids else ({}, frozenset[RecordId]())
     for record_id, event in told:
         if record_id is None:
             continue
         found = held.get(record_id)
+        if found is None and record_id in disposed:
+            continue  # a register that was made anew knows nothing of what was gone before
         if found is None:
             explanation = "the log tells of its deposit, and the register does not have it"
             yield AuditFinding(AuditOutcome.LOST, record_id, explanation)
         elif found.record.state is RecordState.DISPOSED:
-            if not found.has_disposal:
+            if record_id not in disposed:
                 explanation = "the register calls it disposed of, and the log knows of no disposal"
                 yield AuditFinding(AuditOutcome.LOST, record_id, explanation)
         elif event is not None:
@@ -113,25 +111,19 @@ def _sha256(stated: Json) -> str | None:
     return str(stated["sha256"]) if isinstance(stated, Mapping) else None
 
 
-def _held(ids: set[RecordId], unit: RegisterUnit) -> dict[RecordId, _Held]:
+def _held(ids: set[RecordId], unit: RegisterUnit) -> tuple[dict[RecordId, _Held], Collection[RecordId]]:
+    """Return what the register has of the records, and of which ones the log tells that they were disposed of."""
     wanted = sorted(ids)
     versions = unit.records.versions_of(wanted)
-    return {
+    records = unit.records.get_many(wanted)
+    gone = [one for one in wanted if one not in records or records[one].state is RecordState.DISPOSED]
+    held = {
         record_id: _Held(
             record,
             {one.version: one for one in versions.get(record_id, ())},
             unit.signature_reports.get(record_id),
             unit.renditions.of_record(record_id),
-            record.state is RecordState.DISPOSED and _was_disposed_of(unit, record_id),
         )
-        for record_id, record in unit.records.get_many(wanted).items()
+        for record_id, record in records.items()
     }
-
-
-def _was_disposed_of(unit: RegisterUnit, record_id: RecordId) -> bool:
-    after = -1
-    while page := unit.log.of_record(record_id, after, _EVENTS_AT_ONCE):
-        if any(one.event is not None and one.event.type in _DISPOSALS for one in page):
-            return True
-        after = page[-1].index
-    return False
+    return held, unit.log.of_kinds(gone, DISPOSALS).keys()

@@ -7,17 +7,19 @@ Streamed, and bounded in memory whatever the log's size and state.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
 from archive_service.errors import ArchiveError, Unavailable
-from archive_service.evidence.entry import commitment_holds, open_event
+from archive_service.evidence.entry import commitment_holds, open_event, record_of_entry
 from archive_service.lifecycle.audit.commitments import contradictions
 from archive_service.lifecycle.log.published import newest_published, read_published
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
-from archive_service.model.events import EventType, SealedEntry
+from archive_service.model.events import DISPOSALS, EventType, SealedEntry
+from archive_service.model.identifiers import RecordId
+from archive_service.model.record import RecordState
 from archive_service.model.units import RegisterUnit
 from archive_verify.errors import Refused
 from archive_verify.log_history import require_in_time_order
@@ -57,11 +59,12 @@ class LogExamination:
         entries = _entries(self._archive, size)
         while page := list(islice(entries, _AT_ONCE)):
             yield from contradictions(self._archive, page)
+            disposed = _disposed(self._archive, page)
             for entry in page:
                 if entry.index != self.size:
                     yield _broken(f"entry {self.size} is not there: the next one has the number {entry.index}")
                     return
-                yield from self._pass(entry)
+                yield from self._pass(entry, disposed)
                 for stated in (due, locked):
                     if stated is not None and stated[0] == self.size and stated[1] != self.root:
                         yield _broken(f"the first {self.size} entries are not those whose tree was signed")
@@ -75,9 +78,10 @@ class LogExamination:
                 yield _broken(f"a tree of {stated[0]} entries was signed and the log does not reach so far")
         yield from self._unexplained()
 
-    def _pass(self, entry: SealedEntry) -> Iterator[AuditFinding]:
+    def _pass(self, entry: SealedEntry, disposed: Collection[RecordId]) -> Iterator[AuditFinding]:
         self._tree.add(leaf_hash(entry.entry))
-        yield from self._commitment(entry)
+        if entry.payload is not None or _record_of(entry) not in disposed:
+            yield from self._commitment(entry)
         try:
             self._latest = require_in_time_order([entry.entry], since=self._latest)
         except Refused as backdated:
@@ -104,6 +108,25 @@ class LogExamination:
             said = f"entry {start}" if end == start + 1 else f"entries {start} to {end - 1}"
             explanation = f"what {said} commits to is not there, and neither a disposal nor a loss was recorded"
             yield AuditFinding(AuditOutcome.PAYLOAD_MISSING, None, explanation)
+
+
+def _disposed(archive: Archive, page: Sequence[SealedEntry]) -> Collection[RecordId]:
+    """Return of which records, whose payloads are gone, the log itself tells that they were disposed of."""
+    asked = {record_id for one in page if one.payload is None and (record_id := _record_of(one)) is not None}
+    return archive.register.read(partial(_disposed_of, asked)) if asked else ()
+
+
+def _disposed_of(asked: Collection[RecordId], unit: RegisterUnit) -> Collection[RecordId]:
+    told = unit.log.of_kinds(asked, DISPOSALS).keys()
+    there = unit.records.get_many(sorted(told)).values()
+    return told - {record.id for record in there if record.state is not RecordState.DISPOSED}
+
+
+def _record_of(entry: SealedEntry) -> RecordId | None:
+    try:
+        return record_of_entry(entry.entry)
+    except (ValueError, KeyError, TypeError):
+        return None  # it is not one of ours: that is told elsewhere
 
 
 class _Ranges:

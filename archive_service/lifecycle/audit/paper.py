@@ -17,7 +17,10 @@ MEANINGS = {
     AuditOutcome.REPAIRED: ("was damaged; put back from the second store", "bị hỏng, đã khôi phục từ kho thứ hai"),
     AuditOutcome.DRIFT: ("locked for a shorter time, or otherwise, than recorded", "khoá khác với giá trị đã ghi"),
     AuditOutcome.UNREADABLE: ("could not be told: ask again", "chưa xác định được, cần kiểm tra lại"),
-    AuditOutcome.UNFINISHED: ("left by a deposit that was never answered; harmless", "lần nộp dở dang, vô hại"),
+    AuditOutcome.UNFINISHED: (
+        "left by a deposit that was never answered, or being disposed of; harmless",
+        "lần nộp dở dang hoặc đang được huỷ, vô hại",
+    ),
     AuditOutcome.REMOVED: ("was unfinished, and is gone now", "phần dở dang đã được dọn"),
     AuditOutcome.UNKNOWN: ("in the store; the register has never heard of it", "có trong kho, sổ đăng ký không biết"),
     AuditOutcome.UNEXPECTED: ("more than this service wrote", "nhiều hơn những gì dịch vụ đã ghi"),

@@ -17,9 +17,11 @@ from itertools import groupby, islice
 
 from archive_service.errors import ArchiveError, Conflict, NotFound, Unavailable
 from archive_service.lifecycle.audit.mend import Kept, damaged_versions, mend
+from archive_service.lifecycle.disposal.erase import forget, tell_of_others
 from archive_service.lifecycle.marks import Tombstones, digest_in_store, read_evidence, tombstones
 from archive_service.model.archive import Archive
 from archive_service.model.audits import ALARMS, AuditFinding, AuditOutcome, AuditScope
+from archive_service.model.disposals import ItemState
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
@@ -32,6 +34,7 @@ from archive_service.model.objects import (
     record_prefix,
     rendition_prefix,
     state_prefix,
+    tombstone_key,
 )
 from archive_service.model.record import ObjectVersion, Record, RecordState
 from archive_service.model.units import RegisterUnit
@@ -55,6 +58,8 @@ _REMOVING = "removing-"
 @dataclass(frozen=True, slots=True)
 class Examination:
     """What to do with each record: read every byte, remove what killed deposits left, mend from the second store.
+
+    What lies under a record that was disposed of is then removed by the workers.
 
     ``pace`` is told how many bytes were read and may wait.
     """
@@ -80,7 +85,8 @@ def examine(archive: Archive, wanted: Examination, after: RecordId | None = None
 def replay_tombstones(archive: Archive) -> int:
     """Let every record that has a tombstone be disposed of in the register too; return how many changed.
 
-    A register restored from an older backup does not know of later disposals; this makes it. Idempotent.
+    A register restored from an older backup does not know of later disposals; this makes it forget the records as the
+    disposal did. What a store has of them is then deleted by the workers. Idempotent.
     """
     changed = 0
     gone = tombstones(archive.store)
@@ -93,9 +99,12 @@ def _dispose_again(archive: Archive, record_ids: list[RecordId], unit: RegisterU
     now = archive.clock.now()
     there = [one for one in unit.records.get_many(record_ids).values() if one.state is not RecordState.DISPOSED]
     for record in there:
+        tell_of_others(unit, record, now)
         unit.records.set_state(record.id, RecordState.DISPOSED, now)
-        unit.texts.erase(record.id)
+        forget(unit, record, now)
         unit.jobs.add(JobKind.INDEX, record.id, now)
+        # A store that was restored too may have brought back what lies under it.
+        unit.jobs.add(JobKind.DISPOSE, record.id, now)
         unit.log.append(Event(EventType.DISPOSAL_REPLAYED, _ACTOR, now, record.id))
     return len(there)
 
@@ -166,8 +175,10 @@ def _examine(archive: Archive, wanted: Examination, pair: _Pair) -> AuditFinding
             return found
         pair = _look_again(archive, pair)
         found = _judge(archive, wanted, pair)
-        if found.outcome is AuditOutcome.UNFINISHED and wanted.remove_orphans:
+        if found.outcome is AuditOutcome.UNFINISHED and wanted.remove_orphans and pair.record is None:
             return _remove(archive, pair.record_id, found)
+        if found.outcome is AuditOutcome.DISPOSED_PRESENT and wanted.remove_orphans:
+            archive.register.write(lambda unit: unit.jobs.add(JobKind.DISPOSE, pair.record_id, archive.clock.now()))
     except Unavailable as silent:
         return AuditFinding(AuditOutcome.UNREADABLE, pair.record_id, silent.message.en)
     except ArchiveError as failed:  # one record that cannot be judged must not end the audit of the others
@@ -178,24 +189,29 @@ def _examine(archive: Archive, wanted: Examination, pair: _Pair) -> AuditFinding
 def _look_again(archive: Archive, pair: _Pair) -> _Pair:
     objects = tuple(archive.store.list_under(record_prefix(pair.record_id)))
     record = archive.register.read(lambda unit: unit.records.get(pair.record_id))
-    return _Pair(pair.record_id, record, objects, pair.tombstone)
+    key = tombstone_key(pair.record_id)
+    tombstone = any(one.key == key for one in archive.store.list_under(key))
+    return _Pair(pair.record_id, record, objects, tombstone)
 
 
 def _judge(archive: Archive, wanted: Examination, pair: _Pair) -> AuditFinding:
     if pair.tombstone or (pair.record is not None and pair.record.state is RecordState.DISPOSED):
-        return _judge_disposed(pair)
+        return _judge_disposed(archive, pair)
     if pair.record is None:
         return _judge_orphan(archive, pair)
     return _judge_record(archive, wanted, pair.record, pair.objects)
 
 
-def _judge_disposed(pair: _Pair) -> AuditFinding:
+def _judge_disposed(archive: Archive, pair: _Pair) -> AuditFinding:
+    in_register = pair.record is not None and pair.record.state is not RecordState.DISPOSED
+    if pair.tombstone and not pair.objects and not in_register:
+        return AuditFinding(AuditOutcome.INTACT, pair.record_id, "disposed of")
+    task = archive.register.read(lambda unit: unit.disposals.to_execute(pair.record_id))
+    if task is not None and task[1].state is ItemState.BEGUN and not in_register:
+        return AuditFinding(AuditOutcome.UNFINISHED, pair.record_id, "its disposal is under way")
     if not pair.tombstone:
         explanation = "the register calls it disposed of, and the store has no tombstone of it"
         return AuditFinding(AuditOutcome.LOST, pair.record_id, explanation)
-    in_register = pair.record is not None and pair.record.state is not RecordState.DISPOSED
-    if not pair.objects and not in_register:
-        return AuditFinding(AuditOutcome.INTACT, pair.record_id, "disposed of")
     where = "the store" if pair.objects else "the register"
     return AuditFinding(AuditOutcome.DISPOSED_PRESENT, pair.record_id, f"was disposed of and is still in {where}")
 

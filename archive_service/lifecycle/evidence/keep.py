@@ -20,6 +20,7 @@ from archive_service.lifecycle.retention.asking import ask_for_held
 from archive_service.model.archive import Archive
 from archive_service.model.events import LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId
+from archive_service.model.jobs import JobKind
 from archive_service.model.objects import SmallObject, record_of
 from archive_service.model.record import RecordState
 from archive_service.model.units import RegisterUnit
@@ -68,6 +69,7 @@ class _Locked:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     objects: tuple[_Locked, ...]
+    records: frozenset[RecordId]
     end: int
 
 
@@ -77,12 +79,15 @@ def _next(archive: Archive, unit: RegisterUnit) -> _Batch | None:
     if published is None or published.size <= start:
         return None
     end = min(published.size, start + _AT_ONCE)
-    return _Batch(tuple(_objects(archive, unit, unit.log.sealed(start, end - start))), end)
+    entries = unit.log.sealed(start, end - start)
+    records = frozenset(record_id for one in entries if (record_id := _lived(one)) is not None)
+    return _Batch(tuple(_objects(archive, unit, entries)), records, end)
 
 
 def _objects(archive: Archive, unit: RegisterUnit, entries: list[SealedEntry]) -> Iterator[_Locked]:
     """Yield what is kept of the entries; nothing of a record that was disposed of."""
-    life = [(record_id, one) for one in entries if (record_id := _lived(one)) is not None]
+    kept = (one for one in entries if one.payload is not None)
+    life = [(record_id, one) for one in kept if (record_id := _lived(one)) is not None]
     records = unit.records.get_many([record_id for record_id, _ in life])
     wanted = quarantine_lock_until(archive.clock.now(), archive.rules.quarantine_lock_days)
     for record_id, one in life:
@@ -93,10 +98,8 @@ def _objects(archive: Archive, unit: RegisterUnit, entries: list[SealedEntry]) -
 
 
 def _lived(sealed: SealedEntry) -> RecordId | None:
-    """Return the record of whose life the entry tells and whose payload is there."""
-    if sealed.payload is None or type_of_entry(sealed.entry) not in _LIFE:
-        return None
-    return record_of_entry(sealed.entry)
+    """Return the record of whose life the entry tells."""
+    return record_of_entry(sealed.entry) if type_of_entry(sealed.entry) in _LIFE else None
 
 
 def _put(archive: Archive, wanted: _Locked) -> str | None:
@@ -112,3 +115,7 @@ def _passed(archive: Archive, batch: _Batch, unit: RegisterUnit) -> None:
     if batch.end > _stands(unit):
         unit.progress.put(_PROGRESS, str(batch.end))
     ask_for_held(unit, sorted({record_of(one.object.key) for one in batch.objects}), archive.clock.now())
+    for record in unit.records.get_many(sorted(batch.records)).values():
+        if record.state is RecordState.DISPOSED:
+            # It went meanwhile, or since a run that was killed: what was put is removed as all else of it was.
+            unit.jobs.add(JobKind.DISPOSE, record.id, archive.clock.now())

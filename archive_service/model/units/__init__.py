@@ -10,6 +10,7 @@ from typing import Protocol
 from archive_service.model.audits import Audits
 from archive_service.model.timestamps import Timestamps
 from archive_service.model.units.api_keys import ApiKeys
+from archive_service.model.units.disposals import Disposals
 from archive_service.model.units.jobs import Jobs, Progress
 from archive_service.model.units.log import Log, LogTree
 from archive_service.model.units.records import Findings, Records, Renditions, SignatureReports, Texts
@@ -94,6 +95,11 @@ class RegisterUnit(Protocol):
     @property
     def standings(self) -> Standings:
         """Where records stand by their retention."""
+        ...
+
+    @property
+    def disposals(self) -> Disposals:
+        """Proposals for disposal, and what became of their records."""
         ...
 
     @property

@@ -60,6 +60,14 @@ class Log(Protocol):
         """
         ...
 
+    def erase_payloads(self, record_id: RecordId, but: Collection[EventType]) -> None:
+        """Erase what the record's entries commit to, but for entries of some kinds; the entries stay. Idempotent."""
+        ...
+
+    def of_kinds(self, record_ids: Collection[RecordId], kinds: Collection[EventType]) -> dict[RecordId, LoggedEvent]:
+        """Return the last entry of one of these kinds about each of the records that has one: asked in bulk."""
+        ...
+
     def size(self) -> int:
         """Return how many entries there are."""
         ...

@@ -94,6 +94,17 @@ class Records(Protocol):
         """Change the state; the step has checked that the change is permitted."""
         ...
 
+    def erase(self, record_id: RecordId, now: dt.datetime) -> None:
+        """Forget what was said of a record that was disposed of, in every version, its relations and its subject.
+
+        Its row stays, with what names nobody: id, state, office, type, access level, and digests. Idempotent.
+        """
+        ...
+
+    def any_kept_of(self, subjects: Sequence[SubjectId]) -> bool:
+        """Whether any record of these subjects was not disposed of."""
+        ...
+
     def mark_changed(self, record_id: RecordId, now: dt.datetime) -> None:
         """Say that something an index holds of the record has changed, so that a rebuild under way comes back to it."""
         ...
@@ -181,6 +192,10 @@ class SignatureReports(Protocol):
         """Name the version that holds the report of that key from now on; nothing happens for another key."""
         ...
 
+    def erase(self, record_id: RecordId) -> None:
+        """Forget that there was a report. Idempotent."""
+        ...
+
     def get(self, record_id: RecordId) -> KeptReport | None:
         """Return the report, None for a record without signatures. Its lock is not told."""
         ...
@@ -205,6 +220,10 @@ class Renditions(Protocol):
         """Record the lock in force on everything under the record."""
         ...
 
+    def erase(self, record_id: RecordId) -> None:
+        """Forget every rendition of the record. Idempotent."""
+        ...
+
 
 class Findings(Protocol):
     """What checks found, until a person resolves it."""
@@ -223,6 +242,10 @@ class Findings(Protocol):
 
     def open_in(self, offices: frozenset[OfficeCode] | None, after: int, limit: int) -> list[RecordedFinding]:
         """Return one page of unresolved findings of those offices, in id order."""
+        ...
+
+    def erase(self, record_id: RecordId) -> None:
+        """Forget what was found about the record, and what people said of it. Idempotent."""
         ...
 
     def resolve(self, finding_id: int, actor: str, resolution: str, now: dt.datetime) -> None:

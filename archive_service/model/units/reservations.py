@@ -58,8 +58,12 @@ class Reservations(Protocol):
         """Free the key: nothing was stored under it."""
         ...
 
+    def erase(self, record_id: RecordId) -> None:
+        """Forget the claim to a record that was disposed of: its key is free, and no identifier is left. Idempotent."""
+        ...
+
     def of_records(self, record_ids: Sequence[RecordId]) -> list[Reservation]:
-        """Return the claims to these record ids, answered or not: for recovery, it may take long."""
+        """Return the claims to these record ids, answered or not."""
         ...
 
     def pending_for(self, content_sha256: str, result_type: ResultTypeCode, now: dt.datetime) -> list[Reservation]:

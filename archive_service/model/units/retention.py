@@ -48,6 +48,10 @@ class ToldEvents(Protocol):
         """Take an event back; it stays to be seen."""
         ...
 
+    def erase(self, scope: EventScope, target: str) -> None:
+        """Forget every event of a target that is gone. Idempotent."""
+        ...
+
     def of(self, scope: EventScope, targets: Sequence[str]) -> list[ToldEvent]:
         """Return every event of these targets, withdrawn ones too, in the order in which they were told."""
         ...

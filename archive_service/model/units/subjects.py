@@ -49,6 +49,10 @@ class Subjects(Protocol):
         """Register a subject with the claim's identifiers."""
         ...
 
+    def erase(self, subject_id: SubjectId) -> None:
+        """Forget name, date of birth and every number of a subject of whom nothing is kept any more. Idempotent."""
+        ...
+
     def add_identifier(self, subject_id: SubjectId, identifier: DatedIdentifier) -> None:
         """Give a subject another identifier, or other validity days for one it has."""
         ...

@@ -6,9 +6,30 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Row, Select, bindparam, exists, false, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from archive_service.evidence.entry import SALT_BYTES, end_of_entry, open_event, record_of_entry, seal_event
+from archive_service.evidence.entry import (
+    SALT_BYTES,
+    end_of_entry,
+    open_event,
+    record_of_entry,
+    seal_event,
+    type_markers,
+)
 from archive_service.model.events import Event, EventType, LoggedEvent, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.ports import Randomness
@@ -31,6 +52,9 @@ _WITH_PAYLOAD = (
 _OF_RECORD = _WITH_PAYLOAD.where(_E.record_id == bindparam("of"), _E.index > bindparam("after")).limit(
     bindparam("most")
 )
+
+# Payloads deleted in one statement: databases bound how many values one may name.
+_AT_ONCE = 500
 
 
 class SqlLog:
@@ -132,6 +156,28 @@ class SqlLog:
         row = {"index": sealed.index, "salt": sealed.salt, "payload": sealed.payload}
         self._connection.execute(_ADD_PAYLOADS, row)
         return True
+
+    def erase_payloads(self, record_id: RecordId, but: Collection[EventType]) -> None:
+        """Delete the payloads of the record's entries but those of some kinds."""
+        markers = type_markers(but)
+        query = select(_E.index, _E.entry).where(_E.record_id == record_id, exists().where(_P.index == _E.index))
+        found = self._connection.execute(query)
+        gone = [row[0] for row in found if not any(marker in row.entry for marker in markers)]
+        for start in range(0, len(gone), _AT_ONCE):
+            some = gone[start : start + _AT_ONCE]
+            self._connection.execute(delete(t.log_payloads).where(_P.index.in_(some)))
+
+    def of_kinds(self, record_ids: Collection[RecordId], kinds: Collection[EventType]) -> dict[RecordId, LoggedEvent]:
+        """Return the last entry of one of these kinds about each record."""
+        if not record_ids:
+            return {}
+        markers = type_markers(kinds)
+        query = select(_E.index, _E.record_id, _E.entry).where(_E.record_id.in_(sorted(record_ids)))
+        rows = self._connection.execute(query.order_by(_E.index))
+        last = {row.record_id: row[0] for row in rows if any(marker in row.entry for marker in markers)}
+        told = self._events(_WITH_PAYLOAD.where(_E.index.in_(sorted(last.values()))))
+        by_index = {one.index: one for one in told}
+        return {RecordId(record_id): by_index[index] for record_id, index in last.items()}
 
     def size(self) -> int:
         """Return how many entries there are."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from archive_service.model.findings import Finding, FindingCode, Outcome, RecordedFinding
 from archive_service.model.identifiers import OfficeCode, RecordId
@@ -61,6 +61,10 @@ class SqlFindings:
         if offices is not None:
             query = query.join(t.records, t.records.c.id == _C.record_id).where(t.records.c.office.in_(sorted(offices)))
         return [_finding(row) for row in self._connection.execute(query)]
+
+    def erase(self, record_id: RecordId) -> None:
+        """Delete the rows."""
+        self._connection.execute(delete(t.findings).where(_C.record_id == record_id))
 
     def resolve(self, finding_id: int, actor: str, resolution: str, now: dt.datetime) -> None:
         """Close the finding."""

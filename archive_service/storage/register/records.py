@@ -22,6 +22,7 @@ from archive_service.model.record import (
     RecordState,
     SearchState,
 )
+from archive_service.model.subject import SubjectClaim
 from archive_service.model.units.records import RecordSelection
 from archive_service.model.units.retention import RelationsTo, RelationTo
 from archive_service.storage.register import tables as t
@@ -167,6 +168,22 @@ class SqlRecords:
         """Write the state."""
         self._change(record_id, {"state": str(state), "changed_at": now})
 
+    def erase(self, record_id: RecordId, now: dt.datetime) -> None:
+        """Empty the row of what names anybody, and delete its versions and relations."""
+        record = self.get(record_id)
+        if record is None:
+            return
+        self._connection.execute(delete(t.metadata_versions).where(_M.record_id == record_id))
+        self._connection.execute(delete(t.record_relations).where(t.record_relations.c.record_id == record_id))
+        nobody = _described(_without_words(record.metadata))
+        erased = {"subject_id": "", "search_problem": None, "locked_until": None, "changed_at": now}
+        self._change(record_id, nobody | erased)
+
+    def any_kept_of(self, subjects: Sequence[SubjectId]) -> bool:
+        """Whether there is a record of theirs that is not disposed of."""
+        query = select(_R.id).where(_R.subject_id.in_(subjects), _R.state != str(RecordState.DISPOSED)).limit(1)
+        return bool(subjects) and self._connection.execute(query).first() is not None
+
     def mark_changed(self, record_id: RecordId, now: dt.datetime) -> None:
         """Write when the record changed."""
         self._change(record_id, {"changed_at": now})
@@ -298,6 +315,18 @@ def _selected(query: Select[Any], selection: RecordSelection) -> Select[Any]:
     if selection.after is not None:
         query = query.where(_R.id > selection.after)
     return query
+
+
+def _without_words(metadata: RecordMetadata) -> RecordMetadata:
+    """Return the metadata with what must be stated, and nothing that names anybody."""
+    return RecordMetadata(
+        office=metadata.office,
+        result_type=metadata.result_type,
+        subject=SubjectClaim(metadata.subject.kind, "", ()),
+        trust=metadata.trust,
+        channel=metadata.channel,
+        access_level=metadata.access_level,
+    )
 
 
 def _described(metadata: RecordMetadata) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.record import ContentDigest, ObjectVersion
@@ -58,6 +58,10 @@ class SqlRenditions:
         self._connection.execute(
             update(t.renditions).where(_C.record_id == record_id).values(locked_until=locked_until)
         )
+
+    def erase(self, record_id: RecordId) -> None:
+        """Delete the rows."""
+        self._connection.execute(delete(t.renditions).where(_C.record_id == record_id))
 
 
 def _rendition(row: Row[Any]) -> Rendition:

@@ -84,8 +84,12 @@ class SqlReservations:
             delete(t.reservations).where(_C.caller == caller, _C.key == key, _C.answered.is_(False))
         )
 
+    def erase(self, record_id: RecordId) -> None:
+        """Delete the row."""
+        self._connection.execute(delete(t.reservations).where(_C.record_id == record_id))
+
     def of_records(self, record_ids: Sequence[RecordId]) -> list[Reservation]:
-        """Return the claims to the record ids; reads every claim, for nothing but recovery looks for them so."""
+        """Return the claims to the record ids."""
         rows = self._connection.execute(select(t.reservations).where(_C.record_id.in_(record_ids)))
         return [_reservation(row) for row in rows]
 

@@ -97,6 +97,10 @@ class SqlToldEvents:
         values = _withdrawn("withdrawn", "withdraw", withdrawal)
         self._connection.execute(update(t.retention_events).where(_E.id == event_id).values(**values))
 
+    def erase(self, scope: EventScope, target: str) -> None:
+        """Delete the events of a target."""
+        self._connection.execute(delete(t.retention_events).where(_E.scope == str(scope), _E.target == target))
+
     def of(self, scope: EventScope, targets: Sequence[str]) -> list[ToldEvent]:
         """Return the events of these targets, oldest first."""
         if not targets:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.record import ContentDigest, ObjectVersion
@@ -46,6 +46,10 @@ class SqlSignatureReports:
             .where(_C.record_id == record_id, _C.object_key == stored.key)
             .values(object_version=stored.version)
         )
+
+    def erase(self, record_id: RecordId) -> None:
+        """Delete the row."""
+        self._connection.execute(delete(t.signature_reports).where(_C.record_id == record_id))
 
     def get(self, record_id: RecordId) -> KeptReport | None:
         """Return the report of the record."""

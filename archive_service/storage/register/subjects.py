@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
 from archive_service.errors import Message, NotFound
 from archive_service.model.identifiers import Identifier, IdentifierScheme, SubjectId
@@ -133,6 +133,12 @@ class SqlSubjects:
             )
         dated = tuple(DatedIdentifier(identifier) for identifier in identifiers)
         return Subject(subject_id, claim.kind, claim.name, claim.birth_date, dated, None, ())
+
+    def erase(self, subject_id: SubjectId) -> None:
+        """Empty the row and delete the numbers; merges go on naming the id."""
+        of = t.subject_identifiers.c.subject_id == subject_id
+        self._connection.execute(delete(t.subject_identifiers).where(of))
+        self._connection.execute(update(t.subjects).where(_S.id == subject_id).values(name="", birth_date=None))
 
     def add_identifier(self, subject_id: SubjectId, identifier: DatedIdentifier) -> None:
         """Give the subject an identifier, or other days for one it has."""

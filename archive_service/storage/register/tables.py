@@ -129,6 +129,7 @@ reservations = Table(
     Column("received_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),
     Column("answered", Boolean, nullable=False),
+    Index("ix_reservations_record", "record_id"),
 )
 # Only deposits in progress are looked up by their bytes: the index stays as small as they are few.
 Index(

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from archive_service.model.ports import Randomness
 from archive_service.storage.register.api_keys import SqlApiKeys, SqlProgress
 from archive_service.storage.register.audits import SqlAudits
+from archive_service.storage.register.disposals import SqlDisposals
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.event_times import EventTimes
 from archive_service.storage.register.findings import SqlFindings
@@ -46,3 +47,4 @@ class SqlUnit:
         self.told_events = SqlToldEvents(connection)
         self.holds = SqlHolds(connection)
         self.standings = SqlStandings(connection)
+        self.disposals = SqlDisposals(connection)

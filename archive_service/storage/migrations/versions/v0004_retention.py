@@ -112,6 +112,8 @@ def _add_decisions() -> None:
 
 
 def _add_disposals() -> None:
+    # What is disposed of is forgotten by its id, one record after another.
+    op.create_index("ix_reservations_record", "reservations", ["record_id"], unique=False)
     op.create_table(
         "disposals",
         sa.Column("id", sa.String(length=36), nullable=False),

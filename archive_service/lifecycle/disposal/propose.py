@@ -1,0 +1,298 @@
+"""Proposing for disposal (*Xem xét huỷ*): the records of an office that are due, and the council that votes on them.
+
+The list is written down in pages under a draft that nobody sees, and opened in the last transaction; one that was cut
+off is forgotten. From then on records are only taken out of it. Nothing is disposed of here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from archive_service.errors import Conflict, FieldProblem, InvalidInput, Message, unavailable
+from archive_service.lifecycle.disposal.proposed import PROPOSING, pages_of, require_text, rules_answered
+from archive_service.lifecycle.retention.judge import Judge
+from archive_service.lifecycle.visible import may_see
+from archive_service.model.archive import Archive
+from archive_service.model.disposals import Amount, Disposal, DisposalItem, ItemState, ListDigest
+from archive_service.model.events import Event, EventType, Json
+from archive_service.model.identifiers import OfficeCode, RecordId, time_ordered_uuid
+from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.record import Record
+from archive_service.model.units import RegisterUnit
+from archive_service.model.units.disposals import ItemSelection
+from archive_service.model.units.retention import StandingSelection
+from retention.calendar import day_of
+from retention.decide import Decision, RetentionState
+from retention.disposal import propose as propose_by_rule
+from retention.schedule import Action as DisposalAction
+
+_PAGE = 500
+
+# A draft is written down in minutes, at most; what is older was cut off.
+_DRAFT_LASTS = dt.timedelta(hours=1)
+
+# What can be carried out. A class that asks for a review asks for people, who may then give it another action.
+_PROPOSABLE = frozenset({DisposalAction.DESTROY, DisposalAction.TRANSFER})
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which due records are meant: those of the action, of one class where it is named, due by a day."""
+
+    action: DisposalAction
+    class_code: str | None = None
+    due_to: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRequest:
+    """The command. ``council`` names persons as ``Caller.person`` does, or by their account alone."""
+
+    caller: Caller
+    title: str
+    selection: Selection
+    council: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a proposal would list: by class, and how many are left out because another proposal has them."""
+
+    by_class: Mapping[str, Amount] = field(default_factory=dict)
+    proposed_elsewhere: int = 0
+
+    @property
+    def total(self) -> Amount:
+        """How much it is altogether."""
+        amounts = self.by_class.values()
+        return Amount(sum(one.records for one in amounts), sum(one.size_bytes for one in amounts))
+
+
+def estimate(archive: Archive, caller: Caller, selection: Selection) -> Estimate:
+    """Return what would be listed at this moment; nothing is written. Raises NotAllowed, InvalidInput, Unavailable."""
+    require(caller, Action.PROPOSE_DISPOSAL)
+    _require_proposable(selection)
+    by_class: dict[str, Amount] = {}
+    elsewhere = 0
+    after: _Cursor | None = None
+    while (page := archive.register.read(partial(_look, archive, caller, selection, after))) is not None:
+        for due in page.due:
+            before = by_class.get(due.class_code, Amount())
+            size_bytes = before.size_bytes + due.record.content.size_bytes
+            by_class[due.class_code] = Amount(before.records + 1, size_bytes)
+        elsewhere += page.proposed_elsewhere
+        after = page.last
+    return Estimate(by_class, elsewhere)
+
+
+def propose(archive: Archive, request: ProposalRequest) -> Disposal:
+    """Propose the due records of the caller's offices to a council, and return the open proposal.
+
+    Each record is judged by today's schedule, events and holds; one that stands in another proposal is left out.
+    Raises NotAllowed, ``proposed-it`` for a proposer in the council; InvalidInput for unknown members, too few of
+    them, or an action that is not carried out; Conflict ``nothing-due``; Unavailable: nothing was proposed.
+    """
+    caller, selection = request.caller, request.selection
+    require(caller, Action.PROPOSE_DISPOSAL)
+    _require_proposable(selection)
+    draft = archive.register.write(partial(_draft, archive, request))
+    after: _Cursor | None = None
+    while (page := archive.register.write(partial(_list, archive, caller, selection, draft, after))) is not None:
+        after = page.last
+    listed = ListDigest()
+    for items in pages_of(archive, ItemSelection(draft.id)):
+        listed.add(items)
+    if not archive.register.read(lambda unit: unit.disposals.tally(draft.id)).of():
+        raise Conflict(
+            Message(
+                "Nothing that is due and not proposed already fits. Nothing was proposed.",
+                "Không có tài liệu nào đến hạn và chưa được đề nghị. Chưa có đề nghị nào được lập.",
+            ),
+            code="nothing-due",
+        )
+    return archive.register.write(partial(_open, archive, caller, draft, listed.hexdigest()))
+
+
+def _require_proposable(selection: Selection) -> None:
+    if selection.action not in _PROPOSABLE:
+        raise InvalidInput(
+            Message(
+                "Only destruction and transfer are proposed; what is to be reviewed is given another class first.",
+                "Chỉ đề nghị tiêu huỷ hoặc giao nộp; tài liệu cần xem xét phải được xếp lại nhóm trước.",
+            ),
+            code="action-not-proposable",
+        )
+
+
+def _draft(archive: Archive, request: ProposalRequest, unit: RegisterUnit) -> Disposal:
+    now, caller = archive.clock.now(), request.caller
+    unit.progress.serialise(PROPOSING)
+    unit.disposals.drop_drafts(now - _DRAFT_LASTS)
+    council = _council(unit, request, now)
+    disposal_id = time_ordered_uuid(now, archive.randomness.token(10))
+    with rules_answered():
+        propose_by_rule(disposal_id, caller.person, council, archive.rules.council_size)
+    draft = Disposal(
+        id=disposal_id,
+        action=request.selection.action,
+        title=require_text(request.title, "title"),
+        office=caller.office,
+        council=council,
+        proposed_by=caller.person,
+        proposed_at=now,
+    )
+    unit.disposals.add_draft(draft)
+    return draft
+
+
+def _council(unit: RegisterUnit, request: ProposalRequest, now: dt.datetime) -> frozenset[str]:
+    """Return the persons named. Raises InvalidInput for each who has no key to vote on this office's proposals."""
+    able = _able_to_vote(unit, request.caller.office, now) | {request.caller.person}
+    named = {name: name if name in able else f"account:{name}" for name in request.council}
+    unknown = tuple(
+        FieldProblem(
+            "council",
+            Message(
+                f"{name} has no valid key that may vote on proposals of {request.caller.office}.",
+                f"{name} không có khoá hợp lệ để biểu quyết đề nghị của {request.caller.office}.",
+            ),
+        )
+        for name, person in sorted(named.items())
+        if person not in able
+    )
+    if unknown:
+        raise InvalidInput(
+            Message("Some members of the council are not known.", "Có thành viên hội đồng không tồn tại."),
+            problems=unknown,
+            code="unknown-member",
+        )
+    return frozenset(named.values())
+
+
+def _able_to_vote(unit: RegisterUnit, office: OfficeCode, now: dt.datetime) -> set[str]:
+    """Return the persons who may vote on what this office proposes."""
+    able: set[str] = set()
+    for key in unit.api_keys.list():
+        if key.revoked_at is None and key.expires_at > now:
+            offices = unit.reference.subtree(key.office)
+            holder = Caller(f"key:{key.id}", key.office, offices, key.roles, account=key.account)
+            if office in offices and holder.may(Action.VOTE_DISPOSAL):
+                able.add(holder.person)
+    return able
+
+
+_Cursor = tuple[dt.date | None, RecordId]
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A record that may be proposed: its class, and since when."""
+
+    record: Record
+    class_code: str
+    due_on: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some records that stood as due, as far as they may be proposed, and where the next ones begin."""
+
+    due: tuple[_Due, ...]
+    proposed_elsewhere: int
+    last: _Cursor
+
+
+def _look(
+    archive: Archive, caller: Caller, selection: Selection, after: _Cursor | None, unit: RegisterUnit
+) -> _Page | None:
+    """Return the next records that are due, judged anew; None when there are no more."""
+    today = day_of(archive.clock.now())
+    standing = unit.standings.select(_standings(caller, selection, today, after))
+    if not standing:
+        return None
+    records = [record for record, _ in standing if may_see(caller, record)]
+    elsewhere = unit.disposals.proposed([record.id for record in records])
+    decisions = Judge.of(unit, today).decisions(unit, records)
+    due = tuple(_due(selection, records, decisions))
+    last = (standing[-1][1].due_on, standing[-1][0].id)
+    free = tuple(one for one in due if one.record.id not in elsewhere)
+    return _Page(free, len(due) - len(free), last)
+
+
+def _standings(caller: Caller, selection: Selection, today: dt.date, after: _Cursor | None) -> StandingSelection:
+    return StandingSelection(
+        offices=caller.offices,
+        today=today,
+        states=frozenset({RetentionState.DUE}),
+        held=False,
+        class_code=selection.class_code,
+        action=selection.action,
+        due_to=selection.due_to,
+        after=after,
+        limit=_PAGE,
+    )
+
+
+def _due(selection: Selection, records: list[Record], decisions: Mapping[RecordId, Decision]) -> Iterator[_Due]:
+    for record in records:
+        decision = decisions[record.id]
+        retention_class = decision.retention_class
+        if decision.state is not RetentionState.DUE or decision.due_on is None or retention_class is None:
+            continue
+        of_class = selection.class_code in (None, retention_class.code)
+        in_time = selection.due_to is None or decision.due_on <= selection.due_to
+        if retention_class.action is selection.action and of_class and in_time:
+            yield _Due(record, retention_class.code, decision.due_on)
+
+
+def _list(
+    archive: Archive,
+    caller: Caller,
+    selection: Selection,
+    draft: Disposal,
+    after: _Cursor | None,
+    unit: RegisterUnit,
+) -> _Page | None:
+    """Write the next records down."""
+    unit.progress.serialise(PROPOSING)
+    page = _look(archive, caller, selection, after, unit)
+    now = archive.clock.now()
+    if page is not None:
+        unit.disposals.add_items(
+            [
+                DisposalItem(
+                    disposal_id=draft.id,
+                    record_id=one.record.id,
+                    state=ItemState.LISTED,
+                    size_bytes=one.record.content.size_bytes,
+                    sha256=one.record.content.sha256,
+                    changed_at=now,
+                    class_code=one.class_code,
+                    due_on=one.due_on,
+                )
+                for one in page.due
+            ]
+        )
+    return page
+
+
+def _open(archive: Archive, caller: Caller, draft: Disposal, list_sha256: str, unit: RegisterUnit) -> Disposal:
+    opened = unit.disposals.open(draft.id)
+    if opened is None:
+        # It took so long that another proposal took it for cut off.
+        raise unavailable("register")
+    values: dict[str, Json] = {
+        "disposal": opened.id,
+        "action": str(opened.action),
+        "title": opened.title,
+        "office": opened.office,
+        "proposed_by": opened.proposed_by,
+        "council": sorted(opened.council),
+        "records": unit.disposals.tally(opened.id).of(),
+        "list_sha256": list_sha256,
+    }
+    unit.log.append(Event(EventType.DISPOSAL_PROPOSED, caller.id, archive.clock.now(), None, values))
+    return opened
