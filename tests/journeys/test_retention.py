@@ -170,7 +170,7 @@ def life(
     monkeypatch.setattr(bootstrap, "SystemClock", lambda: clock)
     monkeypatch.setattr(bootstrap, "open_store", fast)
     # The database's own clock cannot be moved; every other one is.
-    monkeypatch.setattr(SqlLog, "database_time", lambda _: None)
+    monkeypatch.setattr(SqlLog, "_has_clock", False)
     for name, value in settings_of(column, tmp_path, request).items():
         monkeypatch.setenv(name, value)
     settings = Settings()
