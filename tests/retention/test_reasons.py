@@ -10,7 +10,7 @@ import pytest
 from retention.decide import Decision, RetentionState, decide
 from retention.holds import NO_HOLDS, Holds, HoldScope
 from retention.periods import Period
-from retention.reasons import explain, period_words, shown_day
+from retention.reasons import action_words, explain, period_words, shown_day, state_words
 from retention.schedule import Action, Assignment, Rule
 from tests.retention.schedules import ALLOWANCE, TODAY, facts, hold, retention_class, schedule
 
@@ -151,3 +151,16 @@ def test_a_class_given_by_no_rule_is_told_without_a_priority() -> None:
     first = explain(Decision(RetentionState.PERMANENT, None, None, found, schedule(), ()))[0]
     assert first.en.startswith("Schedule test 1 puts it into")
     assert first.vi.startswith("Bảng thời hạn test 1 xếp vào")
+
+
+def test_every_state_and_action_has_a_name_in_both_languages() -> None:
+    assert {state: (state_words(state).en, state_words(state).vi) for state in RetentionState} == {
+        RetentionState.UNASSIGNED: ("no class", "chưa phân nhóm"),
+        RetentionState.CONFLICT: ("rules disagree", "quy tắc mâu thuẫn"),
+        RetentionState.PERMANENT: ("permanent", "vĩnh viễn"),
+        RetentionState.WAITING: ("waiting for its trigger", "chờ sự kiện tính thời hạn"),
+        RetentionState.RUNNING: ("running", "đang trong thời hạn"),
+        RetentionState.DUE: ("due", "đã đến hạn"),
+        RetentionState.HELD: ("held", "đang bị giữ"),
+    }
+    assert action_words(Action.TRANSFER).en == "proposed for transfer to another archive"
