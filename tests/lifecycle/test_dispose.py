@@ -27,6 +27,8 @@ from archive_service.lifecycle.evidence.keep import keep_evidence
 from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.read import list_events, open_content, show_record
 from archive_service.lifecycle.rebuild_register import RebuildRequest, rebuild_register
+from archive_service.lifecycle.retention.hold import HoldOrder, place_hold
+from archive_service.lifecycle.retention.tell import Happening, tell_event
 from archive_service.lifecycle.seal import seal
 from archive_service.lifecycle.timestamps.stamp import stamp
 from archive_service.model.audits import AuditOutcome, AuditRun
@@ -306,6 +308,46 @@ class TestTheLastMoment:
         people.adopt(schedule(version="2", trigger="subject-died"))
         ours.work()
         assert self.kept(people, disposal) == "not-due"
+
+    def test_a_later_payment_told_after_the_approval_keeps_it(self, ours: TestArchive, people: Disposals) -> None:
+        people.adopt(schedule(version="2", trigger="last-payment"))
+        record = ours.stored(1)
+        ours.work()
+        self.paid(ours, record.id, dt.date(2019, 5, 31))
+        ours.clock.forward(15 * DAY)
+        people.decide()
+        disposal = people.approved()
+        self.paid(ours, record.id, dt.date(2024, 5, 31))
+        assert execute(ours.archive, record.id) is None
+        assert self.kept(people, disposal) == "not-due"
+
+    @staticmethod
+    def paid(ours: TestArchive, record_id: RecordId, day: dt.date) -> None:
+        tell_event(
+            ours.archive, Happening(ours.depositor, EventScope.RECORD, record_id, "last-payment", day, "bảng chi trả")
+        )
+
+    def test_a_hold_placed_by_its_step_keeps_it_and_one_that_comes_too_late_is_told(
+        self, ours: TestArchive, people: Disposals
+    ) -> None:
+        manager = people.person("chi", Role.RECORDS_MANAGER)
+
+        def order(record_id: RecordId) -> HoldOrder:
+            review_on = ours.clock.now().date() + 30 * DAY
+            return HoldOrder(
+                manager, HoldScope.RECORD, record_id, "Thanh tra", "đang thanh tra", "QĐ 12/2026", review_on
+            )
+
+        [held] = people.due(1)
+        disposal = people.approved()
+        place_hold(ours.archive, order(held))
+        assert execute(ours.archive, held) is None
+        assert self.kept(people, disposal) == "held"
+        [gone] = people.due(2)
+        people.approved()
+        assert execute(ours.archive, gone) is None
+        with pytest.raises(Conflict):
+            place_hold(ours.archive, order(gone))
 
     def test_another_action_by_now_keeps_it(self, ours: TestArchive, people: Disposals) -> None:
         people.due(1)

@@ -162,7 +162,7 @@ def _begin(
     decision = None
     if record is not None and record.state is RecordState.STORED:
         decision = Judge.of(unit, day_of(now)).decisions(unit, [record])[record_id]
-    found = guarded or _obstacle(disposal, decision, now)
+    found = _obstacle(disposal, decision, now) or guarded
     if found is not None or record is None or decision is None:
         _put(archive, unit, item, state=ItemState.KEPT, obstacle=found)
         return None
