@@ -25,6 +25,7 @@ from archive_service.cli.output import (
 )
 from archive_service.lifecycle import rebuild_register as rebuilding
 from archive_service.lifecycle.audit.records import replay_tombstones
+from archive_service.lifecycle.disposal.restore import RestoredDisposals, restore_disposals
 from archive_service.lifecycle.log.catch_up import catch_up
 from archive_service.lifecycle.rebuild_register import LOSSES, RebuildRequest, Rebuilt
 from archive_service.lifecycle.retention.restore import RestoredRules, restore_rules
@@ -66,20 +67,26 @@ def rebuild_register(ctx: click.Context, verify: bool, adopt: bool, as_json: boo
         request = RebuildRequest(verify, adopt)
         result = rebuilding.rebuild_register(archive, request, progress(as_json, "records"))
         rules = restore_rules(archive)
+        disposals = restore_disposals(archive)
         if adopt:
             replay_tombstones(archive)
     if as_json:
         print_json(
             asdict(result)
-            | {"time_stamps": asdict(stamps), "retention": asdict(rules)}
+            | {"time_stamps": asdict(stamps), "retention": asdict(rules), "disposals": asdict(disposals)}
             | {"cannot_come_back": [asdict(loss) for loss in LOSSES]}
         )
     else:
         _show_rebuilt(result)
         _show_restored(stamps)
         _show_rules(rules)
+        _show_disposals(disposals)
         _show_next(adopt)
-    ctx.exit(ExitCode.INTEGRITY if _is_alarm(result) or stamps.problems or rules.problems else ExitCode.OK)
+    ctx.exit(
+        ExitCode.INTEGRITY
+        if _is_alarm(result) or any(one.problems for one in (stamps, rules, disposals))
+        else ExitCode.OK
+    )
 
 
 def _is_alarm(result: Rebuilt) -> bool:
@@ -117,6 +124,12 @@ def _show_rules(rules: RestoredRules) -> None:
         f"{rules.schedules:,} retention schedules, {rules.events:,} events and {rules.holds:,} holds were brought back."
     )
     for problem in rules.problems:
+        click.secho(f"  {problem}", fg="red")
+
+
+def _show_disposals(disposals: RestoredDisposals) -> None:
+    click.echo(f"{disposals.payloads:,} log entries about disposals have what they commit to again.")
+    for problem in disposals.problems:
         click.secho(f"  {problem}", fg="red")
 
 

@@ -94,6 +94,7 @@ LOSSES: tuple[Loss, ...] = (
     Loss("events and holds on subjects of whom no record is left", "named by the rebuild; they bear on nothing"),
     Loss("when holds are next looked at, if that was changed", "the day they were placed with; review them again"),
     Loss("where records stand by their retention", "decided on again by the workers"),
+    Loss("lists of disposals", "their certificates lie in the store and can be exported with what proves them"),
     Loss("proposals of disposal that had not ended", "propose again; what was begun is finished by its tombstones"),
     Loss("pending and parked work", "asked for anew for every record"),
 )

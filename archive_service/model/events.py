@@ -89,6 +89,21 @@ LIFE_EVENTS = frozenset(
 )
 
 
+# What is decided about a disposal and becomes of it: what its evidence package tells.
+DISPOSAL_EVENTS = frozenset(
+    {
+        EventType.DISPOSAL_PROPOSED,
+        EventType.DISPOSAL_EXCEPTED,
+        EventType.DISPOSAL_VOTED,
+        EventType.DISPOSAL_APPROVED,
+        EventType.DISPOSAL_REJECTED,
+        EventType.TRANSFER_RECEIVED,
+        EventType.DISPOSED,
+        EventType.DISPOSAL_CERTIFIED,
+    }
+)
+
+
 # After one of these a record is gone, and with it what its other entries commit to.
 DISPOSALS = frozenset({EventType.DISPOSED, EventType.DISPOSAL_REPLAYED})
 

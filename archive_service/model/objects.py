@@ -379,6 +379,20 @@ def certificate_paper_key(disposal_id: str) -> str:
     return f"{DISPOSALS}{disposal_id}/certificate.pdf"
 
 
+def disposal_evidence_key(disposal_id: str, origin: str, index: int) -> str:
+    """Return the key of what one entry about a disposal commits to, in the log of that name."""
+    return f"{DISPOSALS}{disposal_id}/evidence/{_log_name(origin)}/{index}"
+
+
+def is_disposal_evidence(key: str) -> bool:
+    """Whether a key is one of ``disposal_evidence_key``.
+
+    >>> is_disposal_evidence("disposals/1/evidence/43bb4a884ada32c4/12"), is_disposal_evidence(certificate_key("1"))
+    (True, False)
+    """
+    return key.startswith(DISPOSALS) and key.split("/")[2:3] == ["evidence"]
+
+
 def json_object(key: str, values: dict[str, Any]) -> SmallObject:
     """Return an object of JSON values: the same values give the same bytes, whatever order they are given in."""
     return small_object(key, json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from archive_service.errors import Conflict, IntegrityFailure, NotAllowed, NotFound
 from archive_service.evidence.canonical import canonical_json
 from archive_service.lifecycle.disposal.give_out import disposal_package
+from archive_service.lifecycle.disposal.restore import restore_disposals
+from archive_service.lifecycle.evidence.keep import keep_evidence
 from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.timestamps.stamp import stamp
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.identifiers import OfficeCode, RecordId
-from archive_service.model.objects import small_object
+from archive_service.model.objects import disposal_evidence_key, small_object
 from archive_service.model.permissions import Role
 from archive_service.trust.local_authority import LocalAuthority
 from archive_verify import trust as verifying
@@ -121,6 +124,35 @@ def test_it_is_found_even_where_its_time_leads_past_it(ours: TestArchive) -> Non
     told = certified(ours, lambda certificate: certificate.update(proposed_at="2100-01-01T00:00:00.000000Z"))
     seal_log(ours.archive)
     assert verdicts(ours, exported(ours), told.archive.agency)["history"] is Verdict.UNKNOWN
+
+
+def test_it_is_the_same_after_the_register_has_lost_what_its_entries_commit_to(ours: TestArchive) -> None:
+    certified(ours)
+    seal_log(ours.archive)
+    stamp(ours.archive)
+    keep_evidence(ours.archive)
+    before = exported(ours)
+    with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+        connection.execute(sa.text("DELETE FROM log_payloads"))
+    restored = restore_disposals(ours.archive)
+    assert (restored.payloads, restored.problems) == (len(Package(before).names("data/entries/")) // 4, ())
+    assert restore_disposals(ours.archive).payloads == 0
+    assert exported(ours) == before
+
+
+def test_what_was_changed_in_the_store_does_not_come_back(ours: TestArchive) -> None:
+    told = certified(ours)
+    seal_log(ours.archive)
+    keep_evidence(ours.archive)
+    index, _ = told.events[-1]
+    key = disposal_evidence_key(DISPOSAL, ours.archive.signer.origin, index)
+    other = ours.content_of(key).replace(b"records", b"recordz", 1)
+    ours.store.tamper(key, other)
+    with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+        connection.execute(sa.text("DELETE FROM log_payloads"))
+    restored = restore_disposals(ours.archive)
+    assert len(restored.problems) == 1
+    assert key in restored.problems[0]
 
 
 def test_the_giving_is_logged_before_the_first_byte(ours: TestArchive) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from archive_service.evidence.entry import record_of_entry, type_of_entry
-from archive_service.evidence.kept_entry import kept_entry_object
+from archive_service.evidence.kept_entry import disposal_of, kept_disposal_entry_object, kept_entry_object
 from archive_service.lifecycle.marks import keep_small
 from archive_service.lifecycle.retention.asking import ask_for_held
 from archive_service.model.archive import Archive
-from archive_service.model.events import LIFE_EVENTS, SealedEntry
+from archive_service.model.events import DISPOSAL_EVENTS, LIFE_EVENTS, SealedEntry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.objects import SmallObject, record_of
@@ -33,6 +33,7 @@ _AT_ONCE = 500
 _WRITERS = 8
 
 _LIFE = frozenset(map(str, LIFE_EVENTS))
+_DISPOSAL = frozenset(map(str, DISPOSAL_EVENTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class KeptEvidence:
 
 
 def keep_evidence(archive: Archive) -> KeptEvidence:
-    """Keep what every entry of a record's life commits to, once the entry is in a published checkpoint.
+    """Keep what every entry of a record's life, and of a disposal, commits to, once it is in a published checkpoint.
 
     Idempotent; several workers may run it at once. Raises Unavailable: what was kept stays.
     """
@@ -60,7 +61,7 @@ def keep_evidence(archive: Archive) -> KeptEvidence:
 
 @dataclass(frozen=True, slots=True)
 class _Locked:
-    """A small object, and until when it is locked: as long as the original beside which it lies."""
+    """A small object, and until when it is locked: as long as the original or certificate beside which it lies."""
 
     object: SmallObject
     until: dt.datetime
@@ -95,6 +96,16 @@ def _objects(archive: Archive, unit: RegisterUnit, entries: list[SealedEntry]) -
         if record is not None and record.state is not RecordState.DISPOSED:
             until = longer_lock(record.original.locked_until, wanted)
             yield _Locked(kept_entry_object(record_id, archive.signer.origin, one), until)
+    yield from _of_disposals(archive, entries)
+
+
+def _of_disposals(archive: Archive, entries: list[SealedEntry]) -> Iterator[_Locked]:
+    """Yield what is kept beside certificates: that somebody decided, and what became of each record."""
+    until = quarantine_lock_until(archive.clock.now(), archive.rules.checkpoint_lock_days)
+    for one in entries:
+        disposal_id = disposal_of(one) if type_of_entry(one.entry) in _DISPOSAL else None
+        if disposal_id is not None:
+            yield _Locked(kept_disposal_entry_object(disposal_id, archive.signer.origin, one), until)
 
 
 def _lived(sealed: SealedEntry) -> RecordId | None:
