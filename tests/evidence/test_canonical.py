@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +61,16 @@ def test_it_is_json_of_the_same_value_and_canonical_again(value: Any) -> None:
     once = canonical_json(value)
     assert json.loads(once) == value
     assert canonical_json(json.loads(once)) == once
+
+
+@given(
+    st.recursive(_VALUES | st.floats(allow_nan=False, allow_infinity=False), lambda inner: st.lists(inner, max_size=3))
+)
+def test_the_quick_way_gives_the_bytes_of_the_slow_one(value: Any) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
+@given(st.sampled_from("\u007f\u0080\u2028\u2029\ufeff\U0001f602/<>&'\"\\"), st.integers(0, 0x1F))
+def test_no_sign_is_escaped_that_rfc_8785_leaves_as_it_is(sign: str, control: int) -> None:
+    value = {"text": f"{sign}{chr(control)}{sign}", "a~": [sign]}
+    assert canonical_json(value) == rfc8785.dumps(value)
