@@ -104,7 +104,7 @@ class SqlRegister:
             def run(work: Callable[[RegisterUnit], Any]) -> Any:
                 require_transaction(connection)
                 try:
-                    with _translated(), connection.begin_nested():
+                    with _translated(), _savepoint(connection):
                         unit = SqlUnit(connection, self._randomness, self._times)
                         result = work(unit)
                         unit.log.flush()
@@ -115,6 +115,22 @@ class SqlRegister:
 
             yield run
             require_transaction(connection)
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    """Keep all of what is written inside, or nothing of it where it raises.
+
+    The library's own way makes each of the two statements anew, which costs more than running them.
+    """
+    connection.exec_driver_sql("SAVEPOINT piece")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK TO piece")
+        connection.exec_driver_sql("RELEASE piece")
+        raise
+    connection.exec_driver_sql("RELEASE piece")
 
 
 def require_transaction(connection: Connection) -> None:
