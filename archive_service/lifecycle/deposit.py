@@ -11,7 +11,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,13 @@ from archive_service.errors import (
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
-from archive_service.lifecycle.evidence.receipts import find_receipt, sign_receipt
+from archive_service.lifecycle.evidence.receipts import find_receipt, receipt_of, sign_receipt
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.marks import keep_state, keep_with_signatures
 from archive_service.lifecycle.verify import signatures_of, verify_document, verify_signatures
 from archive_service.lifecycle.visible import has_seen, may_see
 from archive_service.model.archive import Archive
-from archive_service.model.events import Event, EventType, Json
+from archive_service.model.events import Event, EventType, Json, LoggedEvent
 from archive_service.model.findings import Finding, Outcome, RecordedFinding
 from archive_service.model.identifiers import RecordId, time_ordered_uuid
 from archive_service.model.inspection import Examined, Inspection, PdfFacts
@@ -106,16 +106,23 @@ def deposit(archive: Archive, command: Deposit) -> Deposited:
     ``already-held``; Rejected with each reason; Unavailable when store or register is down: the same request may
     be sent again. On every error nothing is served and the key is as free as before.
     """
-    done = _deposit(archive, command)
-    receipt = archive.register.read(lambda unit: find_receipt(unit, done.record.id))
+    done, logged = _deposit(archive, command)
+    if logged:
+        receipt = receipt_of(done.record.id, logged[0])
+    else:
+        receipt = archive.register.read(lambda unit: find_receipt(unit, done.record.id))
     return dataclasses.replace(done, receipt=sign_receipt(archive, receipt) if receipt is not None else None)
 
 
-def _deposit(archive: Archive, command: Deposit) -> Deposited:
+# The answer, and the entry that was written with it; none for an answer that is given again.
+_Done = tuple[Deposited, Sequence[LoggedEvent]]
+
+
+def _deposit(archive: Archive, command: Deposit) -> _Done:
     require_may_deposit(command.caller)
     claimed = archive.register.write(lambda unit: _claim(archive, unit, command))
     if claimed.reservation.answered:
-        return archive.register.read(lambda unit: _answer_again(unit, claimed.reservation.record_id))
+        return archive.register.read(lambda unit: _answer_again(unit, claimed.reservation.record_id)), ()
     try:
         examined = archive.pdf.examine(command.path, claimed.reservation.received_at)
         inspection, report = examined.inspection, signatures_of(examined)
@@ -318,7 +325,7 @@ class _Kept:
     report: KeptReport | None
 
 
-def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
+def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> _Done:
     """Write the record, its entry, its work and the key's answer: all or nothing."""
     command, reservation, now = kept.command, kept.reservation, archive.clock.now()
     current = unit.reservations.find(reservation.caller, reservation.key)
@@ -326,7 +333,7 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
         # The audit took it for abandoned and may be removing its objects: the next try begins anew.
         raise unavailable("register")
     if current.answered:
-        return _answer_again(unit, reservation.record_id)
+        return _answer_again(unit, reservation.record_id), ()
     unit.records.serialise_deposits_of(command.content.sha256, command.metadata.result_type)
     known = known_subjects(unit, command.metadata.subject)
     _require_not_held(unit, command, known, now)
@@ -355,10 +362,11 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> Deposited:
     unit.reservations.answer(reservation.caller, reservation.key)
     # What is in quarantine is not read by anything but the checks; it is found by its metadata.
     unit.jobs.add(JobKind.ENRICH if state is RecordState.STORED else JobKind.INDEX, record.id, now)
-    unit.log.append(_deposited(archive, kept, record, now))
+    logged = unit.log.append(_deposited(archive, kept, record, now))
     # Their numbers are given by the register; a record that is new has no others.
     recorded = tuple(unit.findings.of_record(record.id)) if kept.findings else ()
-    return Deposited(record, recorded, replayed=False, signatures=kept.report.verdict if kept.report else None)
+    done = Deposited(record, recorded, replayed=False, signatures=kept.report.verdict if kept.report else None)
+    return done, logged
 
 
 def _deposited(archive: Archive, kept: _Kept, record: Record, now: dt.datetime) -> Event:

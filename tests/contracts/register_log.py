@@ -13,7 +13,7 @@ import pytest
 from archive_service.errors import Unavailable
 from archive_service.evidence.entry import seal_event
 from archive_service.evidence.tree import Tree, append
-from archive_service.model.events import Event, EventType, SealedEntry
+from archive_service.model.events import Event, EventType, LoggedEvent, SealedEntry
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.log import LogKey, SignedCheckpoint
 from archive_service.storage.register.register import SqlRegister
@@ -102,6 +102,15 @@ class RegisterLogContract:
         another = "x'00'" if register.is_sqlite else "'\\x00'::bytea"
         require_refused(register, statement.replace("note_bytes", another))
         assert register.read(lambda unit: unit.tree.checkpoint(3)) is not None
+
+    def test_who_appends_learns_what_stands_in_the_log(self, register: SqlRegister) -> None:
+        def work(unit: RegisterUnit) -> tuple[list[LoggedEvent], list[LoggedEvent]]:
+            return unit.log.append(read_event(1), read_event(2)), unit.log.append(read_event(3))
+
+        register.write(lambda unit: unit.log.append(read_event()))
+        two, one = register.write(work)
+        assert (len(two), len(one)) == (2, 1)
+        assert [*two, *one] == register.read(lambda unit: unit.log.entries(1, 10))
 
     @pytest.mark.parametrize("by_another_process", [False, True])
     def test_an_event_of_long_before_the_last_entry_is_refused_and_nothing_is_written(

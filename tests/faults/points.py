@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 # The calls of one deposit by a caller who is not remembered, and how many there are of each.
 DEPOSIT_CALLS: Mapping[str, int] = {
-    "register.read": 2,
+    "register.read": 1,
     "staging.receive": 1,
     "register.write": 2,
     "pdf.examine": 1,
@@ -14,7 +14,7 @@ DEPOSIT_CALLS: Mapping[str, int] = {
 }
 
 # Who is remembered is not asked for in the register, and does not come to these.
-OF_A_NEWCOMER = frozenset({"register.read:before:2", "register.read:after:2"})
+OF_A_NEWCOMER = frozenset({"register.read:before:1", "register.read:after:1"})
 
 # The calls by which a worker reads a record's words: claim, keep, done. It also looks for work, which is another read
 # each time.

@@ -140,7 +140,7 @@ def test_the_same_deposit_again_gives_the_same_answer(ours: TestArchive) -> None
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("kill_at", range(1, 6))
+@pytest.mark.parametrize("kill_at", range(1, 5))
 def test_a_deposit_killed_anywhere_and_judged_otherwise_later_tells_of_the_report_that_is_kept(
     ours: TestArchive, kill_at: int, after: bool
 ) -> None:

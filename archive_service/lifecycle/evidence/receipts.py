@@ -35,7 +35,12 @@ def deposit_entry(unit: RegisterUnit, record_id: RecordId) -> LoggedEvent | None
 def find_receipt(unit: RegisterUnit, record_id: RecordId) -> Receipt | None:
     """Return what was taken; None where the log does not tell (a register made anew, or an erased payload)."""
     logged = deposit_entry(unit, record_id)
-    if logged is None or logged.event is None:
+    return None if logged is None else receipt_of(record_id, logged)
+
+
+def receipt_of(record_id: RecordId, logged: LoggedEvent) -> Receipt | None:
+    """Return what was taken by the entry of a deposit; None where its payload was erased."""
+    if logged.event is None:
         return None
     values = {name: str(value) for name, value in logged.event.values.items()}
     return Receipt(

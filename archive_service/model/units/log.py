@@ -17,8 +17,8 @@ from archive_service.model.identifiers import RecordId
 class Log(Protocol):
     """The one log of everything that happens: append-only, gap-free, in commit order."""
 
-    def append(self, *events: Event) -> None:
-        """Add events; they get the next indexes when the transaction commits."""
+    def append(self, *events: Event) -> list[LoggedEvent]:
+        """Add events; they get the next indexes when the transaction commits, and stand in the list from then on."""
         ...
 
     def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -69,10 +70,14 @@ class SqlLog:
         self._randomness = randomness
         self._times = times
         self._waiting: list[Event] = []
+        self._promised: list[tuple[int, list[LoggedEvent]]] = []
 
-    def append(self, *events: Event) -> None:
-        """Let the events be written at the end of the transaction."""
+    def append(self, *events: Event) -> list[LoggedEvent]:
+        """Let the events be written at the end of the transaction, and the list be filled then."""
         self._waiting.extend(events)
+        written: list[LoggedEvent] = []
+        self._promised.append((len(events), written))
+        return written
 
     def flush(self) -> None:
         """Write the waiting events; the last statements before the commit. Raises Unavailable when a clock is off."""
@@ -98,7 +103,14 @@ class SqlLog:
                 for offset, seal in enumerate(sealed)
             ],
         )
+        logged = (
+            LoggedEvent(head + offset, seal.entry, event)
+            for offset, (event, seal) in enumerate(zip(self._waiting, sealed, strict=True))
+        )
+        for count, written in self._promised:
+            written.extend(islice(logged, count))
         self._waiting.clear()
+        self._promised.clear()
 
     def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:
         """Return a record's events after an index, in order."""
