@@ -80,7 +80,7 @@ class _Guard:
 
 @dataclass(frozen=True, slots=True)
 class _Coming:
-    """An object on its way: where it will lie, and the open files that will be it and its guard."""
+    """An object on its way: where it will lie, the open file that will be it, and the name of its guard."""
 
     key: str
     path: Path
@@ -88,7 +88,6 @@ class _Coming:
     file: Path
     descriptor: int
     guard: Path
-    guard_descriptor: int
 
 
 class LocalStore:
@@ -272,23 +271,24 @@ class LocalStore:
     def _incoming(self, objects: Sequence[NewObject], lock_until: dt.datetime) -> Iterator[list[_Coming]]:
         """Give the objects and their guards as files on disk, whose bytes are those announced; clean up at the end."""
         with ExitStack() as stack:
-            coming = [self._bring(new, lock_until, stack) for new in objects]
-            force_together([descriptor for one in coming for descriptor in (one.descriptor, one.guard_descriptor)])
+            # One file becomes the guard of each: a guard is never written to, only replaced.
+            guard, guard_descriptor = self._new_file((_Guard(lock_until).as_bytes(),), stack)
+            coming = [self._bring(new, guard, stack) for new in objects]
+            force_together([guard_descriptor, *(one.descriptor for one in coming)])
             for one in coming:
                 if not is_on_disk(one.descriptor, one.digest):
                     raise source_differs(one.key)
             yield coming
 
-    def _bring(self, new: NewObject, lock_until: dt.datetime, stack: ExitStack) -> _Coming:
-        """Return the object and its guard as files beside where they will lie: written, not yet forced to disk."""
+    def _bring(self, new: NewObject, guard: Path, stack: ExitStack) -> _Coming:
+        """Return the object as a file beside where it will lie: written, not yet forced to disk."""
         path = self._path(new.key)
         if isinstance(new.source, Path) and self._takes_over(new.source):
             file, descriptor = new.source, open_finished(new.source)
             stack.callback(os.close, descriptor)
         else:
             file, descriptor = self._new_file(_announced(new), stack)
-        guard, guard_descriptor = self._new_file((_Guard(lock_until).as_bytes(),), stack)
-        return _Coming(new.key, path, new.digest, file, descriptor, guard, guard_descriptor)
+        return _Coming(new.key, path, new.digest, file, descriptor, guard)
 
     def _new_file(self, blocks: Iterable[bytes], stack: ExitStack) -> tuple[Path, int]:
         """Write a file under a temporary name, which is gone again when the stack is closed."""
@@ -344,7 +344,9 @@ class LocalStore:
             # The guard comes first, so that there is no instant at which the object stands unlocked. Both names
             # are forced to disk together: before that, nobody has been told of the object.
             if guard == _Guard():
-                os.replace(one.guard, one.path.name + _LOCK_SUFFIX, dst_dir_fd=folder)
+                with suppress(FileNotFoundError):
+                    os.unlink(one.path.name + _LOCK_SUFFIX, dir_fd=folder)
+                os.link(one.guard, one.path.name + _LOCK_SUFFIX, dst_dir_fd=folder)
                 locked_until = lock_until
             else:
                 locked_until = self._lengthen(folder, one.path, guard, lock_until)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.errors import Conflict, IntegrityFailure, Unavailable
-from archive_service.model.ports import ProofResult
+from archive_service.model.ports import NewObject, ProofResult
 from archive_service.storage.digests import digest_of
 from archive_service.storage.local_folders import folders_of, key_of, may_hold, order_of
 from archive_service.storage.local_store import LocalStore
@@ -123,6 +123,21 @@ class TestLocalStore(StreamingObjectStoreContract):
         self.wait_until(put.locked_until, clock)
         with pytest.raises(Conflict):
             again.delete(KEY, put.version)
+
+    def test_objects_put_together_are_locked_and_held_each_by_itself(self, store: LocalStore, tmp_path: Path) -> None:
+        keys, until = (KEY, KEY.replace("original", "metadata/1")), in_seconds(60)
+        original, metadata = store.put_all([NewObject(key, BYTES, digest_of(BYTES)) for key in keys], until)
+        store.set_hold(original.key, original.version, held=True)
+        later = store.extend_lock(metadata.key, metadata.version, in_seconds(600))
+        guards = [store.protection_of(one.key, one.version) for one in (original, metadata)]
+        assert [(one.locked_until, one.held) for one in guards] == [(until, True), (later, False)]
+
+    def test_a_guard_of_nothing_that_a_lifted_hold_left_is_replaced(self, store: LocalStore, tmp_path: Path) -> None:
+        guard = (tmp_path / "objects").joinpath(*folders_of(f"{KEY}~lock"))
+        guard.parent.mkdir(parents=True)
+        guard.write_text('{"locked_until": null, "held": false}')
+        put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(60))
+        assert store.lock_of(KEY, put.version) == put.locked_until is not None
 
     def test_deleting_leaves_no_empty_folders(self, store: LocalStore, tmp_path: Path, clock: SystemClock) -> None:
         put = store.put(KEY, BYTES, digest_of(BYTES), in_seconds(0))
