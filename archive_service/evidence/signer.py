@@ -81,7 +81,10 @@ class LogSigner:
     def __init__(self, origin: str, generations: Sequence[LogKeys]) -> None:
         self.origin = origin
         self.generations = tuple(generations)
-        self.verifier_keys = tuple(key for keys in generations for key in keys.verifier_keys(origin))
+        # Told once: making a public key of a private one and naming it takes as long as signing.
+        self._pairs = tuple((keys, key) for keys in generations for key in keys.verifier_keys(origin))
+        self._newest = generations[-1], generations[-1].verifier_keys(origin)[0]
+        self.verifier_keys = tuple(key for _, key in self._pairs)
 
     def sign_checkpoint(self, checkpoint: Checkpoint, at: dt.datetime) -> Note:
         """Return the checkpoint with a signature of each key; the ML-DSA-44 ones state the time.
@@ -93,16 +96,12 @@ class LogSigner:
         seconds = int(at.timestamp())
         return Note(
             checkpoint.text,
-            tuple(self._sign(keys, key, checkpoint.text, seconds) for keys, key in self._pairs()),
+            tuple(self._sign(keys, key, checkpoint.text, seconds) for keys, key in self._pairs),
         )
 
     def sign_text(self, text: str) -> Note:
         """Return the text with the signature of the newest Ed25519 key: the same bytes at every time."""
-        keys = self.generations[-1]
-        return Note(text, (self._sign(keys, keys.verifier_keys(self.origin)[0], text, 0),))
-
-    def _pairs(self) -> list[tuple[LogKeys, VerifierKey]]:
-        return [(keys, key) for keys in self.generations for key in keys.verifier_keys(self.origin)]
+        return Note(text, (self._sign(*self._newest, text, 0),))
 
     @staticmethod
     def _sign(keys: LogKeys, key: VerifierKey, text: str, seconds: int) -> NoteSignature:
