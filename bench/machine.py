@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import statistics
+import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+# FS_IOC_GETFLAGS, FS_IOC_SETFLAGS and FS_TOPDIR_FL of Linux (include/uapi/linux/fs.h).
+_GET_FLAGS, _SET_FLAGS, _TOP_OF_A_HIERARCHY = 0x80086601, 0x40086602, 0x00020000
+
+
+def spread(folder: Path) -> None:
+    """Let ext4 keep what is in each folder of this one away from the others' (``chattr +T``, ext4(5)), if it is ext4.
+
+    Beside what an earlier run deleted, a later one would look for free inodes among the deleted ones for minutes.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        flags = struct.unpack("l", fcntl.ioctl(opened, _GET_FLAGS, bytes(struct.calcsize("l"))))[0]
+        fcntl.ioctl(opened, _SET_FLAGS, struct.pack("l", flags | _TOP_OF_A_HIERARCHY))
+    except OSError:
+        return  # a file system without such flags
+    finally:
+        os.close(opened)
 
 
 def load_average() -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.filled_index import cache_folder
-from bench.machine import children_of, command_of
+from bench.machine import children_of, command_of, spread
 
 PROJECT = Path(__file__).resolve().parents[1]
 REAL = "archive_service.api.wsgi:build"
@@ -63,6 +63,7 @@ class Service:
 @contextmanager
 def work_folder() -> Iterator[Path]:
     """Give a folder on the disk that is measured, and remove it."""
+    spread(cache_folder())
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=cache_folder()))
     try:
         yield folder
