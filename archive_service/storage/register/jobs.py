@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -12,16 +12,18 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     and_,
     bindparam,
+    case,
     delete,
     false,
     func,
-    insert,
     or_,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import Job, JobKind, JobState
@@ -34,9 +36,24 @@ _C = t.jobs.c
 _IN_BULK = frozenset({JobKind.INDEX, JobKind.RETAIN})
 
 # Made once: building a statement anew takes longer than running it.
-_FIND = select(t.jobs).where(_C.kind == bindparam("kind"), _C.record_id == bindparam("record")).with_for_update()
 _DEPOSITOR = select(t.records.c.depositor).where(t.records.c.id == bindparam("of_record")).scalar_subquery()
-_ADD = insert(t.jobs).values(share=func.coalesce(_DEPOSITOR, ""))
+
+
+def _asking(insert: Callable[[Table], Any]) -> Any:
+    """Return the statement of ``add``: one, so that nothing comes between looking for the work and writing it."""
+    added = insert(t.jobs).values(share=func.coalesce(_DEPOSITOR, ""))
+    runs = _C.state == str(JobState.RUNNING)
+    due_again = {"state": added.excluded.state, "attempts": 0, "due_at": added.excluded.due_at, "problem": None}
+    return added.on_conflict_do_update(
+        index_elements=[_C.kind, _C.record_id],
+        set_={
+            "asked_again": or_(_C.asked_again, runs),
+            **{name: case((runs, _C[name]), else_=value) for name, value in due_again.items()},
+        },
+    )
+
+
+_ADD = {"sqlite": _asking(sqlite.insert), "postgresql": _asking(postgresql.insert)}
 
 
 def _shares_that_wait() -> Select[Any]:
@@ -68,24 +85,18 @@ class SqlJobs:
 
     def add(self, kind: JobKind, record_id: RecordId, due_at: dt.datetime) -> None:
         """Ask for the work; what runs now will run once more, what waits or is parked is due again."""
-        row = self._connection.execute(_FIND, {"kind": str(kind), "record": record_id}).one_or_none()
-        if row is None:
-            self._connection.execute(
-                _ADD,
-                {
-                    "kind": str(kind),
-                    "record_id": record_id,
-                    "of_record": record_id,
-                    "state": str(JobState.WAITING),
-                    "attempts": 0,
-                    "due_at": due_at,
-                    "asked_again": False,
-                },
-            )
-        elif row.state == JobState.RUNNING:
-            self._change(row.id, asked_again=True)
-        else:
-            self._change(row.id, state=str(JobState.WAITING), attempts=0, due_at=due_at, problem=None)
+        self._connection.execute(
+            _ADD[self._connection.dialect.name],
+            {
+                "kind": str(kind),
+                "record_id": record_id,
+                "of_record": record_id,
+                "state": str(JobState.WAITING),
+                "attempts": 0,
+                "due_at": due_at,
+                "asked_again": False,
+            },
+        )
 
     def add_many(self, kind: JobKind, record_ids: Sequence[RecordId], due_at: dt.datetime) -> None:
         """Ask for the work on many records, as ``add`` does for one."""
@@ -224,9 +235,6 @@ class SqlJobs:
         """Return how much work there is."""
         query = select(_C.kind, _C.state, func.count()).where(_known()).group_by(_C.kind, _C.state)
         return {(JobKind(kind), JobState(state)): count for kind, state, count in self._connection.execute(query)}
-
-    def _change(self, job_id: int, **values: Any) -> None:
-        self._connection.execute(update(t.jobs).where(_C.id == job_id).values(**values))
 
     def _end(self, job: Job, **values: Any) -> None:
         """Write how the work ended, unless another worker has taken it since."""
