@@ -328,11 +328,11 @@ class _Kept:
 def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> _Done:
     """Write the record, its entry, its work and the key's answer: all or nothing."""
     command, reservation, now = kept.command, kept.reservation, archive.clock.now()
-    current = unit.reservations.find(reservation.caller, reservation.key)
-    if current is None or current.record_id != reservation.record_id:
-        # The audit took it for abandoned and may be removing its objects: the next try begins anew.
-        raise unavailable("register")
-    if current.answered:
+    if not unit.reservations.answer(reservation.caller, reservation.key, reservation.record_id):
+        current = unit.reservations.find(reservation.caller, reservation.key)
+        if current is None or current.record_id != reservation.record_id:
+            # The audit took it for abandoned and may be removing its objects: the next try begins anew.
+            raise unavailable("register")
         return _answer_again(unit, reservation.record_id), ()
     unit.records.serialise_deposits_of(command.content.sha256, command.metadata.result_type)
     known = known_subjects(unit, command.metadata.subject)
@@ -359,7 +359,6 @@ def _record(archive: Archive, unit: RegisterUnit, kept: _Kept) -> _Done:
     if kept.report is not None:
         unit.signature_reports.add(record.id, kept.report)
     unit.findings.add(record.id, kept.findings, archive.policy.of(command.metadata), now)
-    unit.reservations.answer(reservation.caller, reservation.key)
     # What is in quarantine is not read by anything but the checks; it is found by its metadata.
     unit.jobs.add(JobKind.ENRICH if state is RecordState.STORED else JobKind.INDEX, record.id, now)
     logged = unit.log.append(_deposited(archive, kept, record, now))

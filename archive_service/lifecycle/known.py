@@ -26,7 +26,8 @@ def require_known_references(
     Raises NotAllowed for an office outside the caller's, InvalidInput naming every other wrong field.
     """
     problems: list[FieldProblem] = []
-    if unit.reference.office(metadata.office) is None:
+    office, result_type, procedure = unit.reference.knows(metadata.office, metadata.result_type, metadata.procedure)
+    if not office:
         problems.append(_unknown("office", "Unknown office code.", "Mã cơ quan không tồn tại."))
     elif metadata.office not in caller.offices:
         raise NotAllowed(
@@ -36,9 +37,9 @@ def require_known_references(
             ),
             code="office-not-yours",
         )
-    if unit.reference.result_type(metadata.result_type) is None:
+    if not result_type:
         problems.append(_unknown("result_type", "Unknown result type.", "Loại kết quả không tồn tại."))
-    if metadata.procedure is not None and unit.reference.procedure(metadata.procedure) is None:
+    if not procedure:
         problems.append(_unknown("procedure", "Unknown procedure.", "Thủ tục không tồn tại."))
     named = unit.records.get_many([relation.record_id for relation in metadata.relations])
     for place, relation in enumerate(metadata.relations):

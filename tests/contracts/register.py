@@ -17,7 +17,7 @@ from archive_service.errors import Conflict, Message, NotFound, Unavailable
 from archive_service.evidence.entry import commitment_holds
 from archive_service.model.events import Event, EventType
 from archive_service.model.findings import Finding, FindingCode, Outcome
-from archive_service.model.identifiers import OfficeCode, ResultTypeCode
+from archive_service.model.identifiers import OfficeCode, ProcedureCode, ResultTypeCode
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.objects import rendition_key
 from archive_service.model.permissions import Role
@@ -185,12 +185,20 @@ class ReservationsContract:
         assert pending(NOW + 15 * MINUTE) == []
         register.write(lambda unit: unit.reservations.renew("key:one-stop", "key-1", NOW + 60 * MINUTE))
         assert pending(NOW + 15 * MINUTE) == [record_id(1)]
-        register.write(lambda unit: unit.reservations.answer("key:one-stop", "key-1"))
+        register.write(lambda unit: unit.reservations.answer("key:one-stop", "key-1", record_id(1)))
         assert pending() == []
+
+    def test_a_claim_is_answered_once_and_for_its_own_record_only(self, register: SqlRegister) -> None:
+        def answered(number: int) -> bool:
+            return register.write(lambda unit: unit.reservations.answer("key:one-stop", "key-1", record_id(number)))
+
+        assert not answered(1)
+        register.write(lambda unit: unit.reservations.claim(reservation()))
+        assert [answered(2), answered(1), answered(1)] == [False, True, False]
 
     def test_an_answered_claim_is_neither_released_nor_renewed(self, register: SqlRegister) -> None:
         register.write(lambda unit: unit.reservations.claim(reservation()))
-        register.write(lambda unit: unit.reservations.answer("key:one-stop", "key-1"))
+        register.write(lambda unit: unit.reservations.answer("key:one-stop", "key-1", record_id(1)))
         register.write(lambda unit: unit.reservations.release("key:one-stop", "key-1"))
         register.write(lambda unit: unit.reservations.renew("key:one-stop", "key-1", NOW + 60 * MINUTE))
         kept = register.write(lambda unit: unit.reservations.find("key:one-stop", "key-1"))
@@ -539,6 +547,17 @@ class ReferenceContract:
         assert register.read(lambda unit: unit.reference.result_type(PENSION)) == REFERENCE.result_types[0]
         assert register.read(lambda unit: unit.reference.result_type(ResultTypeCode("KQ"))) is None
         assert register.read(lambda unit: unit.reference.procedure(PENSION_PROCEDURE)) == REFERENCE.procedures[0]
+
+    def test_of_an_office_a_type_and_a_procedure_it_is_told_which_are_known(self, register: SqlRegister) -> None:
+        register.write(lambda unit: unit.reference.load(REFERENCE))
+
+        def known(office: str, result_type: str, procedure: ProcedureCode | None) -> tuple[bool, bool, bool]:
+            named = OfficeCode(office), ResultTypeCode(result_type), procedure
+            return register.read(lambda unit: unit.reference.knows(*named))
+
+        assert known(DA_NANG, PENSION, PENSION_PROCEDURE) == (True, True, True)
+        assert known("BHXH-99", "KQ", ProcedureCode("0")) == (False, False, False)
+        assert known(DA_NANG, "KQ", None) == (True, False, True)
 
     def test_an_office_has_under_it_its_children_and_whom_these_succeed(self, register: SqlRegister) -> None:
         register.write(lambda unit: unit.reference.load(REFERENCE))

@@ -197,4 +197,6 @@ def test_nothing_that_a_deposit_asks_is_found_by_reading_a_whole_table(tmp_path:
         with ours.register.engine.connect() as connection:
             for statement, values in noted:
                 plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
-                assert not [row for row in plan if row.detail.startswith("SCAN")], statement
+                # A constant row is that of a question to no table, whose answers are found each in its own way.
+                scans = [row.detail for row in plan if row.detail.startswith("SCAN")]
+                assert set(scans) <= {"SCAN CONSTANT ROW"}, statement

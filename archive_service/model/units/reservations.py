@@ -50,8 +50,11 @@ class Reservations(Protocol):
         """Let an unanswered claim live on: its deposit is taken up again."""
         ...
 
-    def answer(self, caller: str, key: str) -> None:
-        """Mark the claim as answered: its record is written in the same transaction."""
+    def answer(self, caller: str, key: str, record_id: RecordId) -> bool:
+        """Mark the claim as answered, for its record is written in the same transaction; return whether that is so.
+
+        False: there is no such claim to that record any more, or it was answered before. Nothing is changed then.
+        """
         ...
 
     def release(self, caller: str, key: str) -> None:

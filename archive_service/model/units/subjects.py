@@ -85,6 +85,12 @@ class Reference(Protocol):
         """Return one office."""
         ...
 
+    def knows(
+        self, office: OfficeCode, result_type: ResultTypeCode, procedure: ProcedureCode | None
+    ) -> tuple[bool, bool, bool]:
+        """Return whether there is such an office, such a result type and, where one is named, such a procedure."""
+        ...
+
     def offices(self) -> list[Office]:
         """Return every office, in code order."""
         ...

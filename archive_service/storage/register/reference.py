@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select
+from sqlalchemy import Connection, Row, bindparam, exists, or_, select
 
 from archive_service.model.identifiers import OfficeCode, ProcedureCode, ResultTypeCode
 from archive_service.model.reference import Office, Procedure, ReferenceData, ResultType
@@ -17,6 +17,11 @@ _O = t.offices.c
 _OFFICE = select(t.offices).where(_O.code == bindparam("code"))
 _RESULT_TYPE = select(t.result_types).where(t.result_types.c.code == bindparam("code"))
 _PROCEDURE = select(t.procedures).where(t.procedures.c.code == bindparam("code"))
+_KNOWS = select(
+    exists().where(_O.code == bindparam("office")),
+    exists().where(t.result_types.c.code == bindparam("result_type")),
+    exists().where(t.procedures.c.code == bindparam("procedure")),
+)
 
 
 class SqlReference:
@@ -61,6 +66,14 @@ class SqlReference:
         """Return one office."""
         row = self._connection.execute(_OFFICE, {"code": code}).one_or_none()
         return _office(row) if row is not None else None
+
+    def knows(
+        self, office: OfficeCode, result_type: ResultTypeCode, procedure: ProcedureCode | None
+    ) -> tuple[bool, bool, bool]:
+        """Return which of them there are; a procedure that is not named is not missed."""
+        told = {"office": office, "result_type": result_type, "procedure": procedure}
+        found = self._connection.execute(_KNOWS, told).one()
+        return bool(found[0]), bool(found[1]), procedure is None or bool(found[2])
 
     def offices(self) -> list[Office]:
         """Return every office in code order."""

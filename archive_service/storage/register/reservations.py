@@ -24,7 +24,11 @@ _OF_KEY = (_C.caller == bindparam("of_caller"), _C.key == bindparam("of_key"))
 # Made once: building a statement anew takes longer than running it.
 _FIND = select(t.reservations).where(*_OF_KEY).with_for_update()
 _CLAIM = insert(t.reservations)
-_ANSWER = update(t.reservations).where(*_OF_KEY).values(answered=True)
+_ANSWER = (
+    update(t.reservations)
+    .where(*_OF_KEY, _C.record_id == bindparam("of_record"), _C.answered == false())
+    .values(answered=True)
+)
 _PENDING = select(t.reservations).where(
     _C.content_sha256 == bindparam("content_sha256"),
     _C.result_type == bindparam("result_type"),
@@ -74,9 +78,10 @@ class SqlReservations:
             .values(lease_until=lease_until)
         )
 
-    def answer(self, caller: str, key: str) -> None:
-        """Mark the claim as answered."""
-        self._connection.execute(_ANSWER, {"of_caller": caller, "of_key": key})
+    def answer(self, caller: str, key: str, record_id: RecordId) -> bool:
+        """Mark the claim as answered, its row locked; return whether it waited for that."""
+        told = {"of_caller": caller, "of_key": key, "of_record": record_id}
+        return self._connection.execute(_ANSWER, told).rowcount == 1
 
     def release(self, caller: str, key: str) -> None:
         """Free the key unless its record was written."""
