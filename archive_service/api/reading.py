@@ -14,6 +14,9 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 
 from archive_service.errors import FieldProblem, InvalidInput, Message
 
+# Control characters and lone surrogates: categories Cc and Cs, to which Unicode never adds (its stability policy).
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
 # marshmallow's own sentences, in both languages.
 _SENTENCES = {
     "Missing data for required field.": Message("This field is required.", "Trường này là bắt buộc."),
@@ -69,7 +72,7 @@ class Line(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **settings: Any) -> str:
         text = unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **settings)).strip()
-        if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
+        if _NOT_TEXT.search(text):
             raise ValidationError([Message("Control characters are not allowed.", "Không được chứa ký tự điều khiển.")])
         if not text and self.required:
             raise ValidationError([Message("This must not be empty.", "Trường này không được để trống.")])
