@@ -118,8 +118,9 @@ def subject_for(
         new_id = SubjectId(time_ordered_uuid(archive.clock.now(), archive.randomness.token(10)))
         return unit.subjects.add(new_id, claim).id
     subject = known[0]
-    if len(known) == 1 and answer_for(unit, offices, subject.id):
-        for identifier in claim.identifiers:
-            if unit.subjects.by_identifier(identifier) is None:
-                unit.subjects.add_identifier(subject.id, DatedIdentifier(identifier))
+    had = {dated.identifier for dated in subject.identifiers}
+    new = [one for one in claim.identifiers if one not in had and unit.subjects.by_identifier(one) is None]
+    if new and len(known) == 1 and answer_for(unit, offices, subject.id):
+        for identifier in new:
+            unit.subjects.add_identifier(subject.id, DatedIdentifier(identifier))
     return subject.id
