@@ -38,22 +38,19 @@ def schedules_page(answer: Answer) -> RenderableType:
             "No schedule was adopted: every record is kept.\n"
             "Chưa ban hành bảng thời hạn nào: mọi tài liệu đều được giữ."
         )
-    table = _table("number", "schedule", "title", "decides from", "until", "classes", "adopted at", "by")
+    table = _table("number", "schedule", "decides", "adopted at")
     for one in answer["schedules"]:
-        decides = one["number"] == answer["deciding"]
-        name = Text(printable(f"{one['id']} {one['version']}"))
-        if decides:
-            name.append("\n● decides today", style="bold green")
-        classes = str(one["classes"]) + (f"\n{one['examples']} examples" if one["examples"] else "")
+        name = Text(printable(f"{one['id']} {one['version']}"), style="bold")
+        if one["number"] == answer["deciding"]:
+            name.append("  ● decides today / đang áp dụng", style="bold green")
+        counted = f"{_count(one['classes'], 'class', 'classes')}, {_count(one['rules'], 'rule', 'rules')}"
+        examples = f"; {one['examples']} of the classes are examples" if one["examples"] else ""
+        ends = f"to {shown_date(one['valid_to'])}" if one["valid_to"] else ""
         table.add_row(
             str(one["number"]),
-            name,
-            _both(one["title"]),
-            shown_date(one["valid_from"]),
-            shown_date(one["valid_to"]),
-            classes,
-            shown_instant(one["adopted_at"]),
-            printable(str(one["adopted_by"])),
+            Group(name, Text(_both(one["title"])), Text(counted + examples, style="dim")),
+            f"from {shown_date(one['valid_from'])}\n{ends}".strip(),
+            f"{shown_instant(one['adopted_at'])}\nby {printable(str(one['adopted_by']))}",
         )
     return Group(table, Text(), _run(answer["run"]))
 

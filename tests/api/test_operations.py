@@ -102,7 +102,18 @@ def test_metrics_of_a_register_that_is_down_say_so(service: Service) -> None:
 
 
 # Blueprints whose endpoints the description is for.
-SUBJECTS = {"records", "renditions", "search", "review", "verifications", "evidence", "log"}
+SUBJECTS = {
+    "records",
+    "renditions",
+    "search",
+    "review",
+    "retention",
+    "retention-reports",
+    "holds",
+    "verifications",
+    "evidence",
+    "log",
+}
 
 
 def test_description_is_openapi_and_lists_every_route(service: Service) -> None:

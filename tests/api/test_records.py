@@ -188,6 +188,7 @@ def test_events_tell_everything_that_happened_reads_included(
         "deposited",
         "text-read",
         "rendition-sealed",
+        "retention-decided",
         "record-read",
         "content-read",
         "text-served",
