@@ -85,35 +85,11 @@ class SqlJobs:
 
     def add(self, kind: JobKind, record_id: RecordId, due_at: dt.datetime) -> None:
         """Ask for the work; what runs now will run once more, what waits or is parked is due again."""
-        self._connection.execute(
-            _ADD[self._connection.dialect.name],
-            {
-                "kind": str(kind),
-                "record_id": record_id,
-                "of_record": record_id,
-                "state": str(JobState.WAITING),
-                "attempts": 0,
-                "due_at": due_at,
-                "asked_again": False,
-            },
-        )
+        self.add_many(kind, (record_id,), due_at)
 
     def add_many(self, kind: JobKind, record_ids: Sequence[RecordId], due_at: dt.datetime) -> None:
-        """Ask for the work on many records, as ``add`` does for one."""
-        if not record_ids:
-            return
-        there = and_(_C.kind == str(kind), _C.record_id.in_(record_ids))
-        rows = self._connection.execute(select(_C.record_id, _C.state).where(there).with_for_update()).all()
-        runs = _C.state == str(JobState.RUNNING)
-        if rows:
-            self._connection.execute(update(t.jobs).where(there, runs).values(asked_again=True))
-            self._connection.execute(
-                update(t.jobs)
-                .where(there, ~runs)
-                .values(state=str(JobState.WAITING), attempts=0, due_at=due_at, problem=None)
-            )
-        known = {row.record_id for row in rows}
-        new = [
+        """Ask for the work on many records, as ``add`` does for one, always in the same order."""
+        asked = [
             {
                 "kind": str(kind),
                 "record_id": record_id,
@@ -123,11 +99,10 @@ class SqlJobs:
                 "due_at": due_at,
                 "asked_again": False,
             }
-            for record_id in record_ids
-            if record_id not in known
+            for record_id in sorted(record_ids)
         ]
-        if new:
-            self._connection.execute(_ADD, new)
+        if asked:
+            self._connection.execute(_ADD[self._connection.dialect.name], asked)
 
     def any_due(self, kinds: Sequence[JobKind], now: dt.datetime) -> bool:
         """Whether there is work to take."""
