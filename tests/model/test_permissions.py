@@ -35,6 +35,15 @@ read-findings          .    x    x    x    x    x    .
 resolve-finding        .    x    x    x    .    .    .
 correct                .    .    x    x    .    .    .
 merge-subjects         .    .    x    x    .    .    .
+read-retention         .    .    x    x    x    x    .
+tell-event             x    .    x    x    .    .    .
+adopt-schedule         .    .    .    x    .    .    .
+read-holds             .    .    .    x    x    x    .
+place-hold             .    .    .    x    .    .    .
+read-disposals         .    .    x    x    x    x    .
+propose-disposal       .    .    .    x    .    .    .
+vote-disposal          .    .    x    x    .    x    .
+approve-disposal       .    .    .    x    .    x    .
 follow-log             .    .    .    .    x    .    .
 cosign-log             .    .    .    .    x    .    .
 read-metrics           .    .    .    .    .    .    x
