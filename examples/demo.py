@@ -305,6 +305,38 @@ def prove(demo: Demo) -> None:
     demo.run("changed.zip", command="archive-verify", exit_code=1)
 
 
+def keep_by_schedule(demo: Demo) -> None:
+    """Adopt the example schedule, tell what happened, and place a hold."""
+    demo.step(
+        "How long a record is kept is ruled by a schedule, and explained",
+        "A schedule is a file of classes and rules, checked with its line numbers and adopted by a records manager. "
+        "A period begins with an event that somebody tells. This schedule is an example; no law stands behind it.",
+    )
+    shutil.copytree(ROOT / "examples" / "retention", demo.folder / "retention")
+    key = str(demo.ask("api-key", "create", "--name", "lan", "--office", "BHXH", "--role", "records-manager")["key"])
+    demo.run("retention", "check", "retention/schedule.toml")
+    demo.run("retention", "adopt", "retention/schedule.toml", key=key)
+    record, dossier = demo.ids[1], str(demo.results[1].metadata["dossier_code"])
+    told = ("--dossier", dossier, "--trigger", "dossier-closed", "--on", "02/11/2026", "--source", "one-stop shop")
+    demo.run("retention", "tell", *told, key=key)
+    shown = demo.run("retention", "show", record, key=key)
+    demo.expect("02/11/2026" in shown, "the date is explained, down to the event and the arithmetic")
+
+    demo.step(
+        "A hold keeps it, whatever its schedule says",
+        "It stands from the moment it is answered, and is lifted only with a reason. Nothing is ever let go by itself, "
+        "nor by one person: docs/retention.md tells of proposals, councils and certificates.",
+    )
+    said = ("--owner", "Thanh tra", "--reason", "khiếu nại", "--legal-reference", "Số 12/TTr")
+    demo.run("hold", "place", "--record", record, *said, "--review-on", _in_a_year(), key=key)
+    shown = demo.run("retention", "show", record, key=key)
+    demo.expect("Thanh tra" in shown, "the hold is named among the reasons")
+
+
+def _in_a_year() -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(time.time() + 365 * 86_400))
+
+
 STEPS = (
     deposit_results,
     wait_until_searchable,
@@ -313,6 +345,7 @@ STEPS = (
     keep_others_out,
     take_out,
     tamper,
+    keep_by_schedule,
     prove,
 )
 
