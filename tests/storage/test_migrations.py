@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from archive_service.storage.register import tables
 from archive_service.storage.register.register import SqlRegister
-from archive_service.storage.register.schema import upgrade_schema
+from archive_service.storage.register.schema import MIGRATIONS, newest_schema, schemas, upgrade_schema
 from tests.contracts.register import read_event
 from tests.fakes.randomness import CountedRandomness
 
@@ -80,3 +82,11 @@ def test_several_that_upgrade_at_once_take_turns(empty_register: SqlRegister) ->
         for done in [pool.submit(upgrade_schema, empty_register.engine) for _ in range(4)]:
             done.result(timeout=60)
     assert differences(empty_register) == []
+
+
+def test_the_revisions_named_by_files_are_those_that_follow_one_another() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    assert schemas() == tuple(one.revision for one in reversed(list(script.walk_revisions())))
+    assert newest_schema() == script.get_current_head()
