@@ -162,6 +162,10 @@ class RunningService:
         living = (folder for folder in Path("/proc").iterdir() if folder.name.isdigit())
         return sorted(int(folder.name) for folder in living if _belongs(folder, session, words))
 
+    def serving(self) -> list[int]:
+        """Return the ids of the service and its web process; where it can, the server gives them titles of its own."""
+        return sorted({*self.processes("archive_service serve"), *self.processes("granian")})
+
     def run(self, *arguments: str, settings: Mapping[str, str] | None = None) -> Outcome:
         """Run ``archive-service ARGUMENTS`` on the same settings."""
         return run_command({**self.settings, **(settings or {})}, *arguments)

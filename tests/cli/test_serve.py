@@ -118,9 +118,9 @@ def test_worker_alone_ends_when_it_is_told_to(tmp_path: Path) -> None:
 
 
 def test_web_process_that_died_is_started_again(service: RunningService) -> None:
-    (first,) = [pid for pid in service.processes("archive_service serve") if pid != service.pid]
+    (first,) = [pid for pid in service.serving() if pid != service.pid]
     kill(first)
-    wait_for("another one runs", lambda: set(service.processes("archive_service serve")) - {service.pid, first})
+    wait_for("another one runs", lambda: set(service.serving()) - {service.pid, first})
     wait_for("it answers", lambda: _answers(service))
 
 

@@ -263,7 +263,7 @@ def processes_of(service: RunningService, name: str) -> list[int]:
     """Return the service's web processes, or its worker."""
     if name == "worker":
         return service.processes("archive_service worker")
-    return [pid for pid in service.processes("archive_service serve") if pid != service.pid]
+    return [pid for pid in service.serving() if pid != service.pid]
 
 
 def report(outcome: Outcome) -> int:

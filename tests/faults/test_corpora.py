@@ -45,7 +45,7 @@ def test_every_file_ends_in_a_typed_answer_and_no_process_dies(embedded: Place, 
     said = next(results(seed=16)).metadata
     with embedded.running() as service, embedded.client(service) as http:
         wait_for("the worker runs", lambda: service.processes("archive_service worker"))
-        before = set(service.processes("archive_service serve")) | set(service.processes("archive_service worker"))
+        before = set(service.serving()) | set(service.processes("archive_service worker"))
 
         def deposit(path: Path) -> httpx.Response:
             name = hashlib.sha256(str(path).encode()).hexdigest()
@@ -54,7 +54,7 @@ def test_every_file_ends_in_a_typed_answer_and_no_process_dies(embedded: Place, 
         with ThreadPoolExecutor(4) as threads:
             answers = dict(zip(files, threads.map(deposit, files), strict=True))
         outcomes = {path: outcome_of(answer) for path, answer in answers.items()}
-        after = set(service.processes("archive_service serve")) | set(service.processes("archive_service worker"))
+        after = set(service.serving()) | set(service.processes("archive_service worker"))
         assert before <= after
         assert http.get(f"{service.url}/health/ready").is_success
     ordinary = {path.name: one for path, one in outcomes.items() if path.parent.name == "ordinary"}
