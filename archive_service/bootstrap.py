@@ -111,6 +111,17 @@ def upgrade_register(settings: Settings) -> None:
         register.close()
 
 
+def has_current_register(settings: Settings) -> bool:
+    """Whether the register is there and of this version's schema. Raises Misconfigured, Unavailable."""
+    if settings.register_url is None and not settings.data_dir.exists():
+        return False
+    register = SqlRegister(settings.register, SystemRandomness(), pool_size=1)
+    try:
+        return register.is_current()
+    finally:
+        register.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """What backups and restores need beside the archive: the register's database and the place of backups."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from archive_service.bootstrap import open_archive, upgrade_register
+from archive_service.bootstrap import has_current_register, open_archive, upgrade_register
 from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
 from archive_service.errors import Message, Misconfigured
 from archive_service.logs import configure_logs
@@ -42,7 +42,7 @@ def serve(host: str | None, port: int | None, worker: bool, as_json: bool) -> No
     configure_logs(settings.log_level, settings.log_format)
     address = (host or settings.listen_host, port or settings.listen_port)
     _require_free(*address)
-    upgrade_register(settings)
+    _upgrade_apart(settings)
     # What is wrong with a setting is told here, once, and not by each process that would start and fail.
     with open_archive(settings, pdf_processes=1):
         pass
@@ -56,6 +56,15 @@ def serve(host: str | None, port: int | None, worker: bool, as_json: bool) -> No
     finally:
         if beside is not None:
             beside.stop()
+
+
+def _upgrade_apart(settings: Settings) -> None:
+    """Upgrade the register in a process of its own, where it must be: what that loads is not needed afterwards."""
+    if not has_current_register(settings):
+        command = [sys.executable, "-m", "archive_service", "upgrade"]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603  # our own command
+        if done.returncode:
+            sys.exit(done.returncode)
 
 
 @click.command(cls=ArchiveCommand, epilog=examples("archive-service worker"))

@@ -27,6 +27,7 @@ from archive_service.model.ports import Clock, LockTrial, NewObject, Protection
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.storage import lock_canary
 from archive_service.storage.digests import BLOCK_BYTES, digest_of, digest_of_blocks
+from archive_service.storage.s3_address import S3Address
 from archive_service.storage.s3_connections import connections
 from archive_service.storage.s3_errors import (
     DENIED,
@@ -38,7 +39,7 @@ from archive_service.storage.s3_errors import (
     s3_errors,
     without_object_lock,
 )
-from archive_service.storage.s3_requests import S3Address, S3Requests, SourceDiffers
+from archive_service.storage.s3_requests import S3Requests, SourceDiffers
 from archive_service.storage.store_answers import (
     in_whole_seconds,
     object_locked,

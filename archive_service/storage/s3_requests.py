@@ -28,20 +28,9 @@ from minio.signer import sign_v4_s3
 
 from archive_service.model.record import ContentDigest
 from archive_service.storage.digests import Digester, blocks_of
+from archive_service.storage.s3_address import S3Address
 
 _NO_BYTES = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of nothing
-
-
-@dataclass(frozen=True, slots=True)
-class S3Address:
-    """Where a bucket is and who asks. Its text never shows the secret."""
-
-    host: str
-    bucket: str
-    access_key: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    secure: bool = True
-    region: str = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)

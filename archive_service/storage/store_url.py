@@ -11,8 +11,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from archive_service.errors import Message, Misconfigured
 from archive_service.model.ports import Clock, ObjectStore
 from archive_service.storage.local_store import LocalStore
-from archive_service.storage.minio_store import MinioStore
-from archive_service.storage.s3_requests import S3Address
+from archive_service.storage.s3_address import S3Address
 
 _S3_SCHEMES = {"s3+http": False, "s3+https": True}
 
@@ -33,6 +32,9 @@ def open_store(url: str, *, lock_mode: str, clock: Clock, handed_over: Path | No
     if scheme == "file":
         return LocalStore(folder_of(url), clock, handed_over=handed_over)
     if scheme in _S3_SCHEMES:
+        # Loaded only where it is used: its library takes 12 MB.
+        from archive_service.storage.minio_store import MinioStore
+
         return MinioStore(address_of(url), lock_mode=lock_mode, clock=clock)
     raise _wrong_url()
 

@@ -16,7 +16,7 @@ from archive_service.errors import Conflict, IntegrityFailure, Misconfigured, Un
 from archive_service.model.ports import LockTrial, ProofResult
 from archive_service.storage.digests import digest_of
 from archive_service.storage.minio_store import MinioStore
-from archive_service.storage.s3_requests import S3Address
+from archive_service.storage.s3_address import S3Address
 from archive_service.storage.store_url import address_of
 from tests.contracts.object_store import (
     BYTES,

@@ -16,7 +16,7 @@ from archive_service.model.ports import Randomness
 from archive_service.model.units import RegisterUnit
 from archive_service.storage.register.event_times import EventTimes
 from archive_service.storage.register.group_commit import GroupCommit
-from archive_service.storage.register.schema import require_current_schema, upgrade_schema
+from archive_service.storage.register.schema import newest_schema, require_current_schema, schema_of, upgrade_schema
 from archive_service.storage.register.unit import SqlUnit
 
 T = TypeVar("T")
@@ -85,6 +85,11 @@ class SqlRegister:
         """Bring the schema to this version's; nothing happens when it is there. Raises Unavailable."""
         with _translated():
             upgrade_schema(self.engine)
+
+    def is_current(self) -> bool:
+        """Whether the schema is this version's. Raises Unavailable."""
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            return schema_of(connection) == newest_schema()
 
     def close(self) -> None:
         """End the writer and every connection."""
