@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from archive_service.errors import Message, Misconfigured
 from archive_service.model.ports import Clock, Randomness, TimestampAuthority
 from archive_service.trust.local_authority import LOCAL_NAME, LocalAuthority
-from archive_service.trust.timestamp_authority import HttpTimestampAuthority
 
 # Also the name of files: one evidence record and one file of roots an authority.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -58,6 +57,9 @@ def _open(word: str, settings: AuthoritySettings, clock: Clock, randomness: Rand
         parsed = urllib3.util.parse_url(url)
     except urllib3.exceptions.LocationParseError as wrong:
         raise _wrong(f"the URL of {name} cannot be read", f"không đọc được URL của {name}") from wrong
+    # Loaded only where it is used: what speaks HTTP takes 3 MB.
+    from archive_service.trust.timestamp_authority import HttpTimestampAuthority
+
     return HttpTimestampAuthority(
         name=name,
         url=parsed._replace(auth=None).url,
