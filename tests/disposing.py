@@ -130,7 +130,7 @@ class Disposals:
 
     def propose(self) -> Disposal:
         """Propose all that is due."""
-        return propose(self.ours.archive, self.request())
+        return propose(self.ours.archive, self.request()).disposal
 
     def carry(self, disposal: Disposal) -> Disposal:
         """Let every member agree."""

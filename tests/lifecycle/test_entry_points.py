@@ -53,6 +53,10 @@ STEPS: dict[str, tuple[Action, Step]] = {
         Action.PROPOSE_DISPOSAL,
         lambda ours, c: propose.estimate(ours.archive, c, DUE),
     ),
+    "disposal.propose.preview": (
+        Action.PROPOSE_DISPOSAL,
+        lambda ours, c: propose.preview(ours.archive, propose.ProposalRequest(c, "x", DUE, frozenset())),
+    ),
     "disposal.propose.propose": (
         Action.PROPOSE_DISPOSAL,
         lambda ours, c: propose.propose(ours.archive, propose.ProposalRequest(c, "x", DUE, frozenset())),

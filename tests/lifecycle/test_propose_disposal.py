@@ -11,7 +11,7 @@ import pytest
 from archive_service.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from archive_service.lifecycle.disposal import propose as propose_module
 from archive_service.lifecycle.disposal.approve import approve
-from archive_service.lifecycle.disposal.propose import Estimate, Selection, estimate, propose
+from archive_service.lifecycle.disposal.propose import Estimate, Selection, estimate, preview, propose
 from archive_service.lifecycle.disposal.read import list_disposals, list_items, open_certificate, show_disposal
 from archive_service.lifecycle.disposal.take_out import take_out
 from archive_service.lifecycle.disposal.vote import vote
@@ -135,6 +135,38 @@ class TestProposing:
         due = people.due(*range(7))
         assert estimate(ours.archive, people.proposer, Selection(Action.DESTROY)).total.records == 7
         assert [item.record_id for item in people.items(people.propose())] == sorted(due)
+
+    def test_the_earliest_due_are_listed_as_many_as_a_council_can_look_through_and_the_rest_is_told(
+        self, ours: TestArchive, people: Disposals, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(propose_module, "_PAGE", 2)
+        monkeypatch.setattr(propose_module, "MOST_RECORDS", 3)
+        days = [dt.date(2021, 1, 7 - number) for number in range(7)]
+        due = [ours.stored(number, issued_on=day).id for number, day in enumerate(days)]
+        people.decide()
+        told = preview(ours.archive, people.request())
+        assert (told.total.records, told.left_over, told.proposed_elsewhere) == (3, 4, 0)
+        first, left_over = [], []
+        for _ in range(3):
+            proposed = propose(ours.archive, people.request())
+            first.append({item.record_id for item in people.items(proposed.disposal)})
+            left_over.append(proposed.left_over)
+        assert first == [set(due[4:]), set(due[1:4]), set(due[:1])]
+        assert left_over == [4, 1, 0]
+        assert estimate(ours.archive, people.proposer, Selection(Action.DESTROY)) == Estimate({}, 7, 0)
+
+    def test_a_preview_refuses_what_would_be_refused_and_writes_nothing(
+        self, ours: TestArchive, people: Disposals
+    ) -> None:
+        people.due(1)
+        before = ours.register.read(lambda u: u.log.size())
+        assert preview(ours.archive, people.request()).total.records == 1
+        with pytest.raises(NotAllowed):
+            preview(ours.archive, people.request(council=frozenset({*COUNCIL, "hong"})))
+        with pytest.raises(InvalidInput):
+            preview(ours.archive, replace(people.request(), title=" "))
+        assert ours.register.read(lambda u: u.log.size()) == before
+        assert ours.register.read(lambda u: u.disposals.select(DisposalSelection())) == []
 
     def test_killed_at_any_call_it_leaves_no_proposal_or_a_whole_one(
         self, ours: TestArchive, people: Disposals

@@ -1,7 +1,8 @@
 """Proposing for disposal (*Xem xét huỷ*): the records of an office that are due, and the council that votes on them.
 
-The list is written down in pages under a draft that nobody sees, and opened in the last transaction; one that was cut
-off is forgotten. From then on records are only taken out of it. Nothing is disposed of here.
+A list holds as many as a council can look through; what is due besides waits for the next one. It is written down in
+pages under a draft that nobody sees, and opened in the last transaction; one that was cut off is forgotten. From then
+on records are only taken out of it. Nothing is disposed of here.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ from retention.schedule import Action as DisposalAction
 
 _PAGE = 500
 
+# Records in one proposal. A council cannot look through more, and a disposal's evidence package, which has up to four
+# files for each, holds 65,535 (a ZIP without extensions).
+MOST_RECORDS = 10_000
+
 # A draft is written down in minutes, at most; what is older was cut off.
 _DRAFT_LASTS = dt.timedelta(hours=1)
 
@@ -59,10 +64,15 @@ class ProposalRequest:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a proposal would list: by class, and how many are left out because another proposal has them."""
+    """What a proposal would list, by class.
+
+    Left out are ``proposed_elsewhere``, which another proposal has, and ``left_over``: what is due beyond
+    ``MOST_RECORDS``, later than what is listed.
+    """
 
     by_class: Mapping[str, Amount] = field(default_factory=dict)
     proposed_elsewhere: int = 0
+    left_over: int = 0
 
     @property
     def total(self) -> Amount:
@@ -71,41 +81,61 @@ class Estimate:
         return Amount(sum(one.records for one in amounts), sum(one.size_bytes for one in amounts))
 
 
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A proposal that was opened; ``left_over`` counts what is due besides, for the next one."""
+
+    disposal: Disposal
+    left_over: int
+
+
 def estimate(archive: Archive, caller: Caller, selection: Selection) -> Estimate:
     """Return what would be listed at this moment; nothing is written. Raises NotAllowed, InvalidInput, Unavailable."""
     require(caller, Action.PROPOSE_DISPOSAL)
     _require_proposable(selection)
     by_class: dict[str, Amount] = {}
-    elsewhere = 0
-    after: _Cursor | None = None
-    while (page := archive.register.read(partial(_look, archive, caller, selection, after))) is not None:
-        for due in page.due:
+    elsewhere = left_over = 0
+    room = MOST_RECORDS
+    for page in _pages(archive, caller, selection):
+        listed = page.due[:room]
+        for due in listed:
             before = by_class.get(due.class_code, Amount())
             size_bytes = before.size_bytes + due.record.content.size_bytes
             by_class[due.class_code] = Amount(before.records + 1, size_bytes)
+        room -= len(listed)
+        left_over += len(page.due) - len(listed)
         elsewhere += page.proposed_elsewhere
-        after = page.last
-    return Estimate(by_class, elsewhere)
+    return Estimate(by_class, elsewhere, left_over)
 
 
-def propose(archive: Archive, request: ProposalRequest) -> Disposal:
-    """Propose the due records of the caller's offices to a council, and return the open proposal.
+def preview(archive: Archive, request: ProposalRequest) -> Estimate:
+    """Return what proposing would list, and write nothing. Raises as ``propose`` but for ``nothing-due``."""
+    require(request.caller, Action.PROPOSE_DISPOSAL)
+    _require_proposable(request.selection)
+    archive.register.read(partial(_new, archive, request))
+    return estimate(archive, request.caller, request.selection)
+
+
+def propose(archive: Archive, request: ProposalRequest) -> Proposed:
+    """Propose the due records of the caller's offices to a council, those due earliest, ``MOST_RECORDS`` at most.
 
     Each record is judged by today's schedule, events and holds; one that stands in another proposal is left out.
     Raises NotAllowed, ``proposed-it`` for a proposer in the council; InvalidInput for unknown members, too few of
-    them, or an action that is not carried out; Conflict ``nothing-due``; Unavailable: nothing was proposed.
+    them, a title without words, or an action that is not carried out; Conflict ``nothing-due``; Unavailable: nothing
+    was proposed.
     """
     caller, selection = request.caller, request.selection
     require(caller, Action.PROPOSE_DISPOSAL)
     _require_proposable(selection)
     draft = archive.register.write(partial(_draft, archive, request))
+    room, left_over = MOST_RECORDS, 0
     after: _Cursor | None = None
-    while (page := archive.register.write(partial(_list, archive, caller, selection, draft, after))) is not None:
+    while room and (page := archive.register.write(partial(_list, archive, request, draft, room, after))):
+        listed = page.due[:room]
+        room -= len(listed)
+        left_over += len(page.due) - len(listed)
         after = page.last
-    listed = ListDigest()
-    for items in pages_of(archive, ItemSelection(draft.id)):
-        listed.add(items)
-    if not archive.register.read(lambda unit: unit.disposals.tally(draft.id)).of():
+    if room == MOST_RECORDS:
         raise Conflict(
             Message(
                 "Nothing that is due and not proposed already fits. Nothing was proposed.",
@@ -113,7 +143,12 @@ def propose(archive: Archive, request: ProposalRequest) -> Disposal:
             ),
             code="nothing-due",
         )
-    return archive.register.write(partial(_open, archive, caller, draft, listed.hexdigest()))
+    if not room:
+        left_over += sum(len(page.due) for page in _pages(archive, caller, selection, after))
+    digest = ListDigest()
+    for items in pages_of(archive, ItemSelection(draft.id)):
+        digest.add(items)
+    return Proposed(archive.register.write(partial(_open, archive, caller, draft, digest.hexdigest())), left_over)
 
 
 def _require_proposable(selection: Selection) -> None:
@@ -128,14 +163,21 @@ def _require_proposable(selection: Selection) -> None:
 
 
 def _draft(archive: Archive, request: ProposalRequest, unit: RegisterUnit) -> Disposal:
-    now, caller = archive.clock.now(), request.caller
     unit.progress.serialise(PROPOSING)
-    unit.disposals.drop_drafts(now - _DRAFT_LASTS)
+    unit.disposals.drop_drafts(archive.clock.now() - _DRAFT_LASTS)
+    draft = _new(archive, request, unit)
+    unit.disposals.add_draft(draft)
+    return draft
+
+
+def _new(archive: Archive, request: ProposalRequest, unit: RegisterUnit) -> Disposal:
+    """Return the proposal as it would begin. Raises NotAllowed, InvalidInput."""
+    now, caller = archive.clock.now(), request.caller
     council = _council(unit, request, now)
     disposal_id = time_ordered_uuid(now, archive.randomness.token(10))
     with rules_answered():
         propose_by_rule(disposal_id, caller.person, council, archive.rules.council_size)
-    draft = Disposal(
+    return Disposal(
         id=disposal_id,
         action=request.selection.action,
         title=require_text(request.title, "title"),
@@ -144,8 +186,6 @@ def _draft(archive: Archive, request: ProposalRequest, unit: RegisterUnit) -> Di
         proposed_by=caller.person,
         proposed_at=now,
     )
-    unit.disposals.add_draft(draft)
-    return draft
 
 
 def _council(unit: RegisterUnit, request: ProposalRequest, now: dt.datetime) -> frozenset[str]:
@@ -205,6 +245,13 @@ class _Page:
     last: _Cursor
 
 
+def _pages(archive: Archive, caller: Caller, selection: Selection, after: _Cursor | None = None) -> Iterator[_Page]:
+    """Yield what may be proposed page by page, each page read on its own."""
+    while (page := archive.register.read(partial(_look, archive, caller, selection, after))) is not None:
+        yield page
+        after = page.last
+
+
 def _look(
     archive: Archive, caller: Caller, selection: Selection, after: _Cursor | None, unit: RegisterUnit
 ) -> _Page | None:
@@ -250,15 +297,15 @@ def _due(selection: Selection, records: list[Record], decisions: Mapping[RecordI
 
 def _list(
     archive: Archive,
-    caller: Caller,
-    selection: Selection,
+    request: ProposalRequest,
     draft: Disposal,
+    room: int,
     after: _Cursor | None,
     unit: RegisterUnit,
 ) -> _Page | None:
-    """Write the next records down."""
+    """Write the next records down, as far as there is room; return them all."""
     unit.progress.serialise(PROPOSING)
-    page = _look(archive, caller, selection, after, unit)
+    page = _look(archive, request.caller, request.selection, after, unit)
     now = archive.clock.now()
     if page is not None:
         unit.disposals.add_items(
@@ -273,7 +320,7 @@ def _list(
                     class_code=one.class_code,
                     due_on=one.due_on,
                 )
-                for one in page.due
+                for one in page.due[:room]
             ]
         )
     return page
