@@ -43,6 +43,12 @@ class NotFound(ArchiveError):
     code = "not-found"
 
 
+class Gone(ArchiveError):
+    """What was asked for was here and is not kept any more; asking again never helps."""
+
+    code = "gone"
+
+
 class NotAuthenticated(ArchiveError):
     """The caller did not say who it is, or its key is unknown, revoked or expired."""
 

@@ -299,12 +299,23 @@ class SubjectPageSchema(Schema):
     records = fields.List(fields.Nested(RecordSchema))
 
 
+class DisposedRecordSchema(Schema):
+    """A record that is gone: since when, how, and by which disposal."""
+
+    record_id = fields.String()
+    disposed_on = fields.String()
+    action = fields.String(allow_none=True)
+    disposal_id = fields.String(allow_none=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String())
+
+
 class VerificationSchema(Schema):
-    """Whether exactly these bytes are held, and as which records."""
+    """Whether exactly these bytes are held, and as which records; ``disposed``: which held them and are gone."""
 
     verdict = fields.String(validate=validate.OneOf(["held", "not-held"]))
     sha256 = fields.String()
     records = fields.List(fields.Nested(RecordSchema))
+    disposed = fields.List(fields.Nested(DisposedRecordSchema))
 
 
 class ProblemSchema(Schema):

@@ -8,6 +8,7 @@ from typing import Any
 from archive_service.lifecycle.deposit import Deposited
 from archive_service.lifecycle.find import Found, FoundRecord
 from archive_service.lifecycle.read import ShownRecord, SubjectPage
+from archive_service.lifecycle.visible import DisposedRecord
 from archive_service.model.events import LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.metadata_json import metadata_to_json
@@ -16,6 +17,7 @@ from archive_service.model.sealing import Rendition
 from archive_service.model.signatures import SignatureVerdict
 from archive_service.model.subject import DatedIdentifier, Subject, SubjectMerge
 from archive_service.model.units.log import LogKey
+from retention.calendar import day_of
 
 BASE = "/api/v1"
 
@@ -27,6 +29,23 @@ def instant(at: dt.datetime | None) -> str | None:
     '2026-11-23T00:00:00Z'
     """
     return at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
+
+
+def disposal_links(disposal_id: str) -> dict[str, str]:
+    """Return where a disposal is shown, and where its certificate and package are once it has ended."""
+    own = f"{BASE}/disposals/{disposal_id}"
+    return {"disposal": own, "certificate": f"{own}/certificate", "evidence": f"{own}/evidence"}
+
+
+def disposed_record_json(told: DisposedRecord) -> dict[str, Any]:
+    """Return what is told of a record that is gone."""
+    return {
+        "record_id": told.record_id,
+        "disposed_on": day_of(told.disposed_at).isoformat(),
+        "action": None if told.action is None else str(told.action),
+        "disposal_id": told.disposal_id,
+        "links": {} if told.disposal_id is None else disposal_links(told.disposal_id),
+    }
 
 
 def record_json(record: Record, findings: tuple[RecordedFinding, ...] = ()) -> dict[str, Any]:

@@ -14,9 +14,11 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from archive_service.api.present import disposal_links
 from archive_service.errors import (
     ArchiveError,
     Conflict,
+    Gone,
     IntegrityFailure,
     InvalidInput,
     Message,
@@ -41,6 +43,7 @@ STATUS: Mapping[type[ArchiveError], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    Gone: HTTPStatus.GONE,
     Conflict: HTTPStatus.CONFLICT,
     PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -87,6 +90,8 @@ def _answer_archive_error(error: ArchiveError) -> Response:
         fields["findings"] = [
             {"code": r.code, "message": _both(r.message), "detail": dict(r.detail)} for r in error.reasons
         ]
+    if isinstance(error, Gone) and fields.get("disposal_id"):
+        fields["links"] = disposal_links(str(fields["disposal_id"]))
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)

@@ -52,6 +52,7 @@ def verifications_blueprint(archive: Archive) -> Blueprint:
                 "verdict": "held" if verification.held else "not-held",
                 "sha256": verification.sha256,
                 "records": [present.record_json(record) for record in verification.records],
+                "disposed": [present.disposed_record_json(told) for told in verification.disposed],
             }
 
     return blueprint

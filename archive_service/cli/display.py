@@ -168,15 +168,29 @@ def facets_table(facets: Mapping[str, Mapping[str, int]]) -> RenderableType:
 
 def verdict_page(answer: Answer) -> RenderableType:
     """Show whether, and in which records, the archive holds exactly the bytes asked about."""
+    gone = [_disposed(one) for one in answer.get("disposed") or []]
     if answer.get("verdict") != "held":
-        return Panel(Text("NOT HELD: no record of your offices holds exactly these bytes.\n"
-                          "KHÔNG CÓ: không tài liệu lưu trữ nào của cơ quan bạn có đúng dữ liệu này."),
-                     border_style="red", expand=False)  # fmt: skip
+        panel = Panel(Text("NOT HELD: no record of your offices holds exactly these bytes.\n"
+                           "KHÔNG CÓ: không tài liệu lưu trữ nào của cơ quan bạn có đúng dữ liệu này."),
+                      border_style="red", expand=False)  # fmt: skip
+        return Group(panel, *gone)
     table = _table("record", "state", "stored at")
     for record in answer.get("records") or []:
         table.add_row(str(record.get("id", "")), _state(record.get("state")), shown_instant(record.get("stored_at")))
     held = Text("HELD: exactly these bytes are in the archive.\nCÓ LƯU TRỮ: đúng dữ liệu này.")
-    return Group(Panel(held, border_style="green", expand=False), table)
+    return Group(Panel(held, border_style="green", expand=False), table, *gone)
+
+
+def _disposed(told: Answer) -> Text:
+    """Say of a record that held the bytes that it is gone, since when, and who decided it."""
+    en, vi = {
+        "destroy": ("destroyed", "đã được tiêu huỷ"),
+        "transfer": ("handed over to another archive", "đã được giao nộp cho lưu trữ khác"),
+    }.get(str(told.get("action")), ("disposed of", "đã được huỷ"))
+    day, disposal = shown_date(told.get("disposed_on")), told.get("disposal_id")
+    by = f"\nwho decided it / ai đã quyết định: archive-service disposal show {disposal}" if disposal else ""
+    said = f"Record {told.get('record_id')} held them and was {en} on {day}. / Tài liệu này {vi} ngày {day}."
+    return Text(said + by, style="yellow")
 
 
 def highlighted(snippet: Mapping[str, Any] | None, *, in_colour: bool) -> Text:

@@ -19,6 +19,7 @@ from archive_service.cli.client import ApiProblem
 from archive_service.errors import (
     ArchiveError,
     Conflict,
+    Gone,
     IntegrityFailure,
     InvalidInput,
     Misconfigured,
@@ -41,7 +42,7 @@ class ExitCode(IntEnum):
     OK = 0  # done
     FAILED = 1  # something was refused or failed
     USAGE = 2  # wrong options, arguments or settings
-    NOT_FOUND = 3  # no such record or subject, or: these bytes are not held
+    NOT_FOUND = 3  # no such record or subject, or not any more, or: these bytes are not held
     NOT_ALLOWED = 4  # no key, a wrong one, or one without the right
     CONFLICT = 5  # already held, key reused, changed meanwhile
     UNAVAILABLE = 6  # the service or a part of it does not answer; try again
@@ -51,6 +52,7 @@ class ExitCode(IntEnum):
 EXIT_CODES: Mapping[type[ArchiveError], ExitCode] = {
     ArchiveError: ExitCode.FAILED,
     NotFound: ExitCode.NOT_FOUND,
+    Gone: ExitCode.NOT_FOUND,
     NotAuthenticated: ExitCode.NOT_ALLOWED,
     NotAllowed: ExitCode.NOT_ALLOWED,
     Conflict: ExitCode.CONFLICT,

@@ -30,7 +30,7 @@ from archive_service.lifecycle.evidence.receipts import find_receipt, receipt_of
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
 from archive_service.lifecycle.marks import keep_state, keep_with_signatures
 from archive_service.lifecycle.verify import signatures_of, verify_document, verify_signatures
-from archive_service.lifecycle.visible import has_seen, may_see
+from archive_service.lifecycle.visible import has_seen, may_see, require_not_disposed
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json, LoggedEvent
 from archive_service.model.findings import Finding, Outcome, RecordedFinding
@@ -103,8 +103,9 @@ def deposit(archive: Archive, command: Deposit) -> Deposited:
 
     The same caller, key, bytes and metadata again give the same answer and store nothing twice.
     Raises NotAllowed; InvalidInput for an unknown office, type or relation; Conflict ``key-reused`` or
-    ``already-held``; Rejected with each reason; Unavailable when store or register is down: the same request may
-    be sent again. On every error nothing is served and the key is as free as before.
+    ``already-held``; Gone ``disposed`` for an answered key whose record is disposed of, until the key is forgotten with
+    it; Rejected with each reason; Unavailable when store or register is down: the same request may be sent again. On
+    every error nothing is served and the key is as free as before.
     """
     done, logged = _deposit(archive, command)
     if logged:
@@ -424,7 +425,10 @@ def _seen_in(facts: PdfFacts) -> dict[str, Json]:
 
 
 def _answer_again(unit: RegisterUnit, record_id: RecordId) -> Deposited:
-    """Return the answer that was given: what became of the record since is told by reading it."""
+    """Return the answer that was given: what became of the record since is told by reading it.
+
+    Raises Gone ``disposed`` for one that was disposed of: what was answered is not kept any more.
+    """
     record = unit.records.get(record_id)
     if record is None:
         raise IntegrityFailure(
@@ -435,6 +439,7 @@ def _answer_again(unit: RegisterUnit, record_id: RecordId) -> Deposited:
             ),
             record_id=record_id,
         )
+    require_not_disposed(unit, record)
     first = unit.records.metadata_versions(record_id)[0]
     found = [f for f in unit.findings.of_record(record_id) if f.found_at == record.stored_at]
     answered = dataclasses.replace(

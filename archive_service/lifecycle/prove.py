@@ -1,4 +1,4 @@
-"""Answering whether exactly these bytes are held, and as which record."""
+"""Answering whether exactly these bytes are held, and as which record; or were, until they were disposed of."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import re
 from dataclasses import dataclass
 
 from archive_service.errors import InvalidInput, Message
-from archive_service.lifecycle.visible import may_see
+from archive_service.lifecycle.visible import DisposedRecord, disposed_records, may_see
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import HOLDING_STATES, Record
+from archive_service.model.units import RegisterUnit
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The verdict on a digest: held by these records of the caller's offices, or by none."""
+    """The verdict on a digest: held by these records of the caller's offices, or by none.
+
+    ``disposed``: records of the caller's offices that held the bytes and are gone.
+    """
 
     sha256: str
     records: tuple[Record, ...]
+    disposed: tuple[DisposedRecord, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -34,7 +39,7 @@ def require_may_verify(caller: Caller) -> None:
 
 
 def verify_bytes(archive: Archive, caller: Caller, sha256: str) -> Verification:
-    """Return which records of the caller's offices hold exactly the bytes with this SHA-256 (hexadecimal).
+    """Return which records of the caller's offices hold, or held, exactly the bytes with this SHA-256 (hexadecimal).
 
     Raises NotAllowed, InvalidInput for what is no digest.
     """
@@ -47,16 +52,18 @@ def verify_bytes(archive: Archive, caller: Caller, sha256: str) -> Verification:
                 "Giá trị băm SHA-256 gồm 64 chữ số thập lục phân.",
             )
         )
-    held = archive.register.read(
-        lambda unit: tuple(
-            record
-            for record in unit.records.with_content(digest)
-            if may_see(caller, record) and record.state in HOLDING_STATES
-        )
-    )
+    held, disposed = archive.register.read(lambda unit: _with_content(unit, caller, digest))
     now = archive.clock.now()
     events = [Event(EventType.VERIFIED, caller.id, now, record.id, {"sha256": digest, "held": True}) for record in held]
     if not held:
         events.append(Event(EventType.VERIFIED, caller.id, now, None, {"sha256": digest, "held": False}))
     archive.register.write(lambda unit: unit.log.append(*events))
-    return Verification(digest, held)
+    return Verification(digest, held, disposed)
+
+
+def _with_content(
+    unit: RegisterUnit, caller: Caller, sha256: str
+) -> tuple[tuple[Record, ...], tuple[DisposedRecord, ...]]:
+    seen = [record for record in unit.records.with_content(sha256) if may_see(caller, record)]
+    held = tuple(record for record in seen if record.state in HOLDING_STATES)
+    return held, tuple(disposed_records(unit, seen))

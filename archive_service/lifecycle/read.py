@@ -1,6 +1,7 @@
 """Reading what is kept: the record, its bytes, its words, its history, and everything of one subject.
 
-Every read is an event of the log, committed before the first byte goes out.
+Every read is an event of the log, committed before the first byte goes out. Of a record that was disposed of only its
+events are told; to all else the answer is Gone ``disposed``, which every step here raises for it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from archive_service.errors import IntegrityFailure, Message, NotFound
-from archive_service.lifecycle.visible import may_see, require_served, require_visible
+from archive_service.lifecycle.visible import (
+    kept_records_of,
+    may_see,
+    require_known,
+    require_served,
+    require_visible,
+)
 from archive_service.model.archive import Archive
-from archive_service.model.events import Event, EventType, Json, LoggedEvent
+from archive_service.model.events import DISPOSALS, Event, EventType, Json, LoggedEvent
 from archive_service.model.findings import RecordedFinding
 from archive_service.model.identifiers import Identifier, RecordId
 from archive_service.model.objects import not_readable
 from archive_service.model.permissions import Action, Caller, require
-from archive_service.model.record import ContentDigest, DocumentText, MetadataVersion, ObjectVersion, Record
+from archive_service.model.record import (
+    ContentDigest,
+    DocumentText,
+    MetadataVersion,
+    ObjectVersion,
+    Record,
+    RecordState,
+)
 from archive_service.model.sealing import Rendition, RenditionKind
 from archive_service.model.signature_json import KeptReport, read_signatures_object
 from archive_service.model.signatures import SignatureVerdict
@@ -217,17 +231,25 @@ def list_events(
 ) -> tuple[LoggedEvent, ...]:
     """Return one page of everything that happened to the record, reads included, oldest first.
 
-    Raises NotAllowed, NotFound. Looking is itself an event.
+    Of one that was disposed of the entries are told, and how it went. Raises NotAllowed, NotFound. Looking is itself an
+    event.
     """
     require(caller, Action.READ_EVENTS)
 
     def look(unit: RegisterUnit) -> tuple[LoggedEvent, ...]:
-        require_visible(unit, caller, record_id)
-        return tuple(unit.log.of_record(record_id, after, limit))
+        record = require_known(unit, caller, record_id)
+        events = unit.log.of_record(record_id, after, limit)
+        return tuple(map(_of_disposed, events) if record.state is RecordState.DISPOSED else events)
 
     events = archive.register.read(look)
     _log(archive, caller, EventType.EVENTS_READ, record_id)
     return events
+
+
+def _of_disposed(logged: LoggedEvent) -> LoggedEvent:
+    """Return the entry as it will be once the record is forgotten."""
+    told = logged.event is not None and logged.event.type in DISPOSALS
+    return logged if told else dataclasses.replace(logged, event=None)
 
 
 def list_versions(archive: Archive, caller: Caller, record_id: RecordId) -> tuple[MetadataVersion, ...]:
@@ -266,7 +288,7 @@ def show_subject(archive: Archive, caller: Caller, identifier: Identifier) -> Su
 def _subject_page(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> SubjectPage:
     subject = unit.subjects.by_identifier(identifier)
     family = unit.subjects.family(subject.id) if subject is not None else []
-    records = unit.records.of_subjects([member.id for member in family])
+    records = kept_records_of(unit, [member.id for member in family])
     visible = [record for record in records if may_see(caller, record)]
     whole = all(record.metadata.office in caller.offices for record in records)
     # That a number is this person's may be known from another office's record alone.
@@ -306,9 +328,13 @@ def _around(unit: RegisterUnit, caller: Caller, record: Record) -> ShownRecord:
     return ShownRecord(
         record,
         tuple(unit.findings.of_record(record.id)),
-        tuple((other, kind) for other, kind in related if other in visible and may_see(caller, visible[other])),
+        tuple((other, kind) for other, kind in related if other in visible and _shown(caller, visible[other])),
         report.verdict if report is not None else None,
     )
+
+
+def _shown(caller: Caller, record: Record) -> bool:
+    return may_see(caller, record) and record.state is not RecordState.DISPOSED
 
 
 def _served(unit: RegisterUnit, caller: Caller, record_id: RecordId) -> Record:

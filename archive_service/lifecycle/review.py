@@ -107,8 +107,12 @@ def _log_list(archive: Archive, caller: Caller, kind: EventType, returned: list[
 def _open_findings(unit: RegisterUnit, caller: Caller, after: int, page: int) -> Iterator[RecordedFinding]:
     while found := unit.findings.open_in(caller.offices, after, page):
         records = unit.records.get_many([finding.record_id for finding in found])
-        yield from (f for f in found if f.record_id in records and may_see(caller, records[f.record_id]))
+        yield from (f for f in found if f.record_id in records and _is_shown(caller, records[f.record_id]))
         after = found[-1].id
+
+
+def _is_shown(caller: Caller, record: Record) -> bool:
+    return may_see(caller, record) and record.state is not RecordState.DISPOSED
 
 
 def resolve_finding(archive: Archive, caller: Caller, finding_id: int, resolution: str) -> RecordedFinding:

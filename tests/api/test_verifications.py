@@ -38,7 +38,8 @@ def test_file_that_is_held_names_the_record(service: Service, archivist: ApiCall
 def test_changed_file_is_not_held(archivist: ApiCaller, record: dict[str, Any]) -> None:
     tampered = a_pdf().replace(b"one", b"onf")
     body = send(archivist, Part("file", tampered, "application/pdf", "a.pdf")).get_json()
-    assert body == {"verdict": "not-held", "sha256": hashlib.sha256(tampered).hexdigest(), "records": []}
+    sha256 = hashlib.sha256(tampered).hexdigest()
+    assert body == {"verdict": "not-held", "sha256": sha256, "records": [], "disposed": []}
 
 
 @pytest.mark.parametrize(

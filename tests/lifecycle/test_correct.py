@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from archive_service.errors import Conflict, InvalidInput, NotAllowed, NotFound, PreconditionFailed, Unavailable
+from archive_service.errors import Conflict, Gone, InvalidInput, NotAllowed, NotFound, PreconditionFailed, Unavailable
 from archive_service.evidence.canonical import canonical_json
 from archive_service.lifecycle.correct import Correction, changed_fields, correct
 from archive_service.lifecycle.find import Search, find
@@ -77,7 +77,7 @@ def test_who_saw_an_earlier_version_is_told_and_nothing_changes(ours: TestArchiv
 def test_what_was_let_go_is_not_corrected(ours: TestArchive, state: RecordState) -> None:
     record = ours.stored()
     ours.register.write(lambda u: u.records.set_state(record.id, state, ours.clock.now()))
-    with pytest.raises(Conflict):
+    with pytest.raises(Gone if state is RecordState.DISPOSED else Conflict):
         correct(ours.archive, correction(ours, ours.get(record.id), signer="Lê Văn A"))
 
 

@@ -10,7 +10,7 @@ from archive_service.evidence.tiles import TileAddress, entry_bundle, parse_tile
 from archive_service.evidence.tree import TILE_HEIGHT, TILE_WIDTH, Tree
 from archive_service.lifecycle.evidence.receipts import first_entry, require_receipt, sign_receipt
 from archive_service.lifecycle.log.inclusion import covering_checkpoint, inclusion_proof, note_of, published_checkpoint
-from archive_service.lifecycle.visible import require_visible
+from archive_service.lifecycle.visible import require_known, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, LoggedEvent
 from archive_service.model.identifiers import RecordId
@@ -29,7 +29,7 @@ def checkpoint(archive: Archive) -> str:
 def receipt(archive: Archive, caller: Caller, record_id: RecordId) -> str:
     """Return the record's signed receipt, the same as at its deposit.
 
-    Raises NotAllowed; NotFound, also for a record whose deposit the log does not tell.
+    Raises NotAllowed; NotFound, also for a record whose deposit the log does not tell; Gone ``disposed``.
     """
     require(caller, Action.READ_RECORD)
 
@@ -45,13 +45,14 @@ def receipt(archive: Archive, caller: Caller, record_id: RecordId) -> str:
 def proof(archive: Archive, caller: Caller, record_id: RecordId, index: int | None = None) -> bytes:
     """Return the proof (C2SP tlog-proof) that the record's deposit, or its entry of that index, is in the log.
 
-    A checkpoint that a witness signed is preferred to a newer one that none has signed yet.
-    Raises NotAllowed, NotFound; Conflict ``not-yet-in-checkpoint`` when it is to be asked for again later.
+    Also of a record that was disposed of: its entries stay. A checkpoint that a witness signed is preferred to a newer
+    one that none has signed yet. Raises NotAllowed, NotFound; Conflict ``not-yet-in-checkpoint`` when it is to be asked
+    for again later.
     """
     require(caller, Action.READ_RECORD)
 
     def look(unit: RegisterUnit) -> bytes:
-        require_visible(unit, caller, record_id)
+        require_known(unit, caller, record_id)
         entry = _entry(unit, record_id, index)
         return inclusion_proof(unit, entry.index, covering_checkpoint(archive, unit, entry.index))
 

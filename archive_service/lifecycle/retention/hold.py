@@ -18,7 +18,7 @@ from archive_service.lifecycle.retention.asking import (
 from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
-from archive_service.lifecycle.visible import has_seen, require_visible
+from archive_service.lifecycle.visible import has_seen, require_known
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import (
@@ -274,7 +274,7 @@ def _resolved(unit: RegisterUnit, order: HoldOrder) -> str:
                 raise _no_such_office()
             return target
         case HoldScope.RECORD:
-            return require_visible(unit, caller, parse_record_id(target)).id
+            return require_known(unit, caller, parse_record_id(target)).id
     raise InvalidInput(
         Message("A subject is named by one of its numbers.", "Chủ thể được nêu bằng một trong các mã số của mình.")
     )
