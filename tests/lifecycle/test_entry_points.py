@@ -19,6 +19,7 @@ from archive_service.lifecycle import correct, deposit, find, prove, read, revie
 from archive_service.lifecycle.disposal import approve, propose, take_out, transfer, vote
 from archive_service.lifecycle.disposal import read as read_disposals
 from archive_service.lifecycle.disposal.give_out import disposal_package
+from archive_service.lifecycle.disposal.report import report_disposals
 from archive_service.lifecycle.evidence import give_out
 from archive_service.lifecycle.log import cosign, follow
 from archive_service.lifecycle.retention import adopt, explain, hold, report, tell
@@ -86,6 +87,10 @@ STEPS: dict[str, tuple[Action, Step]] = {
     "disposal.read.list_items": (
         Action.READ_DISPOSALS,
         lambda ours, c: read_disposals.list_items(ours.archive, c, ItemSelection("d")),
+    ),
+    "disposal.report.report_disposals": (
+        Action.READ_DISPOSALS,
+        lambda ours, c: report_disposals(ours.archive, c),
     ),
     "disposal.read.open_certificate": (
         Action.READ_DISPOSALS,

@@ -365,8 +365,9 @@ class TestLooking:
         assert shown.disposal == disposal
         assert (shown.tally.of(), shown.tally.of(ItemState.EXCEPTED)) == (2, 1)
         states = frozenset({ItemState.EXCEPTED})
-        [item] = list_items(ours.archive, auditor, ItemSelection(disposal.id, states))
-        assert item.record_id == first
+        [listed] = list_items(ours.archive, auditor, ItemSelection(disposal.id, states))
+        assert listed.item.record_id == first
+        assert listed.record == ours.get(first)
         assert len(ours.events(EventType.RETENTION_READ)) == 3
 
     def test_there_is_no_certificate_before_the_end(self, ours: TestArchive, people: Disposals) -> None:

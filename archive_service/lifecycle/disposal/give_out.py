@@ -17,8 +17,8 @@ from functools import partial
 from typing import Any
 
 from archive_service.errors import Conflict, Message, NotFound
-from archive_service.evidence.entry import time_of_entry
 from archive_service.evidence.package import DisposalParts, EvidencePackage, lay_out_disposal
+from archive_service.lifecycle.disposal.told import first_since, is_of, told_since
 from archive_service.lifecycle.evidence.enclosed import entry_parts, opened, seal_roots, trust_parts
 from archive_service.lifecycle.log.inclusion import covering_checkpoint, note_of
 from archive_service.lifecycle.marks import oldest
@@ -48,9 +48,6 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 # The certificate, and the paper that was printed of it and sealed.
 _FORMS = ("json", "pdf")
-
-# Log entries that the database looks through at a time.
-_ENTRIES_AT_A_TIME = 100_000
 
 
 @contextmanager
@@ -169,9 +166,9 @@ def _as_certified(of: _Certificate, where: ObjectVersion | None, stated: Mapping
 def _decision(unit: RegisterUnit, certificate: _Certificate) -> list[LoggedEvent]:
     """Return the log's entries of the decision, from the proposal to the certifying; raise Conflict before that."""
     # Where a clock once ran ahead, times do not lead to the place: then the whole log is looked through.
-    for start in (_first_since(unit, certificate.proposed_at - CLOCK_SKEW), 0):
-        found = _told_since(unit, certificate.disposal_id, start)
-        if found and _is(found[0], EventType.DISPOSAL_PROPOSED) and _is(found[-1], EventType.DISPOSAL_CERTIFIED):
+    for start in (first_since(unit, certificate.proposed_at - CLOCK_SKEW), 0):
+        found = told_since(unit, certificate.disposal_id, _DECISION, start)
+        if found and is_of(found[0], EventType.DISPOSAL_PROPOSED) and is_of(found[-1], EventType.DISPOSAL_CERTIFIED):
             return found
     raise Conflict(
         Message(
@@ -183,31 +180,3 @@ def _decision(unit: RegisterUnit, certificate: _Certificate) -> list[LoggedEvent
         code="not-certified-yet",
         retry_after_seconds=60,
     )
-
-
-def _told_since(unit: RegisterUnit, disposal_id: str, start: int) -> list[LoggedEvent]:
-    """Return the entries of the decision from an index on, until the one of certifying; later ones are not read."""
-    found = list[LoggedEvent]()
-    size = unit.log.size()
-    while start < size and not (found and _is(found[-1], EventType.DISPOSAL_CERTIFIED)):
-        some = unit.log.of_no_record(_DECISION, start, start + _ENTRIES_AT_A_TIME)
-        found += [one for one in some if one.event is not None and one.event.values.get("disposal") == disposal_id]
-        start += _ENTRIES_AT_A_TIME
-    return found
-
-
-def _is(logged: LoggedEvent, type_: EventType) -> bool:
-    return logged.event is not None and logged.event.type is type_
-
-
-def _first_since(unit: RegisterUnit, instant: dt.datetime) -> int:
-    """Return the index before which no entry of a log in the order of time states that instant or a later one."""
-    low, high = 0, unit.log.size()
-    while low < high:
-        middle = (low + high) // 2
-        [entry] = unit.log.entry_bytes(middle, 1)
-        if time_of_entry(entry) < instant:
-            low = middle + 1
-        else:
-            high = middle
-    return low

@@ -20,22 +20,26 @@ from archive_service.model.units import RegisterUnit
 from retention.disposal import NotPermitted, ProposalState, RefusalCode
 
 
-def take_out(archive: Archive, caller: Caller, disposal_id: str, record_id: RecordId, reason: str) -> DisposalItem:
+def take_out(
+    archive: Archive, caller: Caller, disposal_id: str, record_id: RecordId, reason: str, *, dry_run: bool = False
+) -> DisposalItem:
     """Let a record be kept, whatever becomes of the others, and return its place in the proposal.
 
-    Raises NotAllowed, ``not-a-member`` for anybody but the proposer and members; NotFound for a proposal of other
-    offices or a record that is not in it; InvalidInput without a reason; Conflict ``not-open``, ``taken-out-already``.
+    With ``dry_run`` nothing is done, and its place is returned as it would be. Raises NotAllowed, ``not-a-member``
+    for anybody but the proposer and members; NotFound for a proposal of other offices or a record that is not in
+    it; InvalidInput without a reason; Conflict ``not-open``, ``taken-out-already``.
     """
     require(caller, Action.READ_DISPOSALS)
     words = require_text(reason, "reason")
+    now = archive.clock.now()
 
-    def take(unit: RegisterUnit) -> DisposalItem:
-        disposal = require_disposal(unit, caller, disposal_id, lock=True)
+    def follow(unit: RegisterUnit) -> DisposalItem:
+        disposal = require_disposal(unit, caller, disposal_id, lock=not dry_run)
         with rules_answered():
             if caller.person not in disposal.council | {disposal.proposed_by}:
                 raise NotPermitted(RefusalCode.NOT_A_MEMBER)
         require_state(disposal, ProposalState.OPEN)
-        item = unit.disposals.item(disposal_id, record_id, lock=True)
+        item = unit.disposals.item(disposal_id, record_id, lock=not dry_run)
         if item is None:
             raise NotFound(Message("The proposal does not list this record.", "Đề nghị không có tài liệu này."))
         if item.state is not ItemState.LISTED:
@@ -43,12 +47,14 @@ def take_out(archive: Archive, caller: Caller, disposal_id: str, record_id: Reco
                 Message("The record was taken out already.", "Tài liệu này đã được đưa ra khỏi đề nghị."),
                 code="taken-out-already",
             )
-        now = archive.clock.now()
-        taken = replace(item, state=ItemState.EXCEPTED, reason=words, actor=caller.person, changed_at=now)
+        return replace(item, state=ItemState.EXCEPTED, reason=words, actor=caller.person, changed_at=now)
+
+    def take(unit: RegisterUnit) -> DisposalItem:
+        taken = follow(unit)
         unit.disposals.put_item(taken)
         values = {"disposal": disposal_id, "record": record_id, "reason": words, "by": caller.person}
         # What is said of the proposal stays when the record goes, by another one.
         unit.log.append(Event(EventType.DISPOSAL_EXCEPTED, caller.id, now, None, values))
         return taken
 
-    return archive.register.write(take)
+    return archive.register.read(follow) if dry_run else archive.register.write(take)

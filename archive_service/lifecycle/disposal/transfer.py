@@ -71,19 +71,20 @@ def _to_export(
     return item
 
 
-def keep_receipt(archive: Archive, caller: Caller, disposal_id: str, receipt: Receipt) -> Disposal:
+def keep_receipt(
+    archive: Archive, caller: Caller, disposal_id: str, receipt: Receipt, *, dry_run: bool = False
+) -> Disposal:
     """Keep the receiver's receipt; from now on the records may be let go here. Returns the proposal.
 
-    Raises NotAllowed, NotFound; InvalidInput for a receipt without words or of a day to come; Conflict
-    ``not-approved``, ``not-a-transfer``, ``received-already``, ``not-exported`` while the package of a listed record
-    was never given out.
+    With ``dry_run`` nothing is done, and the proposal is returned as it would be. Raises NotAllowed, NotFound;
+    InvalidInput for a receipt without words or of a day to come; Conflict ``not-approved``, ``not-a-transfer``,
+    ``received-already``, ``not-exported`` while the package of a listed record was never given out.
     """
     require(caller, Action.PROPOSE_DISPOSAL)
     said = _checked(archive, receipt)
-    packages = _packages(archive, caller, disposal_id)
 
-    def keep(unit: RegisterUnit) -> Disposal:
-        disposal = _require_transfer(unit, caller, disposal_id, lock=True)
+    def follow(unit: RegisterUnit) -> Disposal:
+        disposal = _require_transfer(unit, caller, disposal_id, lock=not dry_run)
         if disposal.receipt is not None:
             raise _received_already()
         missing = unit.disposals.not_exported(disposal_id)
@@ -94,8 +95,16 @@ def keep_receipt(archive: Archive, caller: Caller, disposal_id: str, receipt: Re
                     f"Còn {missing} tài liệu chưa được xuất gói để giao nộp.",
                 ),
                 code="not-exported",
+                records=missing,
             )
-        received = replace(disposal, receipt=said)
+        return replace(disposal, receipt=said)
+
+    if dry_run:
+        return archive.register.read(follow)
+    packages = _packages(archive, caller, disposal_id)
+
+    def keep(unit: RegisterUnit) -> Disposal:
+        received = follow(unit)
         unit.disposals.put(received)
         values: dict[str, Json] = {
             "disposal": disposal_id,
