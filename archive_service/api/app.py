@@ -13,6 +13,7 @@ from flask_smorest import Api
 from archive_service import __version__
 from archive_service.api import identity, problems
 from archive_service.api.answers import ProblemSchema
+from archive_service.api.disposals import disposals_blueprint
 from archive_service.api.documentation import documentation_blueprint
 from archive_service.api.evidence import evidence_blueprint
 from archive_service.api.holds import holds_blueprint
@@ -66,6 +67,7 @@ def create_app(archive: Archive, *, max_metadata_bytes: int = 262_144, web_threa
         retention_blueprint(archive),
         retention_reports_blueprint(archive),
         holds_blueprint(archive),
+        disposals_blueprint(archive),
         verifications_blueprint(archive),
         log_blueprint(archive),
         evidence_blueprint(archive),

@@ -14,7 +14,6 @@ from werkzeug.datastructures import Range
 
 from archive_service.errors import ArchiveError
 from archive_service.lifecycle import read
-from archive_service.model.identifiers import RecordId
 
 log = structlog.get_logger("api")
 
@@ -63,23 +62,23 @@ def _one_range(asked: Range | None, size: int) -> tuple[int, int] | None:
 
 
 class Stream:
-    """A record's bytes on their way out; what they come from is closed when all are out, or when the client goes."""
+    """Bytes on their way out, of a record or a disposal; their source is closed at the end, or when the client goes."""
 
-    def __init__(self, opened: AbstractContextManager[Iterator[bytes]], record_id: RecordId) -> None:
+    def __init__(self, opened: AbstractContextManager[Iterator[bytes]], of: str) -> None:
         # The first block is read before the answer begins, so that a store that is down is a 503, and wrong bytes of
         # a file that fits into one block a 500, and not a torn download.
         with ExitStack() as stack:
             blocks = stack.enter_context(opened)
             self._blocks = chain((next(blocks, b""),), blocks)
             self._stack = stack.pop_all()
-        self._record_id = record_id
+        self._of = of
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._blocks
         except ArchiveError as error:
             # The status has gone out: the connection ends before the announced length, which every client notices.
-            log.error("download broken off", code=error.code, record=self._record_id)
+            log.error("download broken off", code=error.code, record=self._of)
             raise
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from archive_service.api.chart import Bar, Chart, chart_svg
+from archive_service.lifecycle.disposal.report import DisposalsReport, EndedDisposals
 from archive_service.lifecycle.retention.report import Counted, Counts, HeldReport, OverdueReviews
 from retention.calendar import day_of
 from retention.decide import RetentionState
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     DAY = "day"
     STATE = "state"
     ACTION = "action"
+    DONE = "done"
     SCOPE = "scope"
 
 
@@ -82,6 +84,12 @@ _RECORDS, _BYTES, _DAYS = (
     Words("bytes", "dung lượng"),
     Words("days overdue", "số ngày quá hạn"),
 )
+# What was done, where ``action_words`` say what is proposed.
+_DONE = {
+    Action.DESTROY: Words("destroyed", "đã tiêu huỷ"),
+    Action.TRANSFER: Words("handed over", "đã giao nộp"),
+    Action.REVIEW: Words("reviewed", "đã xem xét"),
+}
 _SCOPES = {
     HoldScope.RECORD: Words("record", "tài liệu"),
     HoldScope.SUBJECT: Words("subject", "chủ thể"),
@@ -197,6 +205,58 @@ def reviews_report(found: OverdueReviews) -> Report:
     )
     title = Words("Holds whose review is overdue", "Lệnh giữ quá hạn xem xét")
     return Report("reviews", title, found.as_of, columns, rows, bars, None, _DAYS, {"holds": len(rows)})
+
+
+def disposals_report(found: DisposalsReport) -> Report:
+    """Return what disposals let go, kept and left out, by month of their certificates."""
+    outcomes = (
+        ("disposed", "Disposed of", "đã huỷ, giao nộp"),
+        ("kept", "Kept at the last moment", "được giữ lại"),
+        ("excepted", "Taken out by people", "được loại khỏi đề nghị"),
+    )
+    columns = (
+        Column("month", "Month of the certificate", "Tháng chứng nhận"),
+        Column("action", "How", "Hình thức", Kind.DONE),
+        Column("proposals", "Proposals done", "Số đề nghị đã xong", Kind.COUNT),
+        *(
+            column
+            for name, en, vi in outcomes
+            for column in (
+                Column(f"{name}_records", en, f"Số tài liệu {vi}", Kind.COUNT),
+                Column(f"{name}_bytes", f"{en}: bytes", f"Dung lượng {vi} (byte)", Kind.BYTES),
+            )
+        ),
+    )
+    rows: tuple[Mapping[str, Value], ...] = tuple(_ended(one) for one in found.rows)
+    bars = tuple(
+        Bar(f"{one.month:%m/%Y} · {_DONE[one.action].vi}", ((_RECORDS.vi, one.disposed.records),)) for one in found.rows
+    )
+    names = [column.name for column in columns if column.kind in {Kind.COUNT, Kind.BYTES}]
+    return Report(
+        "disposals",
+        Words("Records disposed of, by month", "Tài liệu đã huỷ, giao nộp theo tháng"),
+        found.as_of,
+        columns,
+        rows,
+        bars,
+        Kind.COUNT,
+        _RECORDS,
+        {name: sum(value for row in rows if isinstance(value := row[name], int)) for name in names},
+    )
+
+
+def _ended(one: EndedDisposals) -> dict[str, Value]:
+    return {
+        "month": f"{one.month:%Y-%m}",
+        "action": str(one.action),
+        "proposals": one.proposals,
+        "disposed_records": one.disposed.records,
+        "disposed_bytes": one.disposed.size_bytes,
+        "kept_records": one.kept.records,
+        "kept_bytes": one.kept.size_bytes,
+        "excepted_records": one.excepted.records,
+        "excepted_bytes": one.excepted.size_bytes,
+    }
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -323,6 +383,8 @@ def _cell(column: Column, value: Value) -> Value:
             words = state_words(RetentionState(value))
         case Kind.ACTION:
             words = action_words(Action(value))
+        case Kind.DONE:
+            words = _DONE[Action(value)]
         case Kind.SCOPE:
             words = _SCOPES[HoldScope(value)]
         case _:

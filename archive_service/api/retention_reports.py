@@ -1,4 +1,4 @@
-"""Reports on retention: what is due, what becomes due, what is held, and which holds nobody has looked at."""
+"""Reports on retention: what is due, becomes due, is held, which holds nobody has looked at, what was let go."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from archive_service.api.answers_retention import ReportSchema
 from archive_service.api.blueprint import Blueprint
 from archive_service.api.identity import caller
 from archive_service.api.requests_retention import ReportQuery
+from archive_service.lifecycle.disposal.report import report_disposals
 from archive_service.lifecycle.retention import report
 from archive_service.model.archive import Archive
 
@@ -55,6 +56,14 @@ def retention_reports_blueprint(archive: Archive) -> Blueprint:
         def get(self, asked: dict[str, Any]) -> Response:
             """List the holds whose review is overdue."""
             return _answer(present.reviews_report(report.report_reviews(archive, caller())), asked["format"])
+
+    @blueprint.route("/retention/reports/disposals")
+    class Disposals(MethodView):
+        @blueprint.arguments(ReportQuery, location="query")
+        @blueprint.response(200, ReportSchema, description=_FORMS)
+        def get(self, asked: dict[str, Any]) -> Response:
+            """Count by month what disposals that have ended let go, kept, and left out."""
+            return _answer(present.disposals_report(report_disposals(archive, caller())), asked["format"])
 
     return blueprint
 

@@ -16,9 +16,12 @@ from werkzeug.test import Client, TestResponse
 from archive_service.api.app import create_app
 from archive_service.bootstrap import SystemRandomness
 from archive_service.errors import unavailable
+from archive_service.lifecycle.disposal.execute import execute
+from archive_service.lifecycle.disposal.finish import finish_disposals
 from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.keys import OPERATOR, KeyRequest, create_key
+from archive_service.lifecycle.log.seal import seal_log
 from archive_service.lifecycle.reference import load_reference
 from archive_service.lifecycle.retention.decide import decide_records
 from archive_service.lifecycle.retention.decide_all import decide_all
@@ -229,18 +232,19 @@ class Service:
     pdf: FakePdfReader
     clock: MovableClock
     staging_folder: Path
-    _tokens: dict[tuple[str, tuple[Role, ...]], str] = field(default_factory=dict)
+    _tokens: dict[tuple[str, tuple[Role, ...], str | None], str] = field(default_factory=dict)
 
-    def caller(self, *roles: Role, office: str = PROVINCE) -> ApiCaller:
-        """Return a caller with a key of that office and those roles."""
-        return ApiCaller(self.app, self.token(*roles, office=office))
+    def caller(self, *roles: Role, office: str = PROVINCE, account: str | None = None) -> ApiCaller:
+        """Return a caller with a key of that office and those roles; of a person's account where one is named."""
+        return ApiCaller(self.app, self.token(*roles, office=office, account=account))
 
-    def token(self, *roles: Role, office: str = PROVINCE) -> str:
-        """Return a key of that office and those roles, made at the first time."""
-        if (office, roles) not in self._tokens:
-            request = KeyRequest("test", OfficeCode(office), frozenset(roles), dt.timedelta(days=365))
-            self._tokens[office, roles] = create_key(self.archive, request).token
-        return self._tokens[office, roles]
+    def token(self, *roles: Role, office: str = PROVINCE, account: str | None = None) -> str:
+        """Return a key of that office, those roles and that account, made at the first time."""
+        named = office, roles, account
+        if named not in self._tokens:
+            request = KeyRequest("test", OfficeCode(office), frozenset(roles), dt.timedelta(days=365), account)
+            self._tokens[named] = create_key(self.archive, request).token
+        return self._tokens[named]
 
     def nobody(self) -> ApiCaller:
         """Return a caller without a key."""
@@ -270,6 +274,20 @@ class Service:
                 for job in jobs:
                     seal(self.archive, job.record_id)
             self.archive.register.write(lambda unit, jobs=jobs: [unit.jobs.done(job) for job in jobs])  # type: ignore[misc]
+
+    def dispose(self) -> None:
+        """Carry out approved disposals to their certificates and publish the log, as a worker does."""
+        finish_disposals(self.archive)
+        now = self.clock.now()
+        jobs = self.archive.register.write(
+            lambda unit: unit.jobs.claim([JobKind.DISPOSE], 1000, now, now + dt.timedelta(minutes=1))
+        )
+        for job in jobs:
+            execute(self.archive, job.record_id)
+            self.archive.register.write(lambda unit, job=job: unit.jobs.done(job))  # type: ignore[misc]
+        self.work_off()
+        finish_disposals(self.archive)
+        seal_log(self.archive)
 
     def count_records(self) -> int:
         """Return how many records the register holds."""

@@ -83,6 +83,14 @@ def _adopt(caller: ApiCaller, _: World) -> TestResponse:
     return answer
 
 
+def _propose(caller: ApiCaller, _: World) -> TestResponse:
+    # Nobody of this table is in a council: whoever may propose is told so.
+    answer = caller.post("/api/v1/disposals", {"title": "x", "action": "destroy", "council": ["nobody"]})
+    if answer.status_code == 400 and answer.get_json()["code"] == "unknown-member":
+        answer.status_code = 409
+    return answer
+
+
 _WHY = {"reason": "Đã kiểm tra"}
 _MERGE = {
     "kept": {"scheme": "social-insurance", "number": NUMBER},
@@ -97,6 +105,8 @@ _ADDED = {
 _RECORD = "/api/v1/records/<record_id>"
 _SCHEDULES, _EVENTS = "/api/v1/retention/schedules", "/api/v1/retention/events"
 _NONE = "00000000-0000-7000-8000-000000000000"
+_DISPOSAL, _NO_DISPOSAL = "/api/v1/disposals/<uuid:disposal_id>", f"/api/v1/disposals/{_NONE}"
+_RECEIVED = {"receiver": "Lưu trữ lịch sử", "reference": "07/BB", "received_on": "2026-11-20", "text": "đủ"}
 _HAPPENED = {
     "scope": "dossier",
     "target": "000.00.00.H41-210301-0042",
@@ -233,6 +243,32 @@ TABLE = (
         _KEEPERS,
         _post(f"/api/v1/holds/{_NONE}/review", {**_WHY, "review_on": "2027-05-01"}),
     ),
+    Endpoint("/api/v1/retention/reports/disposals", "GET", _PLANNERS, _get("/api/v1/retention/reports/disposals")),
+    Endpoint("/api/v1/disposals", "GET", _PLANNERS, _get("/api/v1/disposals")),
+    Endpoint("/api/v1/disposals", "POST", _KEEPERS, _propose),
+    Endpoint(_DISPOSAL, "GET", _PLANNERS, _get(_NO_DISPOSAL)),
+    Endpoint(f"{_DISPOSAL}/records", "GET", _PLANNERS, _get(f"{_NO_DISPOSAL}/records")),
+    # By whom it was proposed or is voted on: the step asks who that is.
+    Endpoint(
+        f"{_DISPOSAL}/exceptions", "POST", _PLANNERS, _post(f"{_NO_DISPOSAL}/exceptions", {"record_id": _NONE, **_WHY})
+    ),
+    Endpoint(
+        f"{_DISPOSAL}/votes",
+        "POST",
+        _DECIDERS | {Role.MANAGER},
+        _post(f"{_NO_DISPOSAL}/votes", {"vote": "agree"}),
+    ),
+    Endpoint(f"{_DISPOSAL}/approval", "POST", _KEEPERS | {Role.MANAGER}, _post(f"{_NO_DISPOSAL}/approval", {})),
+    Endpoint(
+        f"{_DISPOSAL}/records/<record_id>/package",
+        "GET",
+        _KEEPERS,
+        _get(f"{_NO_DISPOSAL}/records/{_NONE}/package"),
+    ),
+    Endpoint(f"{_DISPOSAL}/receipt", "POST", _KEEPERS, _post(f"{_NO_DISPOSAL}/receipt", _RECEIVED)),
+    Endpoint(f"{_DISPOSAL}/certificate", "GET", _PLANNERS, _get(f"{_NO_DISPOSAL}/certificate")),
+    # As of a record: it names who acted and holds the reasons that people wrote.
+    Endpoint(f"{_DISPOSAL}/evidence", "GET", _KEEPERS | _AUDITOR, _get(f"{_NO_DISPOSAL}/evidence")),
     Endpoint("/api/v1/log/tile/<path:address>", "GET", _AUDITOR, _get("/api/v1/log/tile/0/000.p/1")),
     Endpoint("/api/v1/log/consistency", "GET", _AUDITOR, _get("/api/v1/log/consistency?from=1&to=2")),
     Endpoint("/api/v1/log/keys", "GET", _AUDITOR, _get("/api/v1/log/keys")),
