@@ -208,22 +208,18 @@ def reviews_report(found: OverdueReviews) -> Report:
 
 
 def disposals_report(found: DisposalsReport) -> Report:
-    """Return what disposals let go, kept and left out, by month of their certificates."""
-    outcomes = (
-        ("disposed", "Disposed of", "đã huỷ, giao nộp"),
-        ("kept", "Kept at the last moment", "được giữ lại"),
-        ("excepted", "Taken out by people", "được loại khỏi đề nghị"),
-    )
+    """Return how many records are gone by disposals, were kept, or taken out, by month of their certificates."""
+    outcomes = (("disposed", "Gone", "Đã xử lý"), ("kept", "Kept", "Giữ lại"), ("excepted", "Taken out", "Loại ra"))
     columns = (
-        Column("month", "Month of the certificate", "Tháng chứng nhận"),
+        Column("month", "Month", "Tháng"),
         Column("action", "How", "Hình thức", Kind.DONE),
-        Column("proposals", "Proposals done", "Số đề nghị đã xong", Kind.COUNT),
+        Column("proposals", "Proposals", "Số đề nghị", Kind.COUNT),
         *(
             column
             for name, en, vi in outcomes
             for column in (
-                Column(f"{name}_records", en, f"Số tài liệu {vi}", Kind.COUNT),
-                Column(f"{name}_bytes", f"{en}: bytes", f"Dung lượng {vi} (byte)", Kind.BYTES),
+                Column(f"{name}_records", en, vi, Kind.COUNT),
+                Column(f"{name}_bytes", f"{en}, bytes", f"{vi} (byte)", Kind.BYTES),
             )
         ),
     )

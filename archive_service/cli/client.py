@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from archive_service.errors import ArchiveError, InvalidInput, Message, Misconfi
 Answer = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 CHUNK_BYTES = 1024 * 1024
 # Too busy, or a part of the way does not answer: the same request may be sent again (RFC 9110 §15.6).
 RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
@@ -124,6 +126,14 @@ class ContentStream:
     """The bytes of a record as they arrive, from ``offset`` on: 0 when the service sends the whole."""
 
     offset: int
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStream:
+    """The bytes of a file as they arrive. ``sha256`` is what the service says they have, None where it says nothing."""
+
+    sha256: str | None
     chunks: Iterator[bytes]
 
 
@@ -261,17 +271,30 @@ class ArchiveClient:
 
         The stream may break with Unavailable; what arrived until then may be kept, and the rest asked for.
         """
+        ranged = {"Range": f"bytes={offset}-", "If-Range": f'"{sha256}"'} if offset else {}
+        with self._streamed(f"/records/{_segment(record_id)}/{part}", (), ranged) as response:
+            yield ContentStream(offset if response.status_code == 206 else 0, self._chunks(response))
+
+    @contextmanager
+    def file(self, *segments: str, query: Query = ()) -> Iterator[FileStream]:
+        """Open the bytes of a file that an address of the API gives, with the digest that the answer states of them.
+
+        The stream may break with Unavailable. Raises as ``get``.
+        """
+        with self._streamed(_path(segments), query, {}) as response:
+            yield FileStream(_stated_sha256(response), self._chunks(response))
+
+    @contextmanager
+    def _streamed(self, path: str, query: Query, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         # The bytes as they are kept: an offset means nothing in a stream that was compressed on the way.
-        headers = {"Accept-Encoding": "identity"}
-        if offset:
-            headers |= {"Range": f"bytes={offset}-", "If-Range": f'"{sha256}"'}
-        request = self._http.build_request("GET", f"/records/{_segment(record_id)}/{part}", headers=headers)
+        asked = {"Accept-Encoding": "identity", **headers}
+        request = self._http.build_request("GET", path, params=httpx.QueryParams(list(query)), headers=asked)
         response = self._answered(lambda: self._http.send(request, stream=True))
         try:
             if not response.is_success:
                 response.read()
                 raise _problem(response)
-            yield ContentStream(offset if response.status_code == 206 else 0, self._chunks(response))
+            yield response
         finally:
             response.close()
 
@@ -299,6 +322,28 @@ class ArchiveClient:
             plain = {"Content-Type": "text/plain; charset=utf-8"}
             return _body(self._answered(lambda: self._http.post(path, params=params, content=body, headers=plain)))
         return _body(self._answered(lambda: self._http.post(path, params=params, json=dict(body))))
+
+    def post_once(self, *segments: str, body: Mapping[str, Any], query: Query = ()) -> Answer:
+        """Ask for what is done once: sent once, so that no second try is told that it was done already.
+
+        Raises ApiProblem when the service refuses; Unavailable, ``answer-lost``, when its answer did not arrive: look
+        whether it was done.
+        """
+        try:
+            path, params = _path(segments), httpx.QueryParams(list(query))
+            return _body(self._http.post(path, params=params, json=dict(body)))
+        except httpx.ConnectError as lost:
+            raise self._unreachable() from lost
+        except httpx.TransportError as lost:
+            raise Unavailable(
+                Message(
+                    "The connection broke before the answer came. Look whether it was done before you try again.",
+                    "Mất kết nối trước khi nhận được phản hồi. Hãy xem thao tác đã được thực hiện hay chưa trước khi "
+                    "làm lại.",
+                ),
+                component="service",
+                code="answer-lost",
+            ) from lost
 
     def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
         try:
@@ -394,6 +439,12 @@ def _segment(text: str) -> str:
 
 def _path(segments: Sequence[str]) -> str:
     return "".join(f"/{_segment(one)}" for one in segments)
+
+
+def _stated_sha256(response: httpx.Response) -> str | None:
+    """Return the SHA-256 that the answer's ETag is, where it is one."""
+    etag = response.headers.get("ETag", "").strip('"')
+    return etag if _SHA256.fullmatch(etag) else None
 
 
 def _body(response: httpx.Response) -> Answer:

@@ -76,14 +76,14 @@ def shown_size(size_bytes: object) -> str:
 
 def deposit_receipt(record: Answer, *, is_replay: bool) -> RenderableType:
     """Show what came of a deposit."""
-    grid = _grid()
-    _row(grid, "record", record.get("id"))
+    grid = details()
+    detail(grid, "record", record.get("id"))
     grid.add_row("state", _state(record.get("state")))
     if is_replay:
-        _row(grid, "", "deposited before with the same key; nothing was stored twice")
-    _row(grid, "size", shown_size(_content(record).get("size_bytes")))
-    _row(grid, "SHA-256", _content(record).get("sha256"))
-    _row(grid, "stored at", shown_instant(record.get("stored_at")))
+        detail(grid, "", "deposited before with the same key; nothing was stored twice")
+    detail(grid, "size", shown_size(_content(record).get("size_bytes")))
+    detail(grid, "SHA-256", _content(record).get("sha256"))
+    detail(grid, "stored at", shown_instant(record.get("stored_at")))
     return Group(grid, *_findings(record.get("findings")))
 
 
@@ -91,42 +91,42 @@ def record_page(record: Answer) -> RenderableType:
     """Show everything that is known of one record."""
     metadata = record.get("metadata") or {}
     subject = metadata.get("subject") or {}
-    grid = _grid()
-    _row(grid, "record", record.get("id"))
+    grid = details()
+    detail(grid, "record", record.get("id"))
     grid.add_row("state", _state(record.get("state")))
-    _row(grid, "search", f"{record.get('search_state') or ''} {record.get('search_problem') or ''}")
-    _row(grid, "subject", subject.get("name"))
-    _row(grid, "born", shown_date(subject.get("birth_date")))
+    detail(grid, "search", f"{record.get('search_state') or ''} {record.get('search_problem') or ''}")
+    detail(grid, "subject", subject.get("name"))
+    detail(grid, "born", shown_date(subject.get("birth_date")))
     for identifier in subject.get("identifiers") or []:
-        _row(grid, str(identifier.get("scheme", "")), identifier.get("number"))
-    _row(grid, "summary", metadata.get("summary"))
-    _row(grid, "document", document_code(metadata))
-    _row(grid, "issued on", shown_date(metadata.get("issued_on")))
+        detail(grid, str(identifier.get("scheme", "")), identifier.get("number"))
+    detail(grid, "summary", metadata.get("summary"))
+    detail(grid, "document", document_code(metadata))
+    detail(grid, "issued on", shown_date(metadata.get("issued_on")))
     for label, name in METADATA_ROWS:
-        _row(grid, label, metadata.get(name))
-    _row(grid, "metadata", f"version {record.get('metadata_version', '?')}")
-    _row(grid, "pages", record.get("page_count"))
-    _row(grid, "size", shown_size(_content(record).get("size_bytes")))
-    _row(grid, "SHA-256", _content(record).get("sha256"))
+        detail(grid, label, metadata.get(name))
+    detail(grid, "metadata", f"version {record.get('metadata_version', '?')}")
+    detail(grid, "pages", record.get("page_count"))
+    detail(grid, "size", shown_size(_content(record).get("size_bytes")))
+    detail(grid, "SHA-256", _content(record).get("sha256"))
     for label in ("received_at", "stored_at", "locked_until"):
-        _row(grid, label.replace("_", " "), shown_instant(record.get(label)))
+        detail(grid, label.replace("_", " "), shown_instant(record.get(label)))
     for relation in metadata.get("relations") or []:
-        _row(grid, str(relation.get("kind", "")), relation.get("record_id"))
+        detail(grid, str(relation.get("kind", "")), relation.get("record_id"))
     for relation in record.get("related") or []:
-        _row(grid, f"{relation.get('kind', '')} this", relation.get("record_id") or relation.get("id"))
+        detail(grid, f"{relation.get('kind', '')} this", relation.get("record_id") or relation.get("id"))
     return Group(grid, *_findings(record.get("findings")))
 
 
 def subject_page(answer: Answer) -> RenderableType:
     """Show a subject and every record of it, in the order given: by time."""
     subject = answer.get("subject") or {}
-    grid = _grid()
-    _row(grid, "subject", subject.get("name"))
-    _row(grid, "born", shown_date(subject.get("birth_date")))
+    grid = details()
+    detail(grid, "subject", subject.get("name"))
+    detail(grid, "born", shown_date(subject.get("birth_date")))
     for identifier in subject.get("identifiers") or []:
-        _row(grid, str(identifier.get("scheme", "")), identifier.get("number"))
+        detail(grid, str(identifier.get("scheme", "")), identifier.get("number"))
     for merge in subject.get("merges") or []:
-        _row(grid, "merged", " ".join(str(value) for value in merge.values() if isinstance(value, str)))
+        detail(grid, "merged", " ".join(str(value) for value in merge.values() if isinstance(value, str)))
     table = _table("issued on", "document", "summary", "dossier", "state", "record")
     for record in answer.get("records") or []:
         metadata = record.get("metadata") or record
@@ -240,7 +240,8 @@ def _content(record: Answer) -> Mapping[str, Any]:
     return content if isinstance(content, Mapping) else {}
 
 
-def _grid() -> Table:
+def details() -> Table:
+    """Return an empty grid of labels and values."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", justify="right", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -255,7 +256,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _row(grid: Table, label: str, value: object) -> None:
+def detail(grid: Table, label: str, value: object) -> None:
+    """Add a row, unless there is nothing to show."""
     text = printable(str(value)).strip() if value is not None else ""
     if text:
         grid.add_row(printable(label), Text(text))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from archive_service.cli.client import Answer
-from archive_service.cli.display import shown_date, shown_instant, shown_size
+from archive_service.cli.display import detail, details, shown_date, shown_instant, shown_size
 from archive_service.cli.output import both_languages, printable
 from retention.decide import RetentionState
 from retention.periods import parse_period
@@ -82,8 +81,8 @@ def schedule_line(schedule: Answer) -> str:
 
 def standing_page(answer: Answer) -> RenderableType:
     """Show where a record stands today, and why, in both languages."""
-    grid = _grid()
-    _row(grid, "record", answer["record_id"])
+    grid = details()
+    detail(grid, "record", answer["record_id"])
     grid.add_row("state", state_text(answer["state"]))
     if answer["standing"] != answer["state"]:
         grid.add_row("by schedule", state_text(answer["standing"]))
@@ -94,14 +93,14 @@ def standing_page(answer: Answer) -> RenderableType:
         if said["example"]:
             example = "an example: no law stands behind it / ví dụ, không có căn cứ pháp lý"
             grid.add_row("", Text(example, style="yellow"))
-        _row(grid, "source", said["legal_source"])
-        _row(grid, "kept for", _period(said))
+        detail(grid, "source", said["legal_source"])
+        detail(grid, "kept for", _period(said))
         then = action_words(Action(said["action"]))
-        _row(grid, "then", f"{then.en} / {then.vi}")
-    _row(grid, "schedule", f"{answer['schedule']['id']} {answer['schedule']['version']}")
+        detail(grid, "then", f"{then.en} / {then.vi}")
+    detail(grid, "schedule", f"{answer['schedule']['id']} {answer['schedule']['version']}")
     for label in ("trigger_on", "kept_until", "due_on"):
-        _row(grid, label.replace("_", " "), shown_date(answer[label]))
-    _row(grid, "locked until", shown_instant(answer["locked_until"]))
+        detail(grid, label.replace("_", " "), shown_date(answer[label]))
+    detail(grid, "locked until", shown_instant(answer["locked_until"]))
     parts: list[RenderableType] = [grid, Text(), *_reasons(answer["reasons"])]
     if answer["holds"]:
         parts += [Text(), holds_table(answer["holds"])]
@@ -151,17 +150,17 @@ def standings_table(rows: Iterable[Answer]) -> RenderableType:
 
 def event_page(event: Answer) -> RenderableType:
     """Show an event as it was told, or would be."""
-    grid = _grid()
-    _row(grid, "event", event["id"])
-    _row(grid, "of", f"{event['scope']} {event['target']}")
-    _row(grid, "what", f"{event['trigger']}: {event['trigger_words']['en']} / {event['trigger_words']['vi']}")
-    _row(grid, "happened on", shown_date(event["happened_on"]))
-    _row(grid, "source", event["source"])
+    grid = details()
+    detail(grid, "event", event["id"])
+    detail(grid, "of", f"{event['scope']} {event['target']}")
+    detail(grid, "what", f"{event['trigger']}: {event['trigger_words']['en']} / {event['trigger_words']['vi']}")
+    detail(grid, "happened on", shown_date(event["happened_on"]))
+    detail(grid, "source", event["source"])
     label = "told" if event["id"] else "would be told"
-    _row(grid, label, f"{shown_instant(event['told_at'])} by {event['told_by']}, office {event['office']}")
+    detail(grid, label, f"{shown_instant(event['told_at'])} by {event['told_by']}, office {event['office']}")
     _ended(grid, "withdrawn", event["withdrawn"])
     if "bears_on" in event:
-        _row(grid, "bears on", _covered(event["bears_on"]))
+        detail(grid, "bears on", _covered(event["bears_on"]))
     return _as_trial(event, grid)
 
 
@@ -186,22 +185,22 @@ def events_page(events: Sequence[Answer]) -> RenderableType:
 
 def hold_page(hold: Answer) -> RenderableType:
     """Show a hold as it stands, or would."""
-    grid = _grid()
-    _row(grid, "hold", hold["id"])
+    grid = details()
+    detail(grid, "hold", hold["id"])
     grid.add_row("state", _hold_state(hold))
-    _row(grid, "on", _held(hold))
-    _row(grid, "owner", hold["owner"])
-    _row(grid, "reason", hold["reason"])
-    _row(grid, "by", hold["legal_reference"])
-    _row(grid, "review on", shown_date(hold["review_on"]))
-    _row(
+    detail(grid, "on", _held(hold))
+    detail(grid, "owner", hold["owner"])
+    detail(grid, "reason", hold["reason"])
+    detail(grid, "by", hold["legal_reference"])
+    detail(grid, "review on", shown_date(hold["review_on"]))
+    detail(
         grid,
         "placed" if hold["id"] else "would be placed",
         f"{shown_instant(hold['placed_at'])} by {hold['placed_by']}, office {hold['office']}",
     )
     _ended(grid, "lifted", hold["lifted"])
     if "covers" in hold:
-        _row(grid, "covers now", _covered(hold["covers"]))
+        detail(grid, "covers now", _covered(hold["covers"]))
     return _as_trial(hold, grid)
 
 
@@ -237,7 +236,7 @@ def report_table(report: Answer) -> RenderableType:
         title = "\n".join([*_lines(column["vi"].removesuffix(" (byte)")), *_lines(column["en"])])
         is_number = column["kind"] in {"count", "bytes"}
         # An id or a day that is cut off is none.
-        whole = column["name"] == "hold" or column["kind"] == "day"
+        whole = column["name"] in {"hold", "month"} or column["kind"] in {"day", "done"}
         table.add_column(title, justify="right" if is_number else "left", overflow="fold", no_wrap=whole)
     for row in report["rows"]:
         table.add_row(*(_cell(column, row) for column in columns))
@@ -248,6 +247,11 @@ def report_table(report: Answer) -> RenderableType:
 
 
 _TOTALS = (
+    ("proposals", "proposals done / đề nghị đã xong"),
+    ("disposed_records", "records let go / tài liệu đã huỷ, giao nộp"),
+    ("disposed_bytes", "in size / dung lượng"),
+    ("kept_records", "kept / được giữ lại"),
+    ("excepted_records", "taken out / được loại ra"),
     ("records", "records / tài liệu"),
     ("size_bytes", "in size / dung lượng"),
     ("holds", "holds / lệnh giữ"),
@@ -322,7 +326,11 @@ def _cell(column: Answer, row: Answer) -> Text:
         case "state":
             return state_text(str(value), short=True)
     title = row.get("class_vi") if column["name"] == "class" else None
-    return Text(printable(f"{value} {title or ''}").strip())
+    said = _DONE.get(value, value) if column["kind"] == "done" else value
+    return Text(printable(f"{said} {title or ''}").strip())
+
+
+_DONE = {"destroy": "đã tiêu huỷ / destroyed", "transfer": "đã giao nộp / handed over"}
 
 
 def _amount(name: str, value: int) -> str:
@@ -363,7 +371,7 @@ def _as_trial(answer: Answer, grid: Table) -> RenderableType:
 
 def _ended(grid: Table, label: str, end: Answer | None) -> None:
     if end is not None:
-        _row(grid, label, f"{shown_instant(end['at'])} by {end['by']}: {end['reason']}")
+        detail(grid, label, f"{shown_instant(end['at'])} by {end['by']}: {end['reason']}")
 
 
 def _both(message: object) -> str:
@@ -373,19 +381,6 @@ def _both(message: object) -> str:
 
 def _count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
-
-
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", justify="right", no_wrap=True)
-    grid.add_column(overflow="fold")
-    return grid
-
-
-def _row(grid: Table, label: str, value: Any) -> None:
-    text = printable(str(value)).strip() if value is not None else ""
-    if text:
-        grid.add_row(label, Text(text))
 
 
 def _table(*columns: str) -> Table:

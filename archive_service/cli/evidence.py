@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import tempfile
 from pathlib import Path
 
 import click
 
 from archive_service.cli.client import EVIDENCE, ArchiveClient
 from archive_service.cli.connection import connected
+from archive_service.cli.fetch import fetch, require_free
 from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
-from archive_service.errors import Conflict, IntegrityFailure, Message
 from archive_service.model.identifiers import parse_record_id
-from archive_verify.package import Package
 
 
 @click.group()
@@ -39,48 +35,11 @@ def export(client: ArchiveClient, /, record_id: str, output: Path | None, force:
     """
     named = parse_record_id(record_id)
     target = output or Path(f"{named}.zip")
-    if target.exists() and not force:
-        raise Conflict(
-            Message(
-                f"{target.name} is there. Give another name, or --force.",
-                f"Đã có tệp {target.name}. Hãy đặt tên khác, hoặc dùng --force.",
-            ),
-            code="file-exists",
-        )
-    size_bytes = _fetch(client, named, target)
+    require_free(target, force=force)
+    with client.content(named, "", part=EVIDENCE) as content:
+        size_bytes = fetch(content.chunks, target, is_package=True).size_bytes
     if as_json:
         print_json({"id": named, "file": str(target), "size_bytes": size_bytes})
         return
     click.echo(f"{target}: {size_bytes:,} bytes")
     click.echo(f"Next, with keys and roots of your own: archive-verify {target} --log-key FILE --tsa-root FILE")
-
-
-def _fetch(client: ArchiveClient, record_id: str, target: Path) -> int:
-    """Bring the package into the file, which appears only when it is whole; return its size."""
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            with client.content(record_id, "", part=EVIDENCE) as content:
-                for chunk in content.chunks:
-                    file.write(chunk)
-            file.flush()
-            size_bytes = file.tell()
-            _require_whole(file.fileno(), size_bytes)
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return size_bytes
-
-
-def _require_whole(descriptor: int, size_bytes: int) -> None:
-    """Raise IntegrityFailure when what arrived is not a whole package: its form tells."""
-    whole = size_bytes and not Package(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)).problems
-    if not whole:
-        raise IntegrityFailure(
-            Message(
-                "What arrived is not a whole evidence package, so no file was written. Do the same again.",
-                "Dữ liệu nhận được không phải là gói chứng cứ hoàn chỉnh nên không có tệp nào được ghi. "
-                "Hãy thực hiện lại.",
-            )
-        )

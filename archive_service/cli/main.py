@@ -22,6 +22,7 @@ _COMMANDS = {
     "evidence": "archive_service.cli.evidence:evidence",
     "retention": "archive_service.cli.retention:retention",
     "hold": "archive_service.cli.holds:hold",
+    "disposal": "archive_service.cli.disposals:disposal",
     "reindex": "archive_service.cli.host:reindex",
     "load-reference": "archive_service.cli.host:load_reference",
     "doctor": "archive_service.cli.host:doctor",
@@ -59,7 +60,7 @@ def main() -> None:
     log, timestamp, upgrade, retention diff.
     When something is lost, or may be: audit, backup, restore, rebuild-register.
     From anywhere, with a key: deposit, deposit-folder, search, show, download, verify, evidence,
-    retention, hold. Anywhere, without a key: retention check.
+    retention, hold, disposal. Anywhere, without a key: retention check.
     """
     # What the archive keeps, and what comes out of it, is about persons: nobody else on the machine reads it.
     os.umask(0o077)

@@ -13,23 +13,21 @@ from archive_service.cli.display_retention import (
     NOTHING_DONE,
     event_page,
     events_page,
-    report_chart,
-    report_table,
     schedule_line,
     schedules_page,
     standing_page,
     standings_table,
 )
 from archive_service.cli.output import ArchiveCommand, ExitCode, examples, json_option, print_json, printable, terminal
+from archive_service.cli.reports import report_options, show_report
 from archive_service.cli.retention_diff import diff
 from archive_service.cli.targets import DAY, chosen_target, dry_run_option, target_options, tried
-from archive_service.errors import Conflict, Message
 from retention.decide import RetentionState
 from retention.schedule import Action
 from retention.schedule_file import BadSchedule, read_schedule
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-REPORTS = ("due", "forecast", "held", "reviews")
+REPORTS = ("due", "forecast", "held", "reviews", "disposals")
 
 
 @click.group()
@@ -279,16 +277,7 @@ def withdraw(client: ArchiveClient, /, event_id: str, reason: str, dry_run: bool
     ),
 )
 @click.argument("name", type=click.Choice(REPORTS))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "chart", "csv", "svg"]),
-    default="table",
-    show_default=True,
-    help="chart: bars here; csv: for a spreadsheet; svg: a picture.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File for csv or svg.")
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@report_options
 @json_option
 @connected
 def report(client: ArchiveClient, /, name: str, form: str, output: Path | None, force: bool, as_json: bool) -> None:
@@ -296,34 +285,9 @@ def report(client: ArchiveClient, /, name: str, form: str, output: Path | None, 
 
     due: what is due, or becomes so within a year, by month and class. forecast: bytes that become due by year, and what
     remains kept. held: held records by owner of the holds. reviews: holds that somebody should have looked at.
+    disposals: what was let go, kept and left out, by month.
     """
-    if output is not None and (form not in {"csv", "svg"} or as_json):
-        raise click.UsageError("-o goes with --format csv or svg.")
-    if form in {"csv", "svg"} and not as_json:
-        _put_out(client.get_bytes("retention", "reports", name, query=[("format", form)]), output, force=force)
-        return
-    console = terminal()
-    answer = client.get("retention", "reports", name)
-    if as_json:
-        print_json(answer)
-    else:
-        console.print(report_chart(answer, console.width) if form == "chart" else report_table(answer))
-
-
-def _put_out(content: bytes, output: Path | None, *, force: bool) -> None:
-    if output is None:
-        click.echo(content, nl=False)
-        return
-    if output.exists() and not force:
-        raise Conflict(
-            Message(
-                f"{output.name} is there. Give another name, or --force.",
-                f"Đã có tệp {output.name}. Hãy đặt tên khác, hoặc dùng --force.",
-            ),
-            code="file-exists",
-        )
-    output.write_bytes(content)
-    click.echo(f"{output}: {len(content):,} bytes")
+    show_report(client, name, form, output, force=force, as_json=as_json)
 
 
 def _shown(answer: Answer, page: Any, as_json: bool) -> None:

@@ -417,7 +417,7 @@ def test_report_counts_by_month_what_went_was_kept_and_left_out(service: Service
     assert told["bars"] == [{"label": "12/2026 · đã tiêu huỷ", "parts": [{"series": "số tài liệu", "value": 1}]}]
     table = auditor.get("/api/v1/retention/reports/disposals?format=csv").data.decode("utf-8-sig")
     titles, values = csv.reader(io.StringIO(table))
-    assert (titles[0], values[0]) == ("Tháng chứng nhận / Month of the certificate", "2026-12")
+    assert (titles[0], values[0]) == ("Tháng / Month", "2026-12")
     assert auditor.get("/api/v1/retention/reports/disposals?format=svg").text.startswith("<?xml")
     assert TITLE not in table
 

@@ -110,6 +110,7 @@ SUBJECTS = {
     "retention",
     "retention-reports",
     "holds",
+    "disposals",
     "verifications",
     "evidence",
     "log",

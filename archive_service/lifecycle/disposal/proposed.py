@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from archive_service.errors import ArchiveError, Conflict, InvalidInput, Message, NotAllowed, NotFound
+from archive_service.errors import ArchiveError, Conflict, FieldProblem, InvalidInput, Message, NotAllowed, NotFound
 from archive_service.model.archive import Archive
 from archive_service.model.disposals import Disposal, DisposalItem
 from archive_service.model.permissions import Caller
@@ -34,12 +34,11 @@ def require_text(text: str, field: str) -> str:
     """Return a person's words without outer blanks. Raises InvalidInput when there are none, or too many."""
     words = text.strip()
     if not 0 < len(words) <= _LONGEST:
-        raise InvalidInput(
-            Message(
-                f"Say it in words, at most {_LONGEST} letters: {field}.",
-                f"Hãy nhập nội dung, tối đa {_LONGEST} ký tự: «{field}».",
-            )
+        said = Message(
+            f"Say it in words, at most {_LONGEST} letters: {field}.",
+            f"Hãy nhập nội dung, tối đa {_LONGEST} ký tự: «{field}».",
         )
+        raise InvalidInput(said, problems=(FieldProblem(field, said),))
     return words
 
 
