@@ -189,7 +189,8 @@ class Worker:
                 waiting = execute(self._archive, job.record_id)
             except Conflict as refused:
                 log.warning("store refuses to delete", record=job.record_id, code=refused.code)
-                self._retry_or_park(job, refused.code)
+                # A person reads it: which object, and that a lock or hold stands on it.
+                self._retry_or_park(job, f"{refused.code}: {refused.message.en}")
             except ArchiveError as error:
                 self._failed(job, error)
             except Exception:  # as below

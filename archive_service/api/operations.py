@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from archive_service.api.identity import caller
 from archive_service.errors import ArchiveError
-from archive_service.lifecycle.diagnose import Diagnosis, check_components
+from archive_service.lifecycle.diagnose import DISPOSAL_LASTS, Diagnosis, check_components
 from archive_service.lifecycle.log.sealed import publication
 from archive_service.model.archive import Archive
 from archive_service.model.jobs import JobKind, JobState
@@ -54,18 +54,29 @@ class Metrics:
         self.stamped_at = Gauge(
             "archive_timestamp_last_unixtime", "Time of the newest time-stamp.", ("authority",), registry=self.registry
         )
+        self.stuck_disposals = Gauge(
+            "archive_disposal_stuck_records",
+            "Records whose deletion began more than a day ago and that are not gone.",
+            registry=self.registry,
+        )
         self.register_up = Gauge("archive_register_up", "Whether the register answers.", registry=self.registry)
 
     def look(self, archive: Archive) -> None:
         """Bring the gauges up to date; a register that is down is itself a figure."""
         try:
-            counts, log, states = archive.register.read(
-                lambda unit: (unit.jobs.counts(), publication(unit, archive.signer.origin), unit.timestamps.states())
+            counts, log, states, stuck = archive.register.read(
+                lambda unit: (
+                    unit.jobs.counts(),
+                    publication(unit, archive.signer.origin),
+                    unit.timestamps.states(),
+                    unit.disposals.begun_before(archive.clock.now() - DISPOSAL_LASTS),
+                )
             )
         except ArchiveError:
             self.register_up.set(0)
             return
         self.register_up.set(1)
+        self.stuck_disposals.set(stuck)
         self.log_entries.set(log.entries)
         self.published.set(log.published)
         waits = archive.clock.now() - log.waits_since if log.waits_since is not None else dt.timedelta()

@@ -32,6 +32,7 @@ from archive_service.cli.output import (
 )
 from archive_service.cli.reports import report_options, show_report
 from archive_service.cli.targets import DAY, dry_run_option, tried
+from archive_service.errors import Conflict, Message
 from archive_service.model.disposals import ItemState
 from archive_service.model.identifiers import parse_record_id
 from retention.disposal import ProposalState, Vote
@@ -201,6 +202,7 @@ def export(client: ArchiveClient, ctx: click.Context, /, disposal_id: str, folde
     The same again goes on where it stopped: what is there as it was given out is not fetched again. SHA256SUMS in DIR
     lists them all. A package that cannot be given yet is told, and exit code 5.
     """
+    _require_given_out(client.get("disposals", disposal_id))
     folder.mkdir(parents=True, exist_ok=True)
     done, missing = list[_Package](), list[tuple[str, ApiProblem]]()
     tell = progress(as_json, "packages")
@@ -219,7 +221,22 @@ def export(client: ArchiveClient, ctx: click.Context, /, disposal_id: str, folde
     ctx.exit(ExitCode.CONFLICT if missing else ExitCode.OK)
 
 
-# What keeps every record of the proposal from being given out.
+def _require_given_out(disposal: Answer) -> None:
+    """Raise Conflict where no package of the proposal is given out: a list of what is there must not be replaced."""
+    if disposal["action"] == "transfer" and disposal["state"] == "approved" and disposal["receipt"] is None:
+        return
+    raise Conflict(
+        Message(
+            "Packages are given out of a transfer that is approved, until the receiver's receipt is there: "
+            "archive-service disposal show says where it stands.",
+            "Chỉ xuất gói của đề nghị giao nộp đã được phê duyệt và chưa có biên nhận: "
+            "archive-service disposal show cho biết tình trạng.",
+        ),
+        code="not-given-out",
+    )
+
+
+# What came to keep every record of the proposal from being given out meanwhile.
 _OF_ALL = frozenset({"not-approved", "not-a-transfer", "received-already"})
 
 

@@ -19,6 +19,7 @@ from archive_service.lifecycle.diagnose import (
     check_audit,
     check_clocks,
     check_components,
+    check_disposals,
     check_log,
     check_retention,
     check_timestamps,
@@ -177,6 +178,7 @@ def _everything(archive: Archive) -> tuple[Diagnosis, ...]:
         *check_log(archive),
         *check_timestamps(archive),
         *check_retention(archive),
+        *check_disposals(archive),
         check_audit(archive),
     )
 
@@ -287,6 +289,8 @@ def list_jobs(as_json: bool) -> None:
         click.echo(f"{kind} {state}: {count}")
     for job in parked:
         click.echo(f"{job.id}  {job.kind}  {job.record_id}  {job.problem}")
+    if parked:
+        click.echo("When the cause is mended: archive-service jobs retry NUMBER")
     if not counts:
         terminal().print("There is no follow-up work.")
 

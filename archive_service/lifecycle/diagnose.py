@@ -1,4 +1,4 @@
-"""Telling an operator whether everything works: components, counts, the store's lock, the log and its evidence."""
+"""Telling an operator whether everything works: components, counts, the store's lock, the log, retention, disposals."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from archive_service.model.ports import ProofResult, TimestampAuthority
 from archive_service.model.record import RecordState, SearchState
 from archive_service.model.timestamps import AuthorityState
 from archive_service.model.units import RegisterUnit
+from archive_service.model.units.disposals import DisposalSelection
 from archive_service.model.units.log import SignedCheckpoint
 from archive_verify.log_history import CLOCK_SKEW
-from retention.calendar import day_of
+from retention.calendar import clocks_agree, day_of
+from retention.disposal import ProposalState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ _SHORTEST_CERTIFICATE = dt.timedelta(days=30)
 
 # A witness looks every few minutes; after a day without it somebody should ask.
 _SILENT = dt.timedelta(days=1)
+
+# Deleting a record takes seconds; after a day somebody should ask.
+DISPOSAL_LASTS = dt.timedelta(days=1)
 
 # Every component, in the order in which a deposit needs them.
 COMPONENTS = ("register", "store", "index", "pdf")
@@ -289,6 +294,68 @@ def _holds(archive: Archive) -> tuple[ProofResult, str]:
         oldest = min(placed.hold.review_on for placed in overdue)
         return ProofResult.FAILED, f"{len(overdue)} of {len(standing)} wait to be looked at, the first since {oldest}"
     return ProofResult.PASSED, f"{len(standing)} stand, none is overdue to be looked at"
+
+
+def check_disposals(archive: Archive) -> tuple[Diagnosis, ...]:
+    """Tell whether approved disposals go on: none stuck, all certified, and the store's clock close to this host's.
+
+    Never raises.
+    """
+    return (
+        _told("disposals: records", lambda: _going(archive)),
+        _told("disposals: certificates", lambda: _certified(archive)),
+        _told("disposals: clocks", lambda: _store_clock(archive)),
+    )
+
+
+def _going(archive: Archive) -> tuple[ProofResult, str]:
+    since = archive.clock.now() - DISPOSAL_LASTS
+
+    def look(unit: RegisterUnit) -> tuple[int, int, int]:
+        counts = unit.jobs.counts()
+        parked = counts.get((JobKind.DISPOSE, JobState.PARKED), 0)
+        going = sum(n for (kind, _), n in counts.items() if kind is JobKind.DISPOSE) - parked
+        return parked, unit.disposals.begun_before(since), going
+
+    parked, begun, going = archive.register.read(look)
+    if parked:
+        told = f"{parked} wait for a person, and the store may still have something of them"
+        return ProofResult.FAILED, f"{told}: archive-service jobs list says why"
+    if begun:
+        told = f"the deletion of {begun} began more than a day ago, and they are not gone"
+        return ProofResult.FAILED, f"{told}: does a worker run, and does the store answer?"
+    return ProofResult.PASSED, f"none is stuck, {going} are to be disposed of"
+
+
+def _certified(archive: Archive) -> tuple[ProofResult, str]:
+    """An approved disposal of which every record is done is certified within minutes."""
+    since = archive.clock.now() - DISPOSAL_LASTS
+    selection = DisposalSelection(states=frozenset({ProposalState.APPROVED}), limit=1000)
+
+    def look(unit: RegisterUnit) -> tuple[list[str], int]:
+        approved = [one for one in unit.disposals.select(selection) if one.may_be_executed]
+        old = (one for one in approved if one.approved_at is not None and one.approved_at <= since)
+        return [one.id for one in old if unit.disposals.tally(one.id).is_final], len(approved)
+
+    uncertified, approved = archive.register.read(look)
+    if uncertified:
+        told = f"every record of disposal {uncertified[0]} is done, and it has no certificate"
+        return (
+            ProofResult.FAILED,
+            f"{told}: is the index up to date, and can the seal be used? The worker's log says why",
+        )
+    return ProofResult.PASSED, f"none is owed, {approved} disposals are under way"
+
+
+def _store_clock(archive: Archive) -> tuple[ProofResult, str]:
+    ours, theirs, bound = archive.clock.now(), archive.store.now(), archive.rules.store_clock_bound
+    told = f"this host's differs from the store's by {(ours - theirs).total_seconds():.0f} s"
+    if not clocks_agree(ours, theirs, bound):
+        return (
+            ProofResult.FAILED,
+            f"{told}: nothing is disposed of until they agree within {bound.total_seconds():.0f} s",
+        )
+    return ProofResult.PASSED, told
 
 
 def _probe(name: str, ask: Callable[[], None]) -> Diagnosis:

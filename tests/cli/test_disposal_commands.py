@@ -217,7 +217,9 @@ def test_export_brings_every_package_once_and_the_receipt_lets_them_go(
     assert "every package was given out" in done(run("hong", "show", disposal))
     assert "nothing was done" in done(run("hong", "receipt", disposal, *RECEIPT, "--dry-run"))
     assert "08/12/2026 by Lưu trữ lịch sử, 07/BB" in done(run("hong", "receipt", disposal, *RECEIPT))
+    sums = (folder / "SHA256SUMS").read_bytes()
     assert run("hong", "export", disposal, folder).exit_code == ExitCode.CONFLICT
+    assert (folder / "SHA256SUMS").read_bytes() == sums
     service.dispose()
     assert "done / đã hoàn thành" in done(run("hong", "show", disposal))
 

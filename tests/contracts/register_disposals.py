@@ -213,6 +213,15 @@ class DisposalsContract:
         assert work_of(register, item(3)) is None
         assert work_of(register, item(4)) is None
 
+    def test_what_began_long_ago_and_is_not_gone_is_counted(self, register: SqlRegister) -> None:
+        begun = item(1, state=ItemState.BEGUN)
+        one = proposed(register, disposal(), begun, item(2), item(3, state=ItemState.DISPOSED))
+        before = begun.changed_at - dt.timedelta(seconds=1)
+        assert register.read(lambda u: u.disposals.begun_before(begun.changed_at)) == 0
+        approved(register, one)
+        assert register.read(lambda u: u.disposals.begun_before(begun.changed_at)) == 1
+        assert register.read(lambda u: u.disposals.begun_before(before)) == 0
+
     def test_the_index_is_awaited_for_records_that_are_gone(self, register: SqlRegister) -> None:
         proposed(register, disposal(), item(1), item(2, state=ItemState.DISPOSED))
         register.write(lambda u: u.jobs.add(JobKind.INDEX, record_id(1), NOW))

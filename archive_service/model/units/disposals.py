@@ -89,6 +89,10 @@ class Disposals(Protocol):
         """Return what became of a proposal's records."""
         ...
 
+    def begun_before(self, instant: dt.datetime) -> int:
+        """Return how many records of approved proposals began to be deleted by that instant, and are not gone."""
+        ...
+
     def not_exported(self, disposal_id: str) -> int:
         """Return how many records are still listed whose package was not handed over."""
         ...

@@ -174,6 +174,19 @@ class SqlDisposals:
         rows = self._connection.execute(query)
         return Tally({ItemState(row.state): Amount(int(row.records), int(row.size_bytes)) for row in rows})
 
+    def begun_before(self, instant: dt.datetime) -> int:
+        """Count those that are begun since then; only approved proposals have any."""
+        query = (
+            select(func.count())
+            .select_from(t.disposal_items.join(t.disposals, _D.id == _I.disposal_id))
+            .where(
+                _D.state == str(ProposalState.APPROVED),
+                _I.state == str(ItemState.BEGUN),
+                _I.changed_at <= instant,
+            )
+        )
+        return int(self._connection.execute(query).scalar_one())
+
     def not_exported(self, disposal_id: str) -> int:
         """Return how many listed ones have no package."""
         query = select(func.count()).where(
