@@ -155,7 +155,8 @@ def _next_of_transfer(disposal: Answer) -> Iterator[Text]:
         "Cần biên nhận: mọi gói đã được xuất. Người quản lý tài liệu nhập biên nhận của bên nhận.",
         style="bold",
     )
-    yield _command(f"receipt {disposal['id']} --receiver '…' --reference '…' --received-on DD/MM/YYYY --text '…'")
+    yield _command(f"receipt {disposal['id']} \\")
+    yield Text("          --receiver '…' --reference '…' --received-on DD/MM/YYYY --text '…'", style="cyan")
 
 
 def estimate_page(told: Answer) -> RenderableType:

@@ -288,9 +288,12 @@ def _show_export(
         print_json({"disposal": disposal_id, "folder": str(folder), "packages": packages, "missing": problems})
         return
     new, size_bytes = sum(one.is_new for one in done), sum(one.fetched.size_bytes for one in done)
-    click.echo(f"{folder}: {len(done):,} packages, {size_bytes:,} bytes; {new:,} fetched now. {SUMS} lists them.")
-    for record_id, problem in missing:
-        click.secho(printable(f"{record_id}: {problem.message.en}"), fg="yellow", err=True)
+    if done:
+        click.echo(f"{folder}: {len(done):,} packages, {size_bytes:,} bytes; {new:,} fetched now. {SUMS} lists them.")
+    # Thousands may wait for the same: it is told once, with one of them.
+    for first, problem in {problem.code: (record_id, problem) for record_id, problem in reversed(missing)}.values():
+        alike = sum(other.code == problem.code for _, other in missing)
+        click.secho(printable(f"{alike:,}, the first {first}: {problem.message.en}"), fg="yellow", err=True)
         click.secho(printable(f"    {problem.message.vi}"), fg="yellow", err=True)
     if missing:
         count = f"{len(missing):,}"
