@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import tracemalloc
 from pathlib import Path
 
@@ -144,3 +146,32 @@ def test_the_derived_key_belongs_to_bytes_and_metadata() -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"gone\.pdf"):
         file_sha256(tmp_path / "gone.pdf")
+
+
+def test_what_is_done_once_is_sent_once_and_a_lost_answer_says_to_look_first() -> None:
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            asked.append(connection.recv(65536))
+            connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with (
+            ArchiveClient(f"http://127.0.0.1:{server.getsockname()[1]}", KEY) as client,
+            pytest.raises(Unavailable) as told,
+        ):
+            client.post_once("disposals", "1", "votes", body={"vote": "agree"})
+        thread.join()
+    assert told.value.code == "answer-lost"
+    assert len(asked) == 1
+
+
+def test_what_is_done_once_is_not_waited_for_where_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with ArchiveClient(f"http://127.0.0.1:{port}", KEY) as client, pytest.raises(Unavailable) as told:
+        client.post_once("disposals", body={})
+    assert told.value.code == "unavailable"
