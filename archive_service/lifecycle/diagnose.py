@@ -349,7 +349,7 @@ def _certified(archive: Archive) -> tuple[ProofResult, str]:
 
 def _store_clock(archive: Archive) -> tuple[ProofResult, str]:
     ours, theirs, bound = archive.clock.now(), archive.store.now(), archive.rules.store_clock_bound
-    told = f"this host's differs from the store's by {(ours - theirs).total_seconds():.0f} s"
+    told = f"this host's differs from the store's by {abs((ours - theirs).total_seconds()):.0f} s"
     if not clocks_agree(ours, theirs, bound):
         return (
             ProofResult.FAILED,
