@@ -253,7 +253,7 @@ def goes(life: Life, record_id: RecordId, stays: RecordId | None) -> None:
     """Propose what is due, vote, approve, carry out; the certificate convinces somebody who trusts nobody here."""
     council = {name: life.person(name, Role.ARCHIVIST) for name in ("an", "binh", "chi")}
     asked = ProposalRequest(life.manager, "Hồ sơ hết thời hạn", Selection(Action.DESTROY), frozenset(council))
-    proposal = propose(life.archive, asked)
+    proposal = propose(life.archive, asked).disposal
     assert [one.record_id for one in items(life, proposal.id)] == [record_id]
     for member in council.values():
         vote(life.archive, member, proposal.id, Vote.AGREE)
@@ -273,7 +273,7 @@ def goes(life: Life, record_id: RecordId, stays: RecordId | None) -> None:
 
 
 def items(life: Life, disposal_id: str) -> list[DisposalItem]:
-    return list(list_items(life.archive, life.manager, ItemSelection(disposal_id)))
+    return [one.item for one in list_items(life.archive, life.manager, ItemSelection(disposal_id))]
 
 
 def the_certificate_convinces(life: Life, auditor: Caller, disposal_id: str) -> None:
