@@ -37,11 +37,16 @@ class AmountOfClassSchema(CoveredSchema):
 
 
 class EstimateSchema(CoveredSchema):
-    """What a proposal would list; ``left_over`` is due besides, ``proposed_elsewhere`` stands in another one."""
+    """What a proposal would list.
+
+    ``left_over`` is due besides, ``proposed_elsewhere`` stands in another one, ``still_locked`` is locked by the store
+    for more than 30 days.
+    """
 
     by_class = fields.List(fields.Nested(AmountOfClassSchema))
     left_over = fields.Integer()
     proposed_elsewhere = fields.Integer()
+    still_locked = fields.Integer()
 
 
 class TallySchema(Schema):

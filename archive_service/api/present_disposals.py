@@ -65,6 +65,7 @@ def previewed_proposal_json(request: ProposalRequest, told: Estimate) -> dict[st
             **_amount(told.total),
             "left_over": told.left_over,
             "proposed_elsewhere": told.proposed_elsewhere,
+            "still_locked": told.still_locked,
         },
     }
 

@@ -180,6 +180,8 @@ def _besides(found: Answer) -> Iterator[Text]:
         yield Text(_left_over(found["left_over"]))
     if found["proposed_elsewhere"]:
         yield Text(f"{found['proposed_elsewhere']:,} proposed already / đã nằm trong đề nghị khác")
+    if found["still_locked"]:
+        yield Text(f"{found['still_locked']:,} locked by the store for over 30 days / còn bị kho khoá quá 30 ngày")
 
 
 def _left_over(number: int) -> str:

@@ -67,6 +67,7 @@ def test_destruction_from_proposal_to_certificate(service: Service, people: Peop
         **counts(3),
         "left_over": 0,
         "proposed_elsewhere": 0,
+        "still_locked": 0,
     }
     assert (tried["dry_run"], tried["id"]) == (True, None)
     assert got(people.proposer, "") == {"disposals": [], "next_cursor": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 from dataclasses import replace
@@ -154,6 +155,17 @@ class TestProposing:
         assert first == [set(due[4:]), set(due[1:4]), set(due[:1])]
         assert left_over == [4, 1, 0]
         assert estimate(ours.archive, people.proposer, Selection(Action.DESTROY)) == Estimate({}, 7, 0)
+
+    def test_what_the_store_locks_for_long_is_told_and_not_proposed(self, ours: TestArchive, people: Disposals) -> None:
+        [free, locked] = people.due(1, 2)
+        for record_id, days in ((free, 30), (locked, 31)):
+            record = ours.get(record_id)
+            until = ours.clock.now() + dt.timedelta(days=days)
+            later = dataclasses.replace(record.original, locked_until=until)
+            ours.register.write(lambda unit, i=record_id, o=later: unit.records.set_lock(i, o))  # type: ignore[misc]
+        told = estimate(ours.archive, people.proposer, Selection(Action.DESTROY))
+        assert (told.total.records, told.still_locked) == (1, 1)
+        assert [item.record_id for item in people.items(people.propose())] == [free]
 
     def test_a_preview_refuses_what_would_be_refused_and_writes_nothing(
         self, ours: TestArchive, people: Disposals

@@ -15,6 +15,7 @@ from functools import partial
 
 from archive_service.errors import Conflict, Message, NotFound, Unavailable, unavailable
 from archive_service.lifecycle.disposal.erase import forget, tell_of_others, told_of_others
+from archive_service.lifecycle.disposal.proposed import LOCK_WORTH_WAITING
 from archive_service.lifecycle.marks import keep_small
 from archive_service.lifecycle.retention.asking import HOLDS_AND_DISPOSALS
 from archive_service.lifecycle.retention.judge import Judge
@@ -42,9 +43,6 @@ from retention.locks import quarantine_lock_until
 
 # Who follow-up work is done by, in the log.
 _WORKER = "worker"
-
-# What the store locks for longer than that is kept, and may be proposed again; for a shorter lock it is worth waiting.
-_WORTH_WAITING = dt.timedelta(days=30)
 
 # Each round of deleting can only be undone by something that was put meanwhile, by a step that had begun before.
 _ROUNDS = 10
@@ -127,7 +125,7 @@ def _guarded(archive: Archive, record_id: RecordId, now: dt.datetime) -> Obstacl
             latest = found.locked_until if latest is None else max(latest, found.locked_until)
     if latest is None:
         return None
-    if latest - now > _WORTH_WAITING:
+    if latest - now > LOCK_WORTH_WAITING:
         return obstacle_of_lock(latest)
     return Waiting("locked", latest)
 

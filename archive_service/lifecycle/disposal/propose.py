@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from archive_service.errors import Conflict, FieldProblem, InvalidInput, Message, unavailable
-from archive_service.lifecycle.disposal.proposed import PROPOSING, pages_of, require_text, rules_answered
+from archive_service.lifecycle.disposal.proposed import (
+    LOCK_WORTH_WAITING,
+    PROPOSING,
+    pages_of,
+    require_text,
+    rules_answered,
+)
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.visible import may_see
 from archive_service.model.archive import Archive
@@ -66,13 +72,14 @@ class ProposalRequest:
 class Estimate:
     """What a proposal would list, by class.
 
-    Left out are ``proposed_elsewhere``, which another proposal has, and ``left_over``: what is due beyond
-    ``MOST_RECORDS``, later than what is listed.
+    Left out are ``proposed_elsewhere``, which another proposal has; ``still_locked``, which the store locks for longer
+    than a proposal should wait for; and ``left_over``: what is due beyond ``MOST_RECORDS``, later than what is listed.
     """
 
     by_class: Mapping[str, Amount] = field(default_factory=dict)
     proposed_elsewhere: int = 0
     left_over: int = 0
+    still_locked: int = 0
 
     @property
     def total(self) -> Amount:
@@ -94,7 +101,7 @@ def estimate(archive: Archive, caller: Caller, selection: Selection) -> Estimate
     require(caller, Action.PROPOSE_DISPOSAL)
     _require_proposable(selection)
     by_class: dict[str, Amount] = {}
-    elsewhere = left_over = 0
+    elsewhere = left_over = still_locked = 0
     room = MOST_RECORDS
     for page in _pages(archive, caller, selection):
         listed = page.due[:room]
@@ -105,7 +112,8 @@ def estimate(archive: Archive, caller: Caller, selection: Selection) -> Estimate
         room -= len(listed)
         left_over += len(page.due) - len(listed)
         elsewhere += page.proposed_elsewhere
-    return Estimate(by_class, elsewhere, left_over)
+        still_locked += page.still_locked
+    return Estimate(by_class, elsewhere, left_over, still_locked)
 
 
 def preview(archive: Archive, request: ProposalRequest) -> Estimate:
@@ -119,7 +127,8 @@ def preview(archive: Archive, request: ProposalRequest) -> Estimate:
 def propose(archive: Archive, request: ProposalRequest) -> Proposed:
     """Propose the due records of the caller's offices to a council, those due earliest, ``MOST_RECORDS`` at most.
 
-    Each record is judged by today's schedule, events and holds; one that stands in another proposal is left out.
+    Each record is judged by today's schedule, events and holds; one that stands in another proposal is left out, and
+    one that the store locks for long.
     Raises NotAllowed, ``proposed-it`` for a proposer in the council; InvalidInput for unknown members, too few of
     them, a title without words, or an action that is not carried out; Conflict ``nothing-due``; Unavailable: nothing
     was proposed.
@@ -242,6 +251,7 @@ class _Page:
 
     due: tuple[_Due, ...]
     proposed_elsewhere: int
+    still_locked: int
     last: _Cursor
 
 
@@ -265,8 +275,11 @@ def _look(
     decisions = Judge.of(unit, today).decisions(unit, records)
     due = tuple(_due(selection, records, decisions))
     last = (standing[-1][1].due_on, standing[-1][0].id)
-    free = tuple(one for one in due if one.record.id not in elsewhere)
-    return _Page(free, len(due) - len(free), last)
+    free = [one for one in due if one.record.id not in elsewhere]
+    # A rolling lock outlives a trigger that was told late, and a hold that was lifted.
+    worth_waiting = archive.clock.now() + LOCK_WORTH_WAITING
+    soon = tuple(one for one in free if (one.record.original.locked_until or worth_waiting) <= worth_waiting)
+    return _Page(soon, len(due) - len(free), len(free) - len(soon), last)
 
 
 def _standings(caller: Caller, selection: Selection, today: dt.date, after: _Cursor | None) -> StandingSelection:

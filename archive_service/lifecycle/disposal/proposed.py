@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -12,6 +13,9 @@ from archive_service.model.permissions import Caller
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.disposals import ItemSelection
 from retention.disposal import NotPermitted, ProposalState, RefusalCode
+
+# What the store locks for longer than that is not proposed, or kept; for a shorter lock it is worth waiting.
+LOCK_WORTH_WAITING = dt.timedelta(days=30)
 
 # Proposals are written down one after another, so that a record stands in one of them.
 PROPOSING = "disposals"
