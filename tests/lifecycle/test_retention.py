@@ -217,6 +217,24 @@ def test_a_day_ahead_is_waited_for_and_looked_at_when_it_comes(ours: TestArchive
     assert locks(ours, record) == {dt.datetime(2027, 12, 1, 17, tzinfo=dt.UTC)}
 
 
+def test_a_clock_set_forward_lets_nothing_go_and_set_back_shortens_nothing_and_writes_nothing(
+    ours: TestArchive, manager: Caller
+) -> None:
+    adopted(ours, manager)
+    record = ours.stored(dossier_code=DOSSIER)
+    ours.work()
+    closed(ours, manager)
+    until = locks(ours, record)
+    for by in (400 * DAY, -400 * DAY, -20 * DAY):
+        ours.clock.forward(by)
+        assert decide_records(ours.archive, [record.id]) == 0
+        assert locks(ours, record) == until
+    # By then the log has entries of days to come: whatever would be entered now is refused until the clock is right.
+    with pytest.raises(Unavailable, match="clock is off"):
+        closed(ours, manager, dt.date(2020, 1, 1))
+    assert locks(ours, record) == until
+
+
 def test_rolling_locks_are_renewed_at_half_and_permanent_ones_each_year(ours: TestArchive, manager: Caller) -> None:
     adopted(ours, manager, short(period="permanent"))
     record = ours.stored()
