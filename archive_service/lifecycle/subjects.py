@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotAllowed, NotFound
 from archive_service.lifecycle.retention.asking import ask_for_subjects
-from archive_service.lifecycle.visible import answer_for, has_seen
+from archive_service.lifecycle.visible import answer_for, has_seen, require_subject
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import Identifier
@@ -130,14 +130,7 @@ def unmerge_subjects(archive: Archive, caller: Caller, merge_id: int, reason: st
 
 def _own(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> Subject:
     """Return the subject of the number, when it is the caller's to change."""
-    subject = unit.subjects.by_identifier(identifier)
-    if subject is None or not has_seen(unit, caller, subject.id):
-        raise NotFound(
-            Message(
-                "No result of a subject with this number is held in your offices.",
-                "Không có kết quả nào của chủ thể mang mã số này trong phạm vi cơ quan của bạn.",
-            )
-        )
+    subject = require_subject(unit, caller, identifier)
     _require_answers_for(unit, caller, subject)
     return subject
 

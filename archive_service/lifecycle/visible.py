@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from archive_service.errors import Conflict, Gone, Message, NotFound
 from archive_service.model.events import DISPOSALS, Event, EventType
-from archive_service.model.identifiers import OfficeCode, RecordId, SubjectId
+from archive_service.model.identifiers import Identifier, OfficeCode, RecordId, SubjectId
 from archive_service.model.permissions import Caller
 from archive_service.model.record import Record, RecordState
+from archive_service.model.subject import Subject
 from archive_service.model.units import RegisterUnit
 from retention.calendar import day_of
 from retention.schedule import Action as DisposalAction
@@ -118,6 +119,19 @@ _DISPOSED = {
 def has_seen(unit: RegisterUnit, caller: Caller, subject_id: SubjectId) -> bool:
     """Whether the subject exists for the caller: one of its records, over all merges, is visible."""
     return any(may_see(caller, record) for record in _records_of(unit, subject_id))
+
+
+def require_subject(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> Subject:
+    """Return the subject that stands for whoever has the number; raise NotFound unless the caller has seen it."""
+    subject = unit.subjects.by_identifier(identifier)
+    if subject is None or not has_seen(unit, caller, subject.id):
+        raise NotFound(
+            Message(
+                "No result of a subject with this number is held in your offices.",
+                "Không có kết quả nào của chủ thể mang mã số này trong phạm vi cơ quan của bạn.",
+            )
+        )
+    return subject
 
 
 def answer_for(unit: RegisterUnit, offices: frozenset[OfficeCode] | None, subject_id: SubjectId) -> bool:

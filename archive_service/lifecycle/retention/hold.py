@@ -18,7 +18,7 @@ from archive_service.lifecycle.retention.asking import (
 from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
-from archive_service.lifecycle.visible import has_seen, require_known
+from archive_service.lifecycle.visible import require_known, require_subject
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import (
@@ -75,7 +75,10 @@ def place_hold(archive: Archive, order: HoldOrder) -> PlacedHold:
         unit.progress.serialise(HOLDS_AND_DISPOSALS)
         # What was disposed of while the hold was being kept is gone: that must be said.
         _require_there(unit, placed.hold)
-        if unit.holds.get(placed.hold.id) is None:
+        there = unit.holds.get(placed.hold.id)
+        if there is not None and there.lifted is not None:
+            raise _lifted_already()
+        if there is None:
             unit.holds.add(placed)
             _ask_for_held(unit, placed.hold, placed.placed_at)
             unit.log.append(Event(EventType.HOLD_PLACED, order.caller.id, placed.placed_at, None, _values(placed)))
@@ -253,15 +256,7 @@ def _resolved(unit: RegisterUnit, order: HoldOrder) -> str:
     """Return the id or code under which the register knows the target. Raises NotFound, InvalidInput."""
     caller, target = order.caller, order.target
     if isinstance(target, Identifier) and order.scope is HoldScope.SUBJECT:
-        subject = unit.subjects.by_identifier(target)
-        if subject is None or not has_seen(unit, caller, subject.id):
-            raise NotFound(
-                Message(
-                    "No result of a subject with this number is held in your offices.",
-                    "Không có kết quả nào của chủ thể mang mã số này trong phạm vi cơ quan của bạn.",
-                )
-            )
-        return subject.id
+        return require_subject(unit, caller, target).id
     if isinstance(target, Identifier):
         raise InvalidInput(
             Message("Only a subject is named by one of its numbers.", "Chỉ chủ thể mới được nêu bằng mã số của mình.")
@@ -325,9 +320,7 @@ def _values(placed: PlacedHold) -> dict[str, str]:
 def _standing(unit: RegisterUnit, caller: Caller, hold_id: str) -> PlacedHold:
     placed = _own(unit, caller, hold_id)
     if placed.lifted is not None:
-        raise Conflict(
-            Message("The hold was lifted already.", "Lệnh giữ này đã được dỡ bỏ trước đó."), code="already-lifted"
-        )
+        raise _lifted_already()
     return placed
 
 
@@ -338,6 +331,12 @@ def _own(unit: RegisterUnit, caller: Caller, hold_id: str) -> PlacedHold:
             Message("There is no such hold in your offices.", "Không có lệnh giữ này trong phạm vi cơ quan của bạn.")
         )
     return placed
+
+
+def _lifted_already() -> Conflict:
+    return Conflict(
+        Message("The hold was lifted already.", "Lệnh giữ này đã được dỡ bỏ trước đó."), code="already-lifted"
+    )
 
 
 def _no_such_office() -> NotFound:

@@ -14,7 +14,7 @@ from archive_service.lifecycle.retention.asking import ask_for_target
 from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
-from archive_service.lifecycle.visible import has_seen, require_visible
+from archive_service.lifecycle.visible import require_subject, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import (
@@ -209,15 +209,7 @@ def _resolved(unit: RegisterUnit, caller: Caller, scope: EventScope, target: str
             )
         )
     if isinstance(target, Identifier):
-        subject = unit.subjects.by_identifier(target)
-        if subject is None or not has_seen(unit, caller, subject.id):
-            raise NotFound(
-                Message(
-                    "No result of a subject with this number is held in your offices.",
-                    "Không có kết quả nào của chủ thể mang mã số này trong phạm vi cơ quan của bạn.",
-                )
-            )
-        return subject.id
+        return require_subject(unit, caller, target).id
     if scope is EventScope.DOSSIER:
         return str(parse_dossier_code(target))
     return require_visible(unit, caller, parse_record_id(target)).id
