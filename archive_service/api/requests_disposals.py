@@ -46,7 +46,7 @@ class ExceptionRequest(StrictSchema):
     """Which record is taken out of a proposal, and why."""
 
     record_id = fields.String(required=True)
-    reason = Line(required=True, longest=2000)
+    reason = Line(required=True, longest=300)
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

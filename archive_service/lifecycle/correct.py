@@ -14,17 +14,19 @@ from archive_service.evidence.commitment import metadata_commitment
 from archive_service.evidence.entry import SALT_BYTES
 from archive_service.lifecycle.compare import COMPARED, disagreements
 from archive_service.lifecycle.known import known_subjects, require_known_references, require_possible, subject_for
-from archive_service.lifecycle.retention.asking import ask_for, ask_for_related
+from archive_service.lifecycle.retention.asking import HOLDS_AND_DISPOSALS, ask_for, ask_for_related
+from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.visible import require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
-from archive_service.model.identifiers import OfficeCode, RecordId
+from archive_service.model.identifiers import OfficeCode, RecordId, SubjectId
 from archive_service.model.jobs import JobKind
 from archive_service.model.metadata_json import metadata_to_json
 from archive_service.model.objects import metadata_object
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import MetadataVersion, Record, RecordMetadata, RecordState
 from archive_service.model.units import RegisterUnit
+from retention.calendar import day_of
 from retention.locks import quarantine_lock_until
 
 _CORRECTABLE = frozenset({RecordState.STORED, RecordState.QUARANTINED})
@@ -45,7 +47,8 @@ def correct(archive: Archive, command: Correction) -> Record:
     """Give the record its next metadata version and return it.
 
     Raises NotAllowed, NotFound, InvalidInput; PreconditionFailed when the record is no longer as the person saw it;
-    Conflict when its state does not permit it; Unavailable: the same correction may be sent again, and is answered
+    Conflict when its state does not permit it, ``held`` when it would take the record out of a hold, ``being-disposed``
+    once its disposal was approved; Unavailable: the same correction may be sent again, and is answered
     by PreconditionFailed where the first one was kept after all.
     """
     require(command.caller, Action.CORRECT)
@@ -79,6 +82,8 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Correction) -> Metadat
         )
     require_known_references(unit, command.caller, command.metadata, of=record.id)
     require_possible(command.metadata, archive.clock.now())
+    _require_not_being_disposed(unit, record)
+    _require_still_held(archive, unit, record, command.metadata)
     version = MetadataVersion(
         record_id=record.id,
         version=record.metadata_version + 1,
@@ -91,6 +96,44 @@ def _claim(archive: Archive, unit: RegisterUnit, command: Correction) -> Metadat
     )
     unit.records.claim_metadata(version)
     return version
+
+
+def _require_not_being_disposed(unit: RegisterUnit, record: Record) -> None:
+    """Raise Conflict ``being-disposed``: what people have decided on must be what goes, and what was handed over."""
+    if unit.disposals.to_execute(record.id) is not None:
+        raise Conflict(
+            Message(
+                "The disposal of this record is approved and under way: it is not corrected any more. "
+                "To keep it, place a hold.",
+                "Việc huỷ tài liệu này đã được duyệt và đang thực hiện nên không hiệu chỉnh nữa. "
+                "Để giữ lại, hãy đặt lệnh giữ.",
+            ),
+            code="being-disposed",
+        )
+
+
+def _require_still_held(archive: Archive, unit: RegisterUnit, record: Record, said: RecordMetadata) -> None:
+    """Raise Conflict ``held`` for a correction that would take the record out of a hold that stands."""
+    unit.progress.serialise(HOLDS_AND_DISPOSALS)
+    judge = Judge.of(unit, day_of(archive.clock.now()))
+    before = judge.decisions(unit, [record])[record.id].holds
+    if not before:
+        return
+    known = known_subjects(unit, said.subject)
+    subject_id = known[0].id if known else SubjectId("")
+    after = judge.decisions(unit, [dataclasses.replace(record, metadata=said, subject_id=subject_id)])[record.id].holds
+    lost = [hold.id for hold in before if hold not in after]
+    if lost:
+        raise Conflict(
+            Message(
+                "The record is held by what this would correct. "
+                "First have the hold placed on the record itself, or lifted.",
+                "Tài liệu đang bị giữ theo chính thông tin cần hiệu chỉnh. "
+                "Trước hết hãy đặt lệnh giữ lên chính tài liệu, hoặc dỡ bỏ lệnh giữ.",
+            ),
+            code="held",
+            holds=lost,
+        )
 
 
 def _finish(archive: Archive, claimed: MetadataVersion, offices: frozenset[OfficeCode]) -> Record:

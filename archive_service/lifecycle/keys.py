@@ -27,7 +27,7 @@ _SECRET_BYTES = 32
 _TOKEN = re.compile(rf"{_PREFIX}_([0-9a-f]{{{_ID_BYTES * 2}}})_([A-Za-z0-9_-]{{43}})")
 
 # A name by which the agency knows a person, as it stands in votes and certificates.
-_ACCOUNT = re.compile(r"[A-Za-z0-9._-]{1,56}")
+_ACCOUNT = re.compile(r"[a-z0-9._-]{1,56}")
 
 # Who administration on the host is done by, in the log.
 OPERATOR = "operator"
@@ -60,8 +60,10 @@ def create_key(archive: Archive, request: KeyRequest) -> NewKey:
     if request.account is not None and not _ACCOUNT.fullmatch(request.account):
         raise InvalidInput(
             Message(
-                "An account is 1 to 56 letters, digits, dots, hyphens or underscores.",
-                "Tên tài khoản gồm 1 đến 56 chữ cái không dấu, chữ số, dấu chấm, gạch nối hoặc gạch dưới.",
+                "An account is 1 to 56 small letters a to z, digits, dots, hyphens or underscores: "
+                "one spelling for one person.",
+                "Tên tài khoản gồm 1 đến 56 chữ thường không dấu, chữ số, dấu chấm, gạch nối hoặc gạch dưới: "
+                "mỗi người một cách viết.",
             )
         )
     if not request.roles or request.valid_for <= dt.timedelta():

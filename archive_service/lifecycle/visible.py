@@ -134,6 +134,15 @@ def require_subject(unit: RegisterUnit, caller: Caller, identifier: Identifier) 
     return subject
 
 
+def require_holder(unit: RegisterUnit, caller: Caller, identifier: Identifier) -> SubjectId:
+    """Return the subject that was registered with the number, as ``require_subject`` does the one that stands for it.
+
+    What is said of a person stays with that person when a merge is undone.
+    """
+    standing = require_subject(unit, caller, identifier)
+    return unit.subjects.holder(identifier) or standing.id
+
+
 def answer_for(unit: RegisterUnit, offices: frozenset[OfficeCode] | None, subject_id: SubjectId) -> bool:
     """Whether every record of the subject, over all merges, lies in these offices (None: every office there is).
 

@@ -201,7 +201,7 @@ def is_end(key: str) -> bool:
 
 
 def _identifiers_to_json(identifiers: Identifiers) -> list[dict[str, str]]:
-    return [{"scheme": str(one.scheme), "number": one.number} for one in sorted(set(identifiers))]
+    return [{"scheme": str(one.scheme), "number": one.number} for one in dict.fromkeys(identifiers)]
 
 
 def _identifiers_from_json(values: list[dict[str, Any]]) -> tuple[Identifier, ...]:

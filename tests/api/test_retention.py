@@ -46,7 +46,9 @@ def adopt(manager: ApiCaller, body: bytes = SCHEDULE, query: str = "") -> Any:
 def kept(service: Service, depositor: ApiCaller, manager: ApiCaller) -> str:
     """Adopt the example schedule, deposit a record and close its dossier; return the record's id."""
     assert adopt(manager).status_code == 201
-    record_id = str(depositor.deposit(said=metadata(result_type=TYPE, procedure=None)).get_json()["id"])
+    record_id = str(
+        depositor.deposit(said=metadata(result_type=TYPE, procedure=None, issued_on="2016-10-03")).get_json()["id"]
+    )
     assert manager.post("/api/v1/retention/events", dict(CLOSED)).status_code == 201
     service.work_off()
     return record_id

@@ -54,7 +54,7 @@ from tests.archives import TestArchive
 from tests.disposing import CODE, DAY, Disposals, schedule
 from tests.fakes.faults import Killed
 from tests.fakes.randomness import CountedRandomness
-from tests.results import digest, insurance, metadata, pdf, person
+from tests.results import CENTRE, HA_NOI, digest, insurance, metadata, pdf, person
 
 # The calls of disposing of one record and of certifying it: of register, store, index and sealer.
 CALLS = 52
@@ -320,6 +320,30 @@ class TestTheLastMoment:
         assert execute(ours.archive, record.id) is None
         assert self.kept(people, disposal) == "not-due"
 
+    def test_what_is_approved_is_not_corrected_any_more(self, ours: TestArchive, people: Disposals) -> None:
+        [record_id] = people.due(1)
+        people.approved()
+        said = dataclasses.replace(metadata(), signer="Lê Văn A")
+        with pytest.raises(Conflict) as refused:
+            correct(ours.archive, Correction(ours.archivist, record_id, said, "sai", ours.get(record_id).etag))
+        assert refused.value.code == "being-disposed"
+
+    def test_a_record_that_came_to_another_office_before_the_approval_is_kept(
+        self, ours: TestArchive, people: Disposals
+    ) -> None:
+        [record_id] = people.due(1)
+        proposed = people.propose()
+        everywhere = ours.caller(Role.ARCHIVIST, office=CENTRE)
+        said = dataclasses.replace(metadata(), office=HA_NOI)
+        correct(ours.archive, Correction(everywhere, record_id, said, "chuyển", ours.get(record_id).etag))
+        disposal = people.approve(proposed)
+        ours.clock.forward(95 * DAY)
+        assert execute(ours.archive, record_id) is None
+        [item] = people.items(disposal)
+        assert item.state is ItemState.KEPT
+        assert item.obstacle is not None
+        assert item.obstacle.code == "other-office"
+
     @staticmethod
     def paid(ours: TestArchive, record_id: RecordId, day: dt.date) -> None:
         tell_event(
@@ -519,11 +543,11 @@ class TestStepsThatHadBegunBefore:
 
     def test_correcting_it(self, ours: TestArchive, people: Disposals) -> None:
         [record_id] = people.due(1)
-        people.approved()
         record, put = ours.get(record_id), ours.store.put
 
         def slowly(*said: Any) -> Any:
             instead(ours, "put", put)
+            people.approved()
             assert execute(ours.archive, record_id) is None
             return put(*said)
 

@@ -20,8 +20,9 @@ from archive_service.lifecycle.retention.hold import HoldOrder, lift_hold, place
 from archive_service.lifecycle.retention.report import report_reviews
 from archive_service.lifecycle.retention.restore import restore_rules
 from archive_service.lifecycle.retention.tell import Happening, list_events, tell_event, withdraw_event
+from archive_service.lifecycle.subjects import merge_subjects, unmerge_subjects
 from archive_service.model.events import EventType
-from archive_service.model.identifiers import RecordId
+from archive_service.model.identifiers import Identifier, RecordId
 from archive_service.model.permissions import Caller, Role
 from archive_service.model.record import Record, Relation, RelationKind
 from archive_service.model.retention import EventScope
@@ -31,7 +32,7 @@ from retention.decide import RetentionState
 from retention.holds import Condition, HoldScope
 from tests.archives import TestArchive
 from tests.fakes.faults import Killed
-from tests.results import CENTRE, DA_NANG, HA_NOI, REFERENCE, insurance
+from tests.results import CENTRE, DA_NANG, HA_NOI, REFERENCE, insurance, person
 
 DAY = dt.timedelta(days=1)
 DOSSIER = "000.00.00.H41-210301-0042"
@@ -562,3 +563,88 @@ def _everything(unit: RegisterUnit) -> tuple[object, ...]:
         events.of(EventScope.SUBJECT, [subject.id]),
         unit.holds.select(frozenset({CENTRE}), lifted=True, after="", limit=10),
     )
+
+
+A, B = insurance("0123456789"), insurance("9876543210")
+
+
+def subject_hold(ours: TestArchive, manager: Caller, record: Record, number: Identifier) -> str:
+    return held(ours, manager, record, scope=HoldScope.SUBJECT, target=number)
+
+
+def test_a_correction_does_not_take_a_record_out_of_a_hold(ours: TestArchive, manager: Caller) -> None:
+    record = ours.stored(dossier_code=DOSSIER)
+    ours.work()
+    held(ours, manager, record, scope=HoldScope.DOSSIER, target=DOSSIER)
+    subject_hold(ours, manager, record, A)
+
+    def corrected(**said: Any) -> Record:
+        now = ours.get(record.id)
+        changed = dataclasses.replace(now.metadata, **said)
+        return correct(ours.archive, Correction(ours.archivist, record.id, changed, "sai", now.etag))
+
+    for said in ({"dossier_code": None}, {"subject": person(B)}):
+        with pytest.raises(Conflict) as refused:
+            corrected(**said)
+        assert refused.value.code == "held"
+    assert corrected(signer="Lê Văn A").metadata_version == 2
+    # A hold on the record itself is not shaken off by anything that is said of it; but the others still are.
+    assert why(ours, manager, record.id).decision.state is RetentionState.HELD
+
+
+def test_what_is_said_of_a_person_stays_with_that_person_when_a_merge_is_undone(
+    ours: TestArchive, manager: Caller
+) -> None:
+    adopted(ours, manager, short(trigger="subject-died"))
+    of_a, of_b = ours.stored(1, subject=person(A)), ours.stored(2, subject=person(B))
+    ours.work()
+    merged = merge_subjects(ours.archive, manager, A, B, "một người")
+    subject_hold(ours, manager, of_b, B)
+    tell_event(ours.archive, Happening(manager, EventScope.SUBJECT, B, "subject-died", dt.date(2026, 1, 1), "x"))
+    settled(ours)
+    assert {why(ours, manager, one.id).decision.state for one in (of_a, of_b)} == {RetentionState.HELD}
+    assert len(list_events(ours.archive, manager, EventScope.SUBJECT, A)) == 1
+    unmerge_subjects(ours.archive, manager, merged.id, "hai người")
+    settled(ours)
+    assert why(ours, manager, of_a.id).decision.state is RetentionState.WAITING
+    assert why(ours, manager, of_b.id).decision.state is RetentionState.HELD
+    assert why(ours, manager, of_b.id).decision.trigger_on == dt.date(2026, 1, 1)
+
+
+def test_a_hold_on_merged_persons_comes_back_for_each_of_them(ours: TestArchive, manager: Caller) -> None:
+    of_a, of_b = ours.stored(1, subject=person(A)), ours.stored(2, subject=person(B))
+    ours.work()
+    merged = merge_subjects(ours.archive, manager, A, B, "một người")
+    hold = subject_hold(ours, manager, of_b, B)
+    # A rebuild does not bring merges back.
+    unmerge_subjects(ours.archive, manager, merged.id, "sổ đăng ký bị mất")
+    with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+        connection.exec_driver_sql("DELETE FROM holds")
+    assert restore_rules(ours.archive).holds == 1
+    assert restore_rules(ours.archive).holds == 0
+    states = {why(ours, manager, one.id).decision.state for one in (of_a, of_b)}
+    assert states == {RetentionState.HELD}
+    assert [one.hold.id for one in why(ours, manager, of_b.id).held_by] == [hold]
+
+
+def test_nothing_happened_to_a_document_before_there_was_one(ours: TestArchive, manager: Caller) -> None:
+    adopted(ours, manager)
+    record = ours.stored(dossier_code=DOSSIER, issued_on=dt.date(2026, 5, 1))
+    undated = ours.stored(2, dossier_code=DOSSIER, issued_on=None)
+    ours.work()
+    closed(ours, manager, dt.date(1946, 1, 1))
+    assert why(ours, manager, record.id).decision.trigger_on == dt.date(2026, 5, 1)
+    assert why(ours, manager, undated.id).decision.trigger_on == ours.clock.now().date()
+
+
+def test_an_office_holds_records_of_its_own_offices_only(ours: TestArchive, manager: Caller) -> None:
+    record = ours.stored(dossier_code=DOSSIER)
+    ours.work()
+    stranger = ours.caller(Role.RECORDS_MANAGER, office=HA_NOI)
+    held(ours, stranger, record, scope=HoldScope.DOSSIER, target=DOSSIER)
+    assert why(ours, manager, record.id).decision.holds == ()
+    held(ours, manager, record, scope=HoldScope.DOSSIER, target=DOSSIER)
+    seen = explain_record(ours.archive, ours.archivist, record.id)
+    assert seen.decision.state is RetentionState.HELD
+    assert seen.held_by == ()
+    assert "Thanh tra" not in str(seen.reasons)

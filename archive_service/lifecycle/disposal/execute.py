@@ -160,7 +160,9 @@ def _begin(
     decision = None
     if record is not None and record.state is RecordState.STORED:
         decision = Judge.of(unit, day_of(now)).decisions(unit, [record])[record_id]
-    found = _obstacle(disposal, decision, now) or guarded
+        moved = record.metadata.office not in unit.reference.subtree(disposal.office)
+        guarded = _OTHER_OFFICE if moved else guarded
+    found = _obstacle(disposal, item, decision, now) or guarded
     if found is not None or record is None or decision is None:
         _put(archive, unit, item, state=ItemState.KEPT, obstacle=found)
         return None
@@ -181,7 +183,19 @@ _OTHER_ACTION = Obstacle(
 )
 
 
-def _obstacle(disposal: Disposal, decision: Decision | None, now: dt.datetime) -> Obstacle | None:
+_OTHER_CLASS = Obstacle(
+    "other-class",
+    "It is of another class by now than the one that was decided on.",
+    "Tài liệu hiện thuộc nhóm thời hạn khác với nhóm đã được quyết định.",
+)
+_OTHER_OFFICE = Obstacle(
+    "other-office",
+    "It belongs to another office by now, which was not asked.",
+    "Tài liệu hiện thuộc cơ quan khác, chưa được hỏi ý kiến.",
+)
+
+
+def _obstacle(disposal: Disposal, item: DisposalItem, decision: Decision | None, now: dt.datetime) -> Obstacle | None:
     """Return what forbids it by state and retention; locks were asked of the store itself."""
     if decision is None:
         return _NOT_STORED
@@ -191,7 +205,7 @@ def _obstacle(disposal: Disposal, decision: Decision | None, now: dt.datetime) -
     retention_class = decision.retention_class
     if retention_class is None or retention_class.action is not disposal.action:
         return _OTHER_ACTION
-    return None
+    return _OTHER_CLASS if retention_class.code != item.class_code else None
 
 
 def _let_go(

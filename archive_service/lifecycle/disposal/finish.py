@@ -167,7 +167,9 @@ def _pages(archive: Archive, disposal_id: str) -> Iterator[tuple[list[DisposalIt
 
 
 def _entries(record_ids: list[RecordId], unit: RegisterUnit) -> Entries:
-    return unit.log.of_kinds(record_ids, DISPOSALS)
+    # A restore may have replayed the end of a record since: its first entry says who decided it.
+    ended = unit.log.of_kinds(record_ids, {EventType.DISPOSED})
+    return {**unit.log.of_kinds([one for one in record_ids if one not in ended], DISPOSALS), **ended}
 
 
 def _print(archive: Archive, outline: Outline, certificate: ContentDigest, until: dt.datetime) -> ContentDigest | None:

@@ -34,19 +34,16 @@ def require_disposal(unit: RegisterUnit, caller: Caller, disposal_id: str, *, lo
     return found
 
 
-def require_text(text: str, field: str) -> str:
+def require_text(text: str, field: str, longest: int = 4000) -> str:
     """Return a person's words without outer blanks. Raises InvalidInput when there are none, or too many."""
     words = text.strip()
-    if not 0 < len(words) <= _LONGEST:
+    if not 0 < len(words) <= longest:
         said = Message(
-            f"Say it in words, at most {_LONGEST} letters: {field}.",
-            f"Hãy nhập nội dung, tối đa {_LONGEST} ký tự: «{field}».",
+            f"Say it in words, at most {longest} letters: {field}.",
+            f"Hãy nhập nội dung, tối đa {longest} ký tự: «{field}».",
         )
         raise InvalidInput(said, problems=(FieldProblem(field, said),))
     return words
-
-
-_LONGEST = 4000
 
 
 def require_state(disposal: Disposal, wanted: ProposalState) -> None:

@@ -19,6 +19,9 @@ from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.units import RegisterUnit
 from retention.disposal import NotPermitted, ProposalState, RefusalCode
 
+# The certificate holds one for each record at most, and who checks it reads no more than 16 MiB.
+_LONGEST_REASON = 300
+
 
 def take_out(
     archive: Archive, caller: Caller, disposal_id: str, record_id: RecordId, reason: str, *, dry_run: bool = False
@@ -30,7 +33,7 @@ def take_out(
     it; InvalidInput without a reason; Conflict ``not-open``, ``taken-out-already``.
     """
     require(caller, Action.READ_DISPOSALS)
-    words = require_text(reason, "reason")
+    words = require_text(reason, "reason", _LONGEST_REASON)
     now = archive.clock.now()
 
     def follow(unit: RegisterUnit) -> DisposalItem:

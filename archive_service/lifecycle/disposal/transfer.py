@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archive_service.errors import Conflict, InvalidInput, Message, NotFound
-from archive_service.lifecycle.disposal.proposed import pages_of, require_disposal, require_state, require_text
+from archive_service.lifecycle.disposal.proposed import require_disposal, require_state, require_text
 from archive_service.lifecycle.evidence.give_out import evidence_package
 from archive_service.model.archive import Archive
 from archive_service.model.disposals import Disposal, DisposalItem, ItemState, ListDigest, Receipt
@@ -101,7 +101,6 @@ def keep_receipt(
 
     if dry_run:
         return archive.register.read(follow)
-    packages = _packages(archive, caller, disposal_id)
 
     def keep(unit: RegisterUnit) -> Disposal:
         received = follow(unit)
@@ -112,7 +111,7 @@ def keep_receipt(
             "reference": said.reference,
             "received_on": said.received_on.isoformat(),
             "text": said.text,
-            "packages_sha256": packages,
+            "packages_sha256": _packages(unit, disposal_id),
         }
         unit.log.append(Event(EventType.TRANSFER_RECEIVED, caller.id, archive.clock.now(), None, values))
         return received
@@ -120,12 +119,13 @@ def keep_receipt(
     return archive.register.write(keep)
 
 
-def _packages(archive: Archive, caller: Caller, disposal_id: str) -> str:
+def _packages(unit: RegisterUnit, disposal_id: str) -> str:
     """Return the digest of all that was given out: a line ``id sha256-of-package`` for each record, in their order."""
-    archive.register.read(lambda unit: _require_transfer(unit, caller, disposal_id))
     given = ListDigest()
-    for page in pages_of(archive, ItemSelection(disposal_id, frozenset({ItemState.LISTED}))):
+    selection = ItemSelection(disposal_id, frozenset({ItemState.LISTED}))
+    while page := unit.disposals.items(selection):
         given.add(replace(item, sha256=item.package_sha256 or "") for item in page)
+        selection = replace(selection, after=page[-1].record_id)
     return given.hexdigest()
 
 

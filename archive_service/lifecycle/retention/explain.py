@@ -22,6 +22,8 @@ from retention.calendar import day_of
 from retention.decide import Decision
 from retention.reasons import Reason, explain
 
+_HELD = Reason("held", "A hold keeps it.", "Tài liệu đang bị giữ theo lệnh.")
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -53,9 +55,13 @@ def explain_record(archive: Archive, caller: Caller, record_id: RecordId) -> Exp
                 state=str(record.state),
             )
         decision = Judge.of(unit, day_of(archive.clock.now())).decisions(unit, [record])[record_id]
+        written = unit.standings.get_many([record_id]).get(record_id)
+        if not caller.may(Action.READ_HOLDS):
+            # That it is held is for everybody who decides on it; who asked for that, and why, is not.
+            reasons = (*explain(replace(decision, holds=())), *((_HELD,) if decision.holds else ()))
+            return Explained(record, decision, reasons, written, ())
         holding = {hold.id for hold in decision.holds}
         placed = tuple(one for one in unit.holds.standing() if one.hold.id in holding)
-        written = unit.standings.get_many([record_id]).get(record_id)
         return Explained(record, decision, explain(decision), written, placed)
 
     found = archive.register.read(look)

@@ -18,7 +18,7 @@ from archive_service.lifecycle.retention.asking import (
 from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
 from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
-from archive_service.lifecycle.visible import require_known, require_subject
+from archive_service.lifecycle.visible import require_holder, require_known
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import (
@@ -256,7 +256,7 @@ def _resolved(unit: RegisterUnit, order: HoldOrder) -> str:
     """Return the id or code under which the register knows the target. Raises NotFound, InvalidInput."""
     caller, target = order.caller, order.target
     if isinstance(target, Identifier) and order.scope is HoldScope.SUBJECT:
-        return require_subject(unit, caller, target).id
+        return require_holder(unit, caller, target)
     if isinstance(target, Identifier):
         raise InvalidInput(
             Message("Only a subject is named by one of its numbers.", "Chỉ chủ thể mới được nêu bằng mã số của mình.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archive_service.model.identifiers import OfficeCode, RecordId, SubjectId
 from archive_service.model.record import Record, RelationKind
@@ -34,24 +34,31 @@ class Judge:
     schedule: Schedule
     holds: Holds
     today: dt.date
+    placed_by: Mapping[str, OfficeCode]
     _offices: Mapping[OfficeCode, Office]
     _paths: dict[OfficeCode, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
     def of(unit: RegisterUnit, today: dt.date) -> Judge:
         """Return the judge of a day in the archive's place. It may be asked about any number of records."""
-        adopted = unit.schedules.deciding(today)
+        adopted, standing = unit.schedules.deciding(today), unit.holds.standing()
         return Judge(
             schedule=NO_SCHEDULE if adopted is None else adopted.schedule,
-            holds=Holds.of(placed.hold for placed in unit.holds.standing()),
+            holds=Holds.of(placed.hold for placed in standing),
+            placed_by={placed.hold.id: placed.office for placed in standing},
             today=today,
             _offices={office.code: office for office in unit.reference.offices()},
         )
 
     def decisions(self, unit: RegisterUnit, records: Sequence[Record]) -> dict[RecordId, Decision]:
         """Return where each record stands on the day. A few queries, however many records there are."""
-        facts = self.facts(unit, records)
-        return {one: decide(said, self.schedule, self.holds, self.today) for one, said in facts.items()}
+        return {one: self._decision(facts) for one, facts in self.facts(unit, records).items()}
+
+    def _decision(self, facts: Facts) -> Decision:
+        decision = decide(facts, self.schedule, self.holds, self.today)
+        # Whoever places a hold speaks for the records of its own offices, as whoever tells an event does.
+        own = tuple(hold for hold in decision.holds if self.placed_by[hold.id] in facts.office_path)
+        return decision if own == decision.holds else replace(decision, holds=own)
 
     def facts(self, unit: RegisterUnit, records: Sequence[Record]) -> dict[RecordId, Facts]:
         """Return what is known of each record that bears on its retention."""
@@ -90,16 +97,18 @@ class Judge:
         said, path = record.metadata, self.path_of(record.metadata.office)
         subjects = families.get(record.subject_id, (record.subject_id,))
         dates = {"received": day_of(record.received_at)}
+        # Nothing happened to a document before there was one: a day told wrongly never makes it due at once.
+        exists_from = said.issued_on or dates["received"]
         if said.issued_on is not None:
             dates["document-date"] = said.issued_on
         for event in told.about(record, subjects):
             # Whoever told it speaks for the records of its own offices only.
             if event.office in path:
-                _later(dates, event.trigger, event.happened_on)
+                _later(dates, event.trigger, max(event.happened_on, exists_from))
         for relation in related:
             trigger = TRIGGER_OF_RELATION.get(relation.kind)
             if trigger is not None:
-                _later(dates, trigger, since(relation))
+                _later(dates, trigger, max(since(relation), exists_from))
         return Facts(
             record_id=record.id,
             result_type=said.result_type,

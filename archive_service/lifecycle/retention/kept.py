@@ -29,7 +29,14 @@ def keep_rule(archive: Archive, wanted: SmallObject) -> bytes:
     return read_small(archive.store, first)
 
 
+def own_identifiers(unit: RegisterUnit, subject_id: SubjectId) -> tuple[Identifier, ...]:
+    """Return the numbers that the subject itself was registered with: what names it to another register."""
+    subject = unit.subjects.get(subject_id)
+    return () if subject is None else tuple(dated.identifier for dated in subject.identifiers)
+
+
 def identifiers_of(unit: RegisterUnit, subject_id: SubjectId) -> tuple[Identifier, ...]:
-    """Return every number of the subject and of those merged with it: what names it to another register."""
+    """Return every number of the subject and of those merged with it, its own first."""
     family = unit.subjects.family(subject_id)
-    return tuple(dated.identifier for member in family for dated in member.identifiers)
+    all_of_them = (dated.identifier for member in family for dated in member.identifiers)
+    return tuple(dict.fromkeys((*own_identifiers(unit, subject_id), *all_of_them)))

@@ -6,9 +6,11 @@ Subjects are found by their numbers. What names a subject of whom no record is k
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from uuid import UUID
 
 from archive_service.errors import IntegrityFailure
 from archive_service.lifecycle.marks import oldest, read_small
@@ -29,7 +31,7 @@ from archive_service.model.retention_objects import (
     read_schedule_object,
 )
 from archive_service.model.units import RegisterUnit
-from retention.holds import HoldScope
+from retention.holds import Hold, HoldScope
 
 _Bring = Callable[[RegisterUnit], bool]
 
@@ -137,9 +139,8 @@ def _hold(archive: Archive, objects: Sequence[ObjectVersion]) -> _Bring:
         hold = kept.placed.hold
         there = unit.holds.get(hold.id)
         if there is None:
-            if hold.scope is HoldScope.SUBJECT:
-                hold = dataclasses.replace(hold, target=_subject(unit, kept.identifiers))
-            unit.holds.add(dataclasses.replace(kept.placed, hold=hold, lifted=end))
+            for one in _for_each_person(unit, hold, kept.identifiers):
+                unit.holds.add(dataclasses.replace(kept.placed, hold=one, lifted=end))
         elif end is not None and there.lifted is None:
             unit.holds.lift(hold.id, end)
         return there is None
@@ -151,6 +152,20 @@ def _said_and_end(archive: Archive, objects: Sequence[ObjectVersion]) -> tuple[O
     said = next((one for one in objects if is_said(one.key)), None)
     end = next((one for one in objects if is_end(one.key)), None)
     return said, None if end is None else read_end_object(end.key, read_small(archive.store, end))
+
+
+def _for_each_person(unit: RegisterUnit, hold: Hold, identifiers: Sequence[Identifier]) -> Iterator[Hold]:
+    """Yield the hold; where it held persons that were merged, and merges are lost, one for each of them."""
+    if hold.scope is not HoldScope.SUBJECT:
+        yield hold
+        return
+    found = (unit.subjects.by_identifier(identifier) for identifier in identifiers)
+    persons = list(dict.fromkeys(subject.id for subject in found if subject is not None))
+    if not persons:
+        raise _NobodyKnown
+    for number, person in enumerate(persons):
+        of_person = str(UUID(bytes=hashlib.sha256(f"{hold.id} {number}".encode()).digest()[:16]))
+        yield dataclasses.replace(hold, id=of_person if number else hold.id, target=person)
 
 
 def _subject(unit: RegisterUnit, identifiers: Sequence[Identifier]) -> str:

@@ -13,8 +13,8 @@ from archive_service.errors import Conflict, InvalidInput, Message, NotFound
 from archive_service.lifecycle.retention.asking import ask_for_target
 from archive_service.lifecycle.retention.covered import Among, Spoken, count_covered
 from archive_service.lifecycle.retention.judge import Judge
-from archive_service.lifecycle.retention.kept import identifiers_of, keep_rule
-from archive_service.lifecycle.visible import require_subject, require_visible
+from archive_service.lifecycle.retention.kept import keep_rule, own_identifiers
+from archive_service.lifecycle.visible import require_holder, require_visible
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import (
@@ -131,7 +131,11 @@ def list_events(archive: Archive, caller: Caller, scope: EventScope, target: str
     require(caller, Action.READ_RETENTION)
 
     def look(unit: RegisterUnit) -> tuple[ToldEvent, ...]:
-        found = unit.told_events.of(scope, [_resolved(unit, caller, scope, target)])
+        resolved = _resolved(unit, caller, scope, target)
+        targets: tuple[str, ...] = (resolved,)
+        if scope is EventScope.SUBJECT:
+            targets = unit.subjects.families([SubjectId(resolved)])[SubjectId(resolved)]
+        found = unit.told_events.of(scope, targets)
         return tuple(event for event in found if event.office in caller.offices)
 
     return archive.register.read(look)
@@ -178,7 +182,7 @@ def _prepared(archive: Archive, unit: RegisterUnit, happening: Happening) -> Tol
 
 def _tell(archive: Archive, unit: RegisterUnit, happening: Happening) -> tuple[ToldEvent, tuple[Identifier, ...]]:
     event = _prepared(archive, unit, happening)
-    identifiers = identifiers_of(unit, SubjectId(event.target)) if event.scope is EventScope.SUBJECT else ()
+    identifiers = own_identifiers(unit, SubjectId(event.target)) if event.scope is EventScope.SUBJECT else ()
     if unit.told_events.get(event.id) is not None:
         return event, identifiers
     unit.told_events.add(event)
@@ -209,7 +213,7 @@ def _resolved(unit: RegisterUnit, caller: Caller, scope: EventScope, target: str
             )
         )
     if isinstance(target, Identifier):
-        return require_subject(unit, caller, target).id
+        return require_holder(unit, caller, target)
     if scope is EventScope.DOSSIER:
         return str(parse_dossier_code(target))
     return require_visible(unit, caller, parse_record_id(target)).id

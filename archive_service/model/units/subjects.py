@@ -33,6 +33,10 @@ class Subjects(Protocol):
         """Return the subject known by the identifier, following merges to the one that stands."""
         ...
 
+    def holder(self, identifier: Identifier) -> SubjectId | None:
+        """Return the subject that was registered with the identifier, merged since or not."""
+        ...
+
     def standing(self, subject_id: SubjectId) -> Subject:
         """Return the subject that stands for this one, following merges."""
         ...

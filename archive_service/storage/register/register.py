@@ -193,6 +193,8 @@ def _open_engine(url: str, pool_size: int) -> Engine:
                 max_overflow=pool_size,
                 pool_timeout=10,
                 pool_pre_ping=True,
+                # What takes turns by a lock must see, once it has it, what those before it have written.
+                isolation_level="READ COMMITTED",
                 hide_parameters=True,
                 connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=20s"},
             )

@@ -69,9 +69,14 @@ class SqlSubjects:
 
     def by_identifier(self, identifier: Identifier) -> Subject | None:
         """Return the standing subject of the identifier; the longest registered one where several have had it."""
+        found = self.holder(identifier)
+        return self.standing(found) if found is not None else None
+
+    def holder(self, identifier: Identifier) -> SubjectId | None:
+        """Return the subject of the identifier itself; the longest registered one where several have had it."""
         named = {"scheme": str(identifier.scheme), "number": identifier.number}
         found = self._connection.execute(_HOLDER, named).scalar_one_or_none()
-        return self.standing(SubjectId(found)) if found is not None else None
+        return SubjectId(found) if found is not None else None
 
     def standing(self, subject_id: SubjectId) -> Subject:
         """Return the subject at the end of the chain of merges."""
