@@ -8,6 +8,7 @@ import datetime as dt
 import pytest
 
 from archive_service.errors import Unavailable
+from archive_service.model.disposals import DisposalItem, ItemState
 from archive_service.model.identifiers import RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.record import RecordState, Relation, RelationKind
@@ -183,6 +184,50 @@ class RegisterRetentionContract:
             last = page[-1]
             after = (days[int(last[-2:], 16)], last)
         assert pages == ordered
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            {"states": frozenset({RetentionState.DUE, RetentionState.RUNNING})},
+            {"states": frozenset({RetentionState.DUE}), "due_to": TODAY},
+            {"due_from": TODAY - DAY},
+        ],
+    )
+    def test_what_has_a_day_is_walked_by_day_and_id_and_what_is_to_come_is_counted(
+        self, register: SqlRegister, wanted: dict[str, object]
+    ) -> None:
+        days = {1: TODAY, 2: TODAY - DAY, 3: None, 4: TODAY, 5: TODAY - DAY, 6: TODAY}
+        for number, day in days.items():
+            keep(register, record(number, metadata=metadata(office=HA_NOI if number == 6 else DA_NANG)))
+            put(register, standing(number, day))
+        here = frozenset({DA_NANG})
+        walked: list[RecordId] = []
+        after: tuple[dt.date | None, RecordId] | None = None
+        for left in (4, 3, 2, 1, 0):
+            selection = dataclasses.replace(
+                StandingSelection(here, TODAY, after=after, limit=1),
+                **wanted,  # type: ignore[arg-type]
+            )
+            assert register.read(lambda unit, s=selection: unit.standings.count(s)) == left  # type: ignore[misc]
+            page = selected(register, offices=here, after=after, limit=1, **wanted)
+            walked += page
+            after = (days[int(page[0][-2:], 16)], page[0]) if page else None
+        assert walked == [record_id(number) for number in (2, 5, 1, 4)]
+        assert register.read(lambda unit: unit.standings.count(StandingSelection(None, TODAY))) == len(days)
+
+    def test_the_last_lock_is_that_of_what_a_proposal_still_lists(self, register: SqlRegister) -> None:
+        states = {1: ItemState.LISTED, 2: ItemState.LISTED, 3: ItemState.EXCEPTED}
+        for number in states:
+            keep(register, record(number))
+            until = dataclasses.replace(record(number).original, locked_until=NOW + number * DAY)
+            register.write(lambda unit, n=number, o=until: unit.records.set_lock(record_id(n), o))  # type: ignore[misc]
+        items = [
+            DisposalItem("d1", record_id(number), state, 1, "0" * 64, NOW, "1", TODAY)
+            for number, state in states.items()
+        ]
+        register.write(lambda unit: unit.disposals.add_items(items))
+        assert register.read(lambda unit: unit.standings.last_lock_end("d1")) == NOW + 2 * DAY
+        assert register.read(lambda unit: unit.standings.last_lock_end("d2")) is None
 
     @pytest.mark.parametrize(
         ("wanted", "found"),

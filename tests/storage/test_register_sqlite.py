@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import multiprocessing
 import sqlite3
 from collections.abc import Iterator
@@ -14,11 +15,14 @@ import sqlalchemy as sa
 
 from archive_service.errors import Misconfigured, Unavailable
 from archive_service.model.events import Event, EventType
+from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.jobs import JobKind
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.log import SignedCheckpoint
+from archive_service.model.units.retention import StandingSelection
 from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
+from retention.decide import RetentionState
 from tests.archives import open_test_archive
 from tests.contracts.register import MINUTE, RegisterContract, require_refused
 from tests.contracts.register_concurrency import RegisterConcurrencyContract, at_once
@@ -200,3 +204,43 @@ def test_nothing_that_a_deposit_asks_is_found_by_reading_a_whole_table(tmp_path:
                 # A constant row is that of a question to no table, whose answers are found each in its own way.
                 scans = [row.detail for row in plan if row.detail.startswith("SCAN")]
                 assert set(scans) <= {"SCAN CONSTANT ROW"}, statement
+
+
+@pytest.mark.parametrize("after", [None, (dt.date(2026, 1, 2), record_id(3))])
+def test_what_is_due_is_read_in_the_order_of_its_index(
+    register: SqlRegister, after: tuple[dt.date, RecordId] | None
+) -> None:
+    """Also where figures of the tables tell that nearly all of it is due and of one office."""
+    with register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
+        many = "WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000) "
+        rows = {
+            "records": "'stored', 'searchable', 's', 'H41', 'r', '{}', 1, 1, 'x', 'x', 'k', 'v', 1, 'x', 'x', 1, 'd', "
+            "'2026-01-01', '2026-01-01', '2026-01-01'",
+            "retention_decisions": "'due', 0, date('2020-01-01', '+' || (i % 900) || ' days'), '2026-01-01'",
+        }
+        columns = {
+            "records": "state, search_state, subject_id, office, result_type, metadata, metadata_version, size_bytes, "
+            "sha256, sha512, object_key, object_version, stored_size_bytes, stored_sha256, stored_sha512, page_count, "
+            "depositor, received_at, stored_at, changed_at",
+            "retention_decisions": "standing, held, due_on, decided_at",
+        }
+        for table, key in (("records", "id"), ("retention_decisions", "record_id")):
+            connection.exec_driver_sql(
+                f"INSERT INTO {table} ({key}, {columns[table]}) {many}SELECT printf('%036d', i), {rows[table]} FROM g"
+            )
+        connection.exec_driver_sql("ANALYZE")
+    asked: list[tuple[str, Any]] = []
+
+    @sa.event.listens_for(register.engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        asked.append((statement, values))
+
+    due = frozenset({RetentionState.DUE})
+    offices = frozenset({OfficeCode("H41"), OfficeCode("H42")})
+    selection = StandingSelection(offices, dt.date(2026, 11, 23), due, held=False, after=after, limit=0)
+    register.read(lambda unit: unit.standings.select(selection))
+    [(statement, values)] = [one for one in asked if "JOIN" in one[0]]
+    with register.engine.connect() as connection:
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert "ix_retention_decisions_due" in plan[0], plan
+    assert not [step for step in plan if "SCAN" in step or "TEMP B-TREE" in step], plan

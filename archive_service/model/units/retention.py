@@ -169,6 +169,14 @@ class Standings(Protocol):
         """Return one page of stored records and where they stand."""
         ...
 
+    def count(self, selection: StandingSelection) -> int:
+        """Return how many records there are from where the page begins, however many a page has."""
+        ...
+
+    def last_lock_end(self, disposal_id: str) -> dt.datetime | None:
+        """Return when the last lock ends of the stored records that a proposal still lists, None without any lock."""
+        ...
+
     def counts(self, offices: frozenset[OfficeCode] | None, today: dt.date) -> list[StandingCount]:
         """Return how many stand how, by month due, class, state and hold, earliest month first."""
         ...

@@ -9,8 +9,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Connection, Row, and_, cast, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
+from archive_service.model.disposals import ItemState
 from archive_service.model.identifiers import OfficeCode, RecordId
 from archive_service.model.record import Record, RecordState
 from archive_service.model.retention import AdoptedSchedule, EventScope, PlacedHold, Standing, ToldEvent, Withdrawal
@@ -29,6 +46,10 @@ _E = t.retention_events.c
 _H = t.holds.c
 _D = t.retention_decisions.c
 _R = t.records.c
+_I = t.disposal_items.c
+
+# Who stands so has a day.
+_DATED = frozenset({RetentionState.DUE, RetentionState.RUNNING})
 
 
 class SqlSchedules:
@@ -216,11 +237,36 @@ class SqlStandings:
         query = (
             select(t.records, *(c.label(f"d_{c.name}") for c in t.retention_decisions.c))
             .join(t.retention_decisions, _R.id == _D.record_id)
-            .where(_R.state == str(RecordState.STORED), *_selected(selection))
-            .order_by(_D.due_on.is_(None), _D.due_on, _D.record_id)
+            .where(_R.state == str(RecordState.STORED), *_selected(self._connection, selection))
             .limit(selection.limit)
         )
+        if not _is_dated(selection):
+            query = query.order_by(_D.due_on.is_(None))
+        query = query.order_by(_D.due_on, _D.record_id)
         return [(record_of_row(row), _standing(row, "d_")) for row in self._connection.execute(query)]
+
+    def count(self, selection: StandingSelection) -> int:
+        """Let the database count the records."""
+        query = (
+            select(func.count())
+            .select_from(t.records.join(t.retention_decisions, _R.id == _D.record_id))
+            .where(_R.state == str(RecordState.STORED), *_selected(self._connection, selection))
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def last_lock_end(self, disposal_id: str) -> dt.datetime | None:
+        """Let the database look through the listed records."""
+        query = (
+            select(func.max(_R.locked_until))
+            .select_from(t.disposal_items.join(t.records, _R.id == _I.record_id))
+            .where(
+                _I.disposal_id == disposal_id,
+                _I.state == str(ItemState.LISTED),
+                _R.state == str(RecordState.STORED),
+            )
+        )
+        until: dt.datetime | None = self._connection.execute(query).scalar_one()
+        return until
 
     def counts(self, offices: frozenset[OfficeCode] | None, today: dt.date) -> list[StandingCount]:
         """Return how many stand how; the database counts, month by month."""
@@ -288,11 +334,26 @@ def _month(connection: Connection, day: ColumnElement[Any]) -> ColumnElement[Any
     return func.strftime("%Y-%m", day)
 
 
-def _selected(selection: StandingSelection) -> list[ColumnElement[bool]]:
+def _is_dated(selection: StandingSelection) -> bool:
+    """Whether only records with a day due can be meant: the index of those days has them in their order."""
+    dated = selection.states is not None and selection.states <= _DATED
+    return dated or selection.due_from is not None or selection.due_to is not None
+
+
+def _office(connection: Connection, selection: StandingSelection) -> ColumnElement[Any]:
+    if connection.dialect.name == "sqlite" and _is_dated(selection):
+        # With its sign SQLite finds no index for it, and walks that of the days instead of sorting an office's records.
+        return literal_column(f"+{t.records.name}.{_R.office.name}", Text)
+    return _R.office
+
+
+def _selected(connection: Connection, selection: StandingSelection) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     if selection.offices is not None:
-        wanted.append(_R.office.in_(sorted(selection.offices)))
-    if selection.states is not None:
+        wanted.append(_office(connection, selection).in_(sorted(selection.offices)))
+    if selection.states == _DATED:
+        wanted.append(_D.due_on.is_not(None))
+    elif selection.states is not None:
         wanted.append(or_(*(_in_state(state, selection.today) for state in sorted(selection.states))))
     for column, value in ((_D.held, selection.held), (_D.class_code, selection.class_code)):
         if value is not None:
@@ -304,7 +365,7 @@ def _selected(selection: StandingSelection) -> list[ColumnElement[bool]]:
     if selection.due_to is not None:
         wanted.append(_D.due_on <= selection.due_to)
     if selection.after is not None:
-        wanted.append(_after(*selection.after))
+        wanted.append(_after(*selection.after, dated=_is_dated(selection)))
     return wanted
 
 
@@ -319,9 +380,11 @@ def _in_state(state: RetentionState, today: dt.date) -> ColumnElement[bool]:
     return _D.standing == str(state)
 
 
-def _after(due_on: dt.date | None, record_id: RecordId) -> ColumnElement[bool]:
+def _after(due_on: dt.date | None, record_id: RecordId, *, dated: bool) -> ColumnElement[bool]:
     if due_on is None:
         return and_(_D.due_on.is_(None), _D.record_id > record_id)
+    if dated:
+        return tuple_(_D.due_on, _D.record_id) > (due_on, record_id)
     return or_(_D.due_on > due_on, and_(_D.due_on == due_on, _D.record_id > record_id), _D.due_on.is_(None))
 
 
