@@ -39,14 +39,15 @@ class AmountOfClassSchema(CoveredSchema):
 class EstimateSchema(CoveredSchema):
     """What a proposal would list.
 
-    ``left_over`` is due besides, ``proposed_elsewhere`` stands in another one, ``still_locked`` is locked by the store
-    for more than 30 days.
+    About ``left_over`` are due besides, ``proposed_elsewhere`` stands in another one, ``still_locked`` is locked by the
+    store for more than 30 days; the first of those can be proposed from the day ``proposable_from``.
     """
 
     by_class = fields.List(fields.Nested(AmountOfClassSchema))
     left_over = fields.Integer()
     proposed_elsewhere = fields.Integer()
     still_locked = fields.Integer()
+    proposable_from = fields.String(allow_none=True)
 
 
 class TallySchema(Schema):
@@ -64,6 +65,7 @@ class DisposalSchema(Schema):
     """A proposal for disposal and what became of it.
 
     ``left_over`` comes with the proposal's own answer, ``estimate`` with a dry run of it, ``dry_run`` with every one.
+    ``locked_until``, where it is shown alone: when the last of the store's locks ends that stand on listed records.
     """
 
     id = fields.String(allow_none=True)
@@ -81,6 +83,7 @@ class DisposalSchema(Schema):
     ended_at = fields.String(allow_none=True)
     records = fields.Nested(TallySchema)
     not_exported = fields.Integer()
+    locked_until = fields.String(allow_none=True)
     certificate = fields.Nested(ContentSchema, allow_none=True)
     paper = fields.Nested(ContentSchema, allow_none=True)
     links = fields.Dict(keys=fields.String(), values=fields.String())
@@ -103,7 +106,10 @@ class ObstacleSchema(MessageSchema):
 
 
 class DisposalRecordSchema(Schema):
-    """A record's place in a proposal. What the record is, is told while it is there and yours to see."""
+    """A record's place in a proposal. What the record is, is told while it is there and yours to see.
+
+    ``locked_until`` and ``held``, whether a hold stands on it, are told in a list, of a record that is listed.
+    """
 
     record_id = fields.String()
     state = fields.String(validate=one_of(ItemState))
@@ -119,6 +125,8 @@ class DisposalRecordSchema(Schema):
     office = fields.String(allow_none=True)
     result_type = fields.String(allow_none=True)
     document_code = fields.String(allow_none=True)
+    locked_until = fields.String(allow_none=True)
+    held = fields.Boolean(allow_none=True)
     dry_run = fields.Boolean()
 
 

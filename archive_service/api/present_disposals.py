@@ -36,6 +36,7 @@ def disposal_json(shown: ShownDisposal) -> dict[str, Any]:
         "ended_at": instant(disposal.ended_at),
         "records": _tally(shown.tally),
         "not_exported": shown.not_exported,
+        "locked_until": instant(shown.locked_until),
         "certificate": certificate,
         "paper": None if certified is None or certified.paper is None else _digest(certified.paper),
         "links": _links(disposal),
@@ -66,13 +67,15 @@ def previewed_proposal_json(request: ProposalRequest, told: Estimate) -> dict[st
             "left_over": told.left_over,
             "proposed_elsewhere": told.proposed_elsewhere,
             "still_locked": told.still_locked,
+            "proposable_from": None if told.proposable_from is None else told.proposable_from.isoformat(),
         },
     }
 
 
 def listed_json(listed: ListedRecord) -> dict[str, Any]:
     """Return a row of a proposal's list: no subject, and what the record is only while it is there."""
-    return item_json(listed.item) | _described(listed.record)
+    stands = {"locked_until": instant(listed.locked_until), "held": listed.held}
+    return item_json(listed.item) | _described(listed.record) | stands
 
 
 def item_json(item: DisposalItem) -> dict[str, Any]:

@@ -123,9 +123,16 @@ def _next(disposal: Answer) -> Iterator[Text]:
             yield from _next_of_transfer(disposal)
         case "approved":
             left = disposal["records"]["listed"]["records"] + disposal["records"]["begun"]["records"]
+            words = Words("Nothing is to be done.", "Không cần thao tác.")
+            if disposal.get("locked_until"):
+                until = _day(disposal["locked_until"])
+                words = Words(
+                    f"Locked by the store until {until}; carried out after that.",
+                    f"Kho lưu trữ còn khoá đến {until}; sau đó sẽ thực hiện.",
+                )
             yield Text(
-                f"The workers carry it out, {left:,} to go; the certificate follows. Nothing is to be done.\n"
-                f"Hệ thống đang thực hiện, còn {left:,} tài liệu; sau đó lập giấy chứng nhận. Không cần thao tác.",
+                f"The workers carry it out, {left:,} to go; the certificate follows. {words.en}\n"
+                f"Hệ thống đang thực hiện, còn {left:,} tài liệu; sau đó lập giấy chứng nhận. {words.vi}",
                 style="bold",
             )
         case "rejected":
@@ -182,10 +189,16 @@ def _besides(found: Answer) -> Iterator[Text]:
         yield Text(f"{found['proposed_elsewhere']:,} proposed already / đã nằm trong đề nghị khác")
     if found["still_locked"]:
         yield Text(f"{found['still_locked']:,} locked by the store for over 30 days / còn bị kho khoá quá 30 ngày")
+    if found["proposable_from"]:
+        first = shown_date(found["proposable_from"])
+        yield Text(f"the first of them can be proposed from {first} / có thể đề nghị từ {first}")
 
 
 def _left_over(number: int) -> str:
-    return f"{number:,} more due, for the next proposal / còn {number:,} tài liệu đến hạn, dành cho đề nghị sau"
+    return (
+        f"about {number:,} more due, for the next proposal / "
+        f"còn khoảng {number:,} tài liệu đến hạn, dành cho đề nghị sau"
+    )
 
 
 def disposals_table(disposals: Iterable[Answer]) -> RenderableType:
@@ -210,7 +223,7 @@ def disposal_records_table(rows: Iterable[Answer]) -> RenderableType:
     for row in rows:
         words, style = _ITEMS[row["state"]]
         table.add_row(
-            Group(Text(row["record_id"]), *([Text(why, style="dim")] if (why := _why(row)) else [])),
+            Group(Text(row["record_id"]), *(Text(why, style="dim") for why in _why(row))),
             Text(words.en, style=style),
             shown_date(row["due_on"]) or "–",
             printable(str(row["class"] or "–")),
@@ -220,11 +233,21 @@ def disposal_records_table(rows: Iterable[Answer]) -> RenderableType:
     return table
 
 
-def _why(row: Answer) -> str:
+def _why(row: Answer) -> Iterator[str]:
+    """Yield why a record stands so, and what still keeps one that is listed."""
     kept = row["kept_because"]
     if kept:
-        return printable(f"{kept['en']} / {kept['vi']}")
-    return printable(f"{row['reason']} ({person(row['by'])})") if row["reason"] else ""
+        yield printable(f"{kept['en']} / {kept['vi']}")
+    elif row["reason"]:
+        yield printable(f"{row['reason']} ({person(row['by'])})")
+    if row.get("held"):
+        yield "held / đang bị giữ"
+    if row.get("locked_until"):
+        yield f"lock ends / hết khoá: {_day(row['locked_until'])}"
+
+
+def _day(at: object) -> str:
+    return shown_instant(at)[:10]
 
 
 def exception_page(row: Answer) -> RenderableType:

@@ -68,6 +68,7 @@ def test_destruction_from_proposal_to_certificate(service: Service, people: Peop
         "left_over": 0,
         "proposed_elsewhere": 0,
         "still_locked": 0,
+        "proposable_from": None,
     }
     assert (tried["dry_run"], tried["id"]) == (True, None)
     assert got(people.proposer, "") == {"disposals": [], "next_cursor": None}
@@ -219,7 +220,7 @@ def test_destruction_hands_nothing_over(people: People) -> None:
     assert_problem(people.proposer.post(f"{own}/receipt", RECEIPT), 409, "not-a-transfer")
     assert_problem(people.proposer.get(f"{own}/certificate"), 409, "not-done")
     assert_problem(people.proposer.get(f"{own}/certificate?format=pdf"), 409, "not-done")
-    assert_problem(people.proposer.get(f"{own}/evidence"), 404, "not-found")
+    assert_problem(people.proposer.get(f"{own}/evidence"), 409, "not-done")
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,8 @@ def test_wrong_field_of_a_proposal_is_named(people: People, changed: dict[str, A
 @pytest.mark.parametrize("changed", [{"class": "05"}, {"due_to": "2026-03-01"}, {"action": "transfer"}])
 def test_nothing_due_is_told_and_a_trial_counts_none(people: People, changed: dict[str, Any]) -> None:
     people.due(1)
-    assert_problem(people.proposer.post(PLACE, people.body(**changed)), 409, "nothing-due")
+    problem = assert_problem(people.proposer.post(PLACE, people.body(**changed)), 409, "nothing-due")
+    assert (problem["proposed_elsewhere"], problem["still_locked"], problem["proposable_from"]) == (0, 0, None)
     assert posted(people.proposer, "?dry_run=true", people.body(**changed))["estimate"]["records"] == 0
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
+from archive_service.cli.display_disposals import disposal_page, disposal_records_table
 from archive_service.cli.main import main
 from archive_service.cli.output import ExitCode
 from archive_service.lifecycle.log.seal import seal_log
@@ -274,3 +276,24 @@ def test_what_is_not_there_is_not_found_and_no_file_is_made(
     monkeypatch.chdir(place)
     assert run("hong", *words).exit_code == ExitCode.NOT_FOUND
     assert [one for one in place.rglob("*") if one.is_file()] == []
+
+
+def test_the_end_of_the_stores_lock_and_holds_are_shown() -> None:
+    amounts = {state: {"records": 0, "size_bytes": 0} for state in ("excepted", "begun", "disposed", "kept")}
+    amounts |= {state: {"records": 2, "size_bytes": 9} for state in ("listed", "total")}
+    said = dict.fromkeys(("receipt", "ended_at", "certificate", "paper", "proposed_by", "approved_by"), "")
+    said |= {"id": UNKNOWN, "title": TITLE, "office": "H41", "proposed_at": "", "approved_at": ""}
+    approved = said | {"state": "approved", "action": "destroy", "council": [], "votes": [], "records": amounts}
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(disposal_page(approved | {"locked_until": "2026-12-08T17:00:00Z"}))
+    shown = captured.get()
+    assert "Locked by the store until 09/12/2026; carried out after that." in shown
+    assert "Nothing is to be done" not in shown
+    row = dict.fromkeys(("kept_because", "reason", "class", "document_code"))
+    row |= {"record_id": UNKNOWN, "state": "listed", "due_on": "2026-03-02", "size_bytes": 9}
+    with console.capture() as captured:
+        console.print(disposal_records_table([row | {"held": True, "locked_until": "2026-12-08T17:00:00Z"}]))
+    shown = captured.get()
+    assert "held / đang bị giữ" in shown
+    assert "lock ends / hết khoá: 09/12/2026" in shown

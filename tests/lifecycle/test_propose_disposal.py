@@ -21,6 +21,7 @@ from archive_service.model.events import EventType
 from archive_service.model.permissions import Role
 from archive_service.model.record import AccessLevel
 from archive_service.model.units.disposals import DisposalSelection, ItemSelection
+from retention.calendar import day_of
 from retention.disposal import ProposalState, Vote
 from retention.holds import HoldScope
 from retention.schedule import Action
@@ -166,6 +167,37 @@ class TestProposing:
         told = estimate(ours.archive, people.proposer, Selection(Action.DESTROY))
         assert (told.total.records, told.still_locked) == (1, 1)
         assert [item.record_id for item in people.items(people.propose())] == [free]
+        first = day_of(ours.clock.now() + 2 * DAY)
+        assert (told.proposable_from, first) == (first, day_of(ours.clock.now()) + 2 * DAY)
+        with pytest.raises(Conflict) as nothing:
+            people.propose()
+        assert nothing.value.details == {
+            "proposed_elsewhere": 1,
+            "still_locked": 1,
+            "proposable_from": first.isoformat(),
+        }
+        for words in (nothing.value.message.en, nothing.value.message.vi):
+            assert f"{first:%d/%m/%Y}" in words
+        ours.clock.forward(2 * DAY)
+        assert [item.record_id for item in people.items(people.propose())] == [locked]
+
+    def test_what_still_keeps_a_listed_record_is_shown(self, ours: TestArchive, people: Disposals) -> None:
+        due = sorted(people.due(1, 2))
+        disposal = people.propose()
+        assert show_disposal(ours.archive, people.approver, disposal.id).locked_until is None, "no lock stands"
+        until = ours.clock.now() + 9 * DAY
+        ours.register.write(
+            lambda u: u.records.set_lock(due[0], replace(ours.get(due[0]).original, locked_until=until))
+        )
+        people.hold(HoldScope.RECORD, due[1])
+        people.decide()
+        assert show_disposal(ours.archive, people.approver, disposal.id).locked_until == until
+        rows = list_items(ours.archive, people.approver, ItemSelection(disposal.id))
+        assert [one.held for one in rows] == [False, True]
+        assert rows[0].locked_until == until
+        take_out(ours.archive, people.proposer, disposal.id, due[1], "x")
+        [_, taken] = list_items(ours.archive, people.approver, ItemSelection(disposal.id))
+        assert (taken.locked_until, taken.held) == (None, None)
 
     def test_a_preview_refuses_what_would_be_refused_and_writes_nothing(
         self, ours: TestArchive, people: Disposals
@@ -217,6 +249,7 @@ class TestTheCouncil:
         with pytest.raises(InvalidInput) as told:
             propose(ours.archive, people.request(council=frozenset(COUNCIL[:2])))
         assert told.value.code == "council-too-small"
+        assert told.value.message.en == "The council has 2 members; 3 are needed, without the proposer."
 
     def test_one_person_under_two_names_is_one_member(self, ours: TestArchive, people: Disposals) -> None:
         people.due(1)
@@ -268,6 +301,7 @@ class TestTakingOut:
         with pytest.raises(NotAllowed) as told:
             take_out(ours.archive, people.approver, disposal.id, record_id, "x")
         assert told.value.code == "not-a-member"
+        assert told.value.message.en == "Only the proposer and members of the council take records out."
         with pytest.raises(InvalidInput):
             take_out(ours.archive, people.proposer, disposal.id, record_id, "  ")
         with pytest.raises(NotFound):

@@ -18,6 +18,7 @@ from typing import Any
 
 from archive_service.errors import Conflict, Message, NotFound
 from archive_service.evidence.package import DisposalParts, EvidencePackage, lay_out_disposal
+from archive_service.lifecycle.disposal.proposed import require_done
 from archive_service.lifecycle.disposal.told import first_since, is_of, told_since
 from archive_service.lifecycle.evidence.enclosed import entry_parts, opened, seal_roots, trust_parts
 from archive_service.lifecycle.log.inclusion import covering_checkpoint, note_of
@@ -54,9 +55,9 @@ _FORMS = ("json", "pdf")
 def disposal_package(archive: Archive, caller: Caller, disposal_id: str) -> Iterator[EvidencePackage]:
     """Give the disposal's evidence package, ready to be written; it can be read until the context ends.
 
-    All of it is as of one published checkpoint. Raises NotAllowed; NotFound before there is a certificate, and for one
-    of another office; Conflict ``not-certified-yet`` or ``not-yet-in-checkpoint`` when it is to be asked for again
-    later; InvalidInput for more records than a package holds; IntegrityFailure, Unavailable.
+    All of it is as of one published checkpoint. Raises NotAllowed; NotFound for one of another office; Conflict
+    ``not-done`` before there is a certificate, ``not-certified-yet`` or ``not-yet-in-checkpoint`` when it is to be
+    asked for again later; InvalidInput for more records than a package holds; IntegrityFailure, Unavailable.
     """
     require(caller, Action.READ_DISPOSALS)
     # Its payloads name who acted and hold the reasons that people wrote, as the list of events does.
@@ -99,8 +100,15 @@ class _Told:
 
 
 def _certificate(archive: Archive, caller: Caller, disposal_id: str) -> _Certificate:
-    """Return what the certificate in the store says; raise NotFound unless the caller may see it."""
+    """Return what the certificate in the store says; raise NotFound unless the caller may see it.
+
+    Raises Conflict ``not-done`` for a proposal of the caller's offices that has none yet.
+    """
     found = _read(archive, disposal_id) if _ID.fullmatch(disposal_id) else None
+    if found is None:
+        proposed = archive.register.read(lambda unit: unit.disposals.get(disposal_id))
+        if proposed is not None and proposed.office in caller.offices:
+            require_done(proposed)
     if found is None or found.office not in caller.offices:
         raise NotFound(
             Message(

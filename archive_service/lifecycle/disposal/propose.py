@@ -8,7 +8,7 @@ on records are only taken out of it. Nothing is disposed of here.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -33,6 +33,7 @@ from archive_service.model.units.disposals import ItemSelection
 from archive_service.model.units.retention import StandingSelection
 from retention.calendar import day_of
 from retention.decide import Decision, RetentionState
+from retention.disposal import SMALLEST_COUNCIL, NotPermitted, RefusalCode
 from retention.disposal import propose as propose_by_rule
 from retention.schedule import Action as DisposalAction
 
@@ -73,13 +74,15 @@ class Estimate:
     """What a proposal would list, by class.
 
     Left out are ``proposed_elsewhere``, which another proposal has; ``still_locked``, which the store locks for longer
-    than a proposal should wait for; and ``left_over``: what is due beyond ``MOST_RECORDS``, later than what is listed.
+    than a proposal should wait for, the first of them until ``proposable_from``; and ``left_over``: about how much is
+    due beyond ``MOST_RECORDS``, later than what is listed. Of that nothing else is told: it is counted, not judged.
     """
 
     by_class: Mapping[str, Amount] = field(default_factory=dict)
     proposed_elsewhere: int = 0
     left_over: int = 0
     still_locked: int = 0
+    proposable_from: dt.date | None = None
 
     @property
     def total(self) -> Amount:
@@ -90,7 +93,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A proposal that was opened; ``left_over`` counts what is due besides, for the next one."""
+    """A proposal that was opened; ``left_over`` is about how much is due besides, for the next one."""
 
     disposal: Disposal
     left_over: int
@@ -100,20 +103,11 @@ def estimate(archive: Archive, caller: Caller, selection: Selection) -> Estimate
     """Return what would be listed at this moment; nothing is written. Raises NotAllowed, InvalidInput, Unavailable."""
     require(caller, Action.PROPOSE_DISPOSAL)
     _require_proposable(selection)
-    by_class: dict[str, Amount] = {}
-    elsewhere = left_over = still_locked = 0
-    room = MOST_RECORDS
-    for page in _pages(archive, caller, selection):
-        listed = page.due[:room]
-        for due in listed:
-            before = by_class.get(due.class_code, Amount())
-            size_bytes = before.size_bytes + due.record.content.size_bytes
-            by_class[due.class_code] = Amount(before.records + 1, size_bytes)
-        room -= len(listed)
-        left_over += len(page.due) - len(listed)
-        elsewhere += page.proposed_elsewhere
-        still_locked += page.still_locked
-    return Estimate(by_class, elsewhere, left_over, still_locked)
+
+    def look(_room: int, after: _Cursor | None) -> _Page:
+        return archive.register.read(partial(_look, archive, caller, selection, after))
+
+    return _gather(archive, caller, selection, look)
 
 
 def preview(archive: Archive, request: ProposalRequest) -> Estimate:
@@ -137,27 +131,42 @@ def propose(archive: Archive, request: ProposalRequest) -> Proposed:
     require(caller, Action.PROPOSE_DISPOSAL)
     _require_proposable(selection)
     draft = archive.register.write(partial(_draft, archive, request))
-    room, left_over = MOST_RECORDS, 0
-    after: _Cursor | None = None
-    while room and (page := archive.register.write(partial(_list, archive, request, draft, room, after))):
-        listed = page.due[:room]
-        room -= len(listed)
-        left_over += len(page.due) - len(listed)
-        after = page.last
-    if room == MOST_RECORDS:
-        raise Conflict(
-            Message(
-                "Nothing that is due and not proposed already fits. Nothing was proposed.",
-                "Không có tài liệu nào đến hạn và chưa được đề nghị. Chưa có đề nghị nào được lập.",
-            ),
-            code="nothing-due",
-        )
-    if not room:
-        left_over += sum(len(page.due) for page in _pages(archive, caller, selection, after))
+
+    def write(room: int, after: _Cursor | None) -> _Page:
+        return archive.register.write(partial(_list, archive, request, draft, room, after))
+
+    found = _gather(archive, caller, selection, write)
+    if not found.total.records:
+        raise _nothing_due(found)
     digest = ListDigest()
     for items in pages_of(archive, ItemSelection(draft.id)):
         digest.add(items)
-    return Proposed(archive.register.write(partial(_open, archive, caller, draft, digest.hexdigest())), left_over)
+    opened = archive.register.write(partial(_open, archive, caller, draft, digest.hexdigest()))
+    return Proposed(opened, found.left_over)
+
+
+def _nothing_due(found: Estimate) -> Conflict:
+    en = ["Nothing that is due and not proposed already fits. Nothing was proposed."]
+    vi = ["Không có tài liệu nào đến hạn và chưa được đề nghị. Chưa có đề nghị nào được lập."]
+    if found.proposed_elsewhere:
+        en.append(f"Records in other proposals: {found.proposed_elsewhere:,}.")
+        vi.append(f"Số tài liệu đã nằm trong đề nghị khác: {found.proposed_elsewhere:,}.")
+    day = found.proposable_from
+    if day is not None:
+        en.append(
+            f"Records that the store locks for over 30 days: {found.still_locked:,}; "
+            f"the first can be proposed from {day:%d/%m/%Y}."
+        )
+        vi.append(
+            f"Số tài liệu còn bị kho khoá quá 30 ngày: {found.still_locked:,}; có thể đề nghị từ ngày {day:%d/%m/%Y}."
+        )
+    return Conflict(
+        Message(" ".join(en), " ".join(vi)),
+        code="nothing-due",
+        proposed_elsewhere=found.proposed_elsewhere,
+        still_locked=found.still_locked,
+        proposable_from=None if day is None else day.isoformat(),
+    )
 
 
 def _require_proposable(selection: Selection) -> None:
@@ -185,7 +194,7 @@ def _new(archive: Archive, request: ProposalRequest, unit: RegisterUnit) -> Disp
     council = _council(unit, request, now)
     disposal_id = time_ordered_uuid(now, archive.randomness.token(10))
     with rules_answered():
-        propose_by_rule(disposal_id, caller.person, council, archive.rules.council_size)
+        _propose_by_rule(archive, disposal_id, caller, council)
     return Disposal(
         id=disposal_id,
         action=request.selection.action,
@@ -195,6 +204,21 @@ def _new(archive: Archive, request: ProposalRequest, unit: RegisterUnit) -> Disp
         proposed_by=caller.person,
         proposed_at=now,
     )
+
+
+def _propose_by_rule(archive: Archive, disposal_id: str, caller: Caller, council: frozenset[str]) -> None:
+    """Raise NotPermitted, or InvalidInput that says how many members are needed."""
+    size = max(archive.rules.council_size, SMALLEST_COUNCIL)
+    try:
+        propose_by_rule(disposal_id, caller.person, council, size)
+    except NotPermitted as refused:
+        if refused.code is not RefusalCode.COUNCIL_TOO_SMALL:
+            raise
+        few = Message(
+            f"The council has {len(council)} members; {size} are needed, without the proposer.",
+            f"Hội đồng có {len(council)} thành viên; cần ít nhất {size}, không kể người đề nghị.",
+        )
+        raise InvalidInput(few, code=str(refused.code)) from refused
 
 
 def _council(unit: RegisterUnit, request: ProposalRequest, now: dt.datetime) -> frozenset[str]:
@@ -247,39 +271,69 @@ class _Due:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Some records that stood as due, as far as they may be proposed, and where the next ones begin."""
+    """Some records that stood as due, as far as they may be proposed, and where the next ones begin, if there are any.
+
+    ``unlocking``: when the first lock ends of those that the store locks for long.
+    """
 
     due: tuple[_Due, ...]
     proposed_elsewhere: int
     still_locked: int
-    last: _Cursor
+    unlocking: dt.datetime | None
+    last: _Cursor | None
 
 
-def _pages(archive: Archive, caller: Caller, selection: Selection, after: _Cursor | None = None) -> Iterator[_Page]:
-    """Yield what may be proposed page by page, each page read on its own."""
-    while (page := archive.register.read(partial(_look, archive, caller, selection, after))) is not None:
-        yield page
-        after = page.last
+def _gather(
+    archive: Archive, caller: Caller, selection: Selection, look: Callable[[int, _Cursor | None], _Page]
+) -> Estimate:
+    """Go through what is due page by page, until a proposal is full; what comes after that is counted by the register.
+
+    ``look`` is given the room there is and where the page begins.
+    """
+    by_class: dict[str, Amount] = {}
+    elsewhere = left_over = still_locked = 0
+    unlocking: list[dt.datetime] = []
+    room, after, more = MOST_RECORDS, None, True
+    while room and more:
+        page = look(room, after)
+        for due in page.due[:room]:
+            before = by_class.get(due.class_code, Amount())
+            size_bytes = before.size_bytes + due.record.content.size_bytes
+            by_class[due.class_code] = Amount(before.records + 1, size_bytes)
+        left_over += len(page.due[room:])
+        room -= len(page.due[:room])
+        elsewhere += page.proposed_elsewhere
+        still_locked += page.still_locked
+        unlocking += [] if page.unlocking is None else [page.unlocking]
+        after, more = page.last, page.last is not None
+    if more:
+        rest = _standings(caller, selection, day_of(archive.clock.now()), after)
+        left_over += archive.register.read(lambda unit: unit.standings.count(rest))
+    first = None if not unlocking else _whole_day(min(unlocking) - LOCK_WORTH_WAITING)
+    return Estimate(by_class, elsewhere, left_over, still_locked, first)
 
 
-def _look(
-    archive: Archive, caller: Caller, selection: Selection, after: _Cursor | None, unit: RegisterUnit
-) -> _Page | None:
-    """Return the next records that are due, judged anew; None when there are no more."""
+def _whole_day(instant: dt.datetime) -> dt.date:
+    """Return the first day at no moment of which the instant is still to come."""
+    return day_of(instant + dt.timedelta(days=1, microseconds=-1))
+
+
+def _look(archive: Archive, caller: Caller, selection: Selection, after: _Cursor | None, unit: RegisterUnit) -> _Page:
+    """Return the next records that are due, judged anew."""
     today = day_of(archive.clock.now())
     standing = unit.standings.select(_standings(caller, selection, today, after))
-    if not standing:
-        return None
     records = [record for record, _ in standing if may_see(caller, record)]
     elsewhere = unit.disposals.proposed([record.id for record in records])
     decisions = Judge.of(unit, today).decisions(unit, records)
     due = tuple(_due(selection, records, decisions))
-    last = (standing[-1][1].due_on, standing[-1][0].id)
+    last = (standing[-1][1].due_on, standing[-1][0].id) if len(standing) == _PAGE else None
     free = [one for one in due if one.record.id not in elsewhere]
     # A rolling lock outlives a trigger that was told late, and a hold that was lifted.
     worth_waiting = archive.clock.now() + LOCK_WORTH_WAITING
     soon = tuple(one for one in free if (one.record.original.locked_until or worth_waiting) <= worth_waiting)
-    return _Page(soon, len(due) - len(free), len(free) - len(soon), last)
+    ends = (one.record.original.locked_until for one in free)
+    unlocking = min((end for end in ends if end is not None and end > worth_waiting), default=None)
+    return _Page(soon, len(due) - len(free), len(free) - len(soon), unlocking, last)
 
 
 def _standings(caller: Caller, selection: Selection, today: dt.date, after: _Cursor | None) -> StandingSelection:
@@ -315,27 +369,26 @@ def _list(
     room: int,
     after: _Cursor | None,
     unit: RegisterUnit,
-) -> _Page | None:
+) -> _Page:
     """Write the next records down, as far as there is room; return them all."""
     unit.progress.serialise(PROPOSING)
     page = _look(archive, request.caller, request.selection, after, unit)
     now = archive.clock.now()
-    if page is not None:
-        unit.disposals.add_items(
-            [
-                DisposalItem(
-                    disposal_id=draft.id,
-                    record_id=one.record.id,
-                    state=ItemState.LISTED,
-                    size_bytes=one.record.content.size_bytes,
-                    sha256=one.record.content.sha256,
-                    changed_at=now,
-                    class_code=one.class_code,
-                    due_on=one.due_on,
-                )
-                for one in page.due[:room]
-            ]
-        )
+    unit.disposals.add_items(
+        [
+            DisposalItem(
+                disposal_id=draft.id,
+                record_id=one.record.id,
+                state=ItemState.LISTED,
+                size_bytes=one.record.content.size_bytes,
+                sha256=one.record.content.sha256,
+                changed_at=now,
+                class_code=one.class_code,
+                due_on=one.due_on,
+            )
+            for one in page.due[:room]
+        ]
+    )
     return page
 
 

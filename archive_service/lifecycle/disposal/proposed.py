@@ -60,6 +60,16 @@ def require_state(disposal: Disposal, wanted: ProposalState) -> None:
         )
 
 
+def require_done(disposal: Disposal) -> None:
+    """Raise Conflict ``not-done`` while a record of the proposal is neither gone nor kept: no certificate is there."""
+    if disposal.state is not ProposalState.DONE:
+        raise Conflict(
+            Message("The certificate is made once every record is done.", "Giấy chứng nhận được lập khi đã xong hết."),
+            code="not-done",
+            state=str(disposal.state),
+        )
+
+
 STATES_VI: Mapping[ProposalState, str] = {
     ProposalState.OPEN: "đang xem xét",
     ProposalState.CARRIED: "hội đồng đã đồng ý",

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from archive_service.errors import Conflict, Message, NotFound
-from archive_service.lifecycle.disposal.proposed import require_disposal
+from archive_service.errors import Message, NotFound
+from archive_service.lifecycle.disposal.proposed import require_disposal, require_done
 from archive_service.lifecycle.disposal.told import CertifiedDigests, certified_digests
 from archive_service.lifecycle.marks import digest_in_store, oldest
 from archive_service.lifecycle.proven import proven_object
 from archive_service.lifecycle.visible import may_see
 from archive_service.model.archive import Archive
-from archive_service.model.disposals import Disposal, DisposalItem, Tally
+from archive_service.model.disposals import Disposal, DisposalItem, ItemState, Tally
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.objects import certificate_key, certificate_paper_key, not_readable
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.record import ContentDigest, Record, RecordState
+from archive_service.model.retention import Standing
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.disposals import DisposalSelection, ItemSelection
-from retention.disposal import ProposalState
 from retention.schedule import Action as DisposalAction
 
 _BLOCK_BYTES = 1 << 20
@@ -33,13 +34,15 @@ class ShownDisposal:
     """A proposal, and how many of its records stand how.
 
     ``not_exported``: listed records of a transfer whose package was not given out. ``certified``: the digests of its
-    certificate, as far as the log here tells them; only of one that is shown alone.
+    certificate, as far as the log here tells them. ``locked_until``: when the last of the store's locks ends that still
+    stand on its listed records. Both only of one that is shown alone.
     """
 
     disposal: Disposal
     tally: Tally
     not_exported: int = 0
     certified: CertifiedDigests | None = None
+    locked_until: dt.datetime | None = None
 
 
 def shown(unit: RegisterUnit, disposal: Disposal) -> ShownDisposal:
@@ -69,7 +72,13 @@ def show_disposal(archive: Archive, caller: Caller, disposal_id: str) -> ShownDi
 
     def look(unit: RegisterUnit) -> ShownDisposal:
         disposal = require_disposal(unit, caller, disposal_id)
-        return dataclasses.replace(shown(unit, disposal), certified=certified_digests(unit, disposal))
+        until = unit.standings.last_lock_end(disposal_id)
+        stands = until is not None and until > archive.clock.now()
+        return dataclasses.replace(
+            shown(unit, disposal),
+            certified=certified_digests(unit, disposal),
+            locked_until=until if stands else None,
+        )
 
     found = archive.register.read(look)
     _log(archive, caller, {"disposals": [disposal_id]})
@@ -78,10 +87,16 @@ def show_disposal(archive: Archive, caller: Caller, disposal_id: str) -> ShownDi
 
 @dataclass(frozen=True, slots=True)
 class ListedRecord:
-    """A record's place in a proposal, and the record itself while it is there and the caller may see it."""
+    """A record's place in a proposal, and the record itself while it is there and the caller may see it.
+
+    ``locked_until``, when the store's lock ends, and ``held``, whether a hold stands on it: of one that is listed,
+    while the caller may see it.
+    """
 
     item: DisposalItem
     record: Record | None
+    locked_until: dt.datetime | None = None
+    held: bool | None = None
 
 
 def list_items(archive: Archive, caller: Caller, selection: ItemSelection) -> tuple[ListedRecord, ...]:
@@ -93,12 +108,19 @@ def list_items(archive: Archive, caller: Caller, selection: ItemSelection) -> tu
         items = unit.disposals.items(selection)
         there = unit.records.get_many([item.record_id for item in items])
         seen = {one.id: one for one in there.values() if one.state is not RecordState.DISPOSED and may_see(caller, one)}
-        return tuple(ListedRecord(item, seen.get(item.record_id)) for item in items)
+        stand = unit.standings.get_many(list(seen))
+        return tuple(_listed(item, seen.get(item.record_id), stand.get(item.record_id)) for item in items)
 
     listed = archive.register.read(look)
     returned: list[Json] = [one.item.record_id for one in listed]
     _log(archive, caller, {"disposals": [selection.disposal_id], "returned": returned})
     return listed
+
+
+def _listed(item: DisposalItem, record: Record | None, standing: Standing | None) -> ListedRecord:
+    if record is None or item.state is not ItemState.LISTED:
+        return ListedRecord(item, record)
+    return ListedRecord(item, record, record.original.locked_until, None if standing is None else standing.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +152,7 @@ def open_certificate(
         return found, certified_digests(unit, found)
 
     disposal, certified = archive.register.read(look)
-    if disposal.state is not ProposalState.DONE:
-        raise Conflict(
-            Message("The certificate is made once every record is done.", "Giấy chứng nhận được lập khi đã xong hết."),
-            code="not-done",
-            state=str(disposal.state),
-        )
+    require_done(disposal)
     key = certificate_paper_key(disposal_id) if printed else certificate_key(disposal_id)
     there = oldest(archive.store.list_under(key))
     if there is None:

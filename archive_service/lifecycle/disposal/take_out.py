@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archive_service.errors import Conflict, Message, NotFound
-from archive_service.lifecycle.disposal.proposed import (
-    require_disposal,
-    require_state,
-    require_text,
-    rules_answered,
-)
+from archive_service.errors import Conflict, Message, NotAllowed, NotFound
+from archive_service.lifecycle.disposal.proposed import require_disposal, require_state, require_text
 from archive_service.model.archive import Archive
 from archive_service.model.disposals import DisposalItem, ItemState
 from archive_service.model.events import Event, EventType
 from archive_service.model.identifiers import RecordId
 from archive_service.model.permissions import Action, Caller, require
 from archive_service.model.units import RegisterUnit
-from retention.disposal import NotPermitted, ProposalState, RefusalCode
+from retention.disposal import ProposalState, RefusalCode
 
 # The certificate holds one for each record at most, and who checks it reads no more than 16 MiB.
 _LONGEST_REASON = 300
@@ -38,9 +33,14 @@ def take_out(
 
     def follow(unit: RegisterUnit) -> DisposalItem:
         disposal = require_disposal(unit, caller, disposal_id, lock=not dry_run)
-        with rules_answered():
-            if caller.person not in disposal.council | {disposal.proposed_by}:
-                raise NotPermitted(RefusalCode.NOT_A_MEMBER)
+        if caller.person not in disposal.council | {disposal.proposed_by}:
+            raise NotAllowed(
+                Message(
+                    "Only the proposer and members of the council take records out.",
+                    "Chỉ người đề nghị và thành viên hội đồng được loại tài liệu ra khỏi đề nghị.",
+                ),
+                code=str(RefusalCode.NOT_A_MEMBER),
+            )
         require_state(disposal, ProposalState.OPEN)
         item = unit.disposals.item(disposal_id, record_id, lock=not dry_run)
         if item is None:
