@@ -6,6 +6,7 @@ import datetime as dt
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -232,10 +233,11 @@ def list_keys(as_json: bool) -> None:
     with opened_archive() as archive:
         found = keys.list_keys(archive)
         now = archive.clock.now()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": key.id,
             "name": key.name,
+            "account": key.account,
             "office": key.office,
             "roles": sorted(str(role) for role in key.roles),
             "expires_at": key.expires_at.isoformat(),
@@ -247,7 +249,8 @@ def list_keys(as_json: bool) -> None:
         print_json({"keys": rows})
         return
     for row in rows:
-        click.echo(f"{row['id']}  {row['state']:<8}  {row['office']}  {', '.join(row['roles'])}  {row['name']}")
+        whose = f"  ({row['account']})" if row["account"] else ""
+        click.echo(f"{row['id']}  {row['state']:<8}  {row['office']}  {', '.join(row['roles'])}  {row['name']}{whose}")
 
 
 @api_key.command("revoke", cls=ArchiveCommand, epilog=examples("archive-service api-key revoke 3f0c…"))

@@ -141,12 +141,15 @@ def test_reference_folder_that_is_not_there_is_a_usage_error(run: Run, tmp_path:
 
 
 def test_key_lives_from_its_making_to_its_revocation(loaded: Run) -> None:
-    made = as_json(loaded("api-key", "create", "--name", "oss", "--office", "BHXH-79", "--role", "depositor", "--json"))
+    said = ("--name", "oss", "--office", "BHXH-79", "--role", "depositor", "--account", "lan")
+    made = as_json(loaded("api-key", "create", *said, "--json"))
     (listed,) = as_json(loaded("api-key", "list", "--json"))["keys"]
     assert listed["id"] == made["id"]
     assert listed["state"] == "valid"
     assert listed["office"] == "BHXH-79"
     assert listed["roles"] == ["depositor"]
+    assert listed["account"] == "lan"
+    assert "oss  (lan)" in loaded("api-key", "list").stdout
     assert made["key"] not in loaded("api-key", "list").stdout
     with open_archive(load_settings()) as archive:
         assert OfficeCode("BHXH-79-01") in authenticate(archive, made["key"]).offices
