@@ -19,6 +19,18 @@ from archive_verify.package import Package
 _FORMAT = 1
 _RECORD_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SAYS = frozenset(
+    {
+        *("format", "disposal", "title", "office", "action", "schedules", "proposed_by", "proposed_at", "council"),
+        *("approved_by", "approved_at", "receipt", "exceptions", "completed_at", "list_sha256", "counts", "records"),
+    }
+)
+_SAYS_OF_A_RECORD = frozenset(
+    {
+        *("record_id", "sha256", "size_bytes", "class_code", "due_on", "state", "reason", "disposed_at", "entry"),
+        *("kept_because", "transferred_sha256"),
+    }
+)
 
 
 class Kind(StrEnum):
@@ -53,6 +65,7 @@ class Listed:
     state: State
     entry: int | None
     disposed_at: dt.datetime | None
+    transferred_sha256: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,8 @@ def read_disposal(package: Package) -> Disposal:
 def _certificate(stated: dict[str, Any]) -> Certificate:
     if stated["format"] != _FORMAT:
         raise Malformed("The certificate is of an unknown format.")
+    if unknown := stated.keys() - _SAYS:
+        raise Malformed(f"The certificate says more than one says: {', '.join(sorted(unknown))}.")
     records = [_listed(one) for one in stated["records"]]
     if len({record.record_id for record in records}) != len(records):
         raise Malformed("The certificate lists a record twice.")
@@ -141,6 +156,8 @@ def _certificate(stated: dict[str, Any]) -> Certificate:
 
 
 def _listed(stated: dict[str, Any]) -> Listed:
+    if unknown := stated.keys() - _SAYS_OF_A_RECORD:
+        raise Malformed(f"The certificate says more of a record than one says: {', '.join(sorted(unknown))}.")
     record_id, sha256, state, entry = (stated[name] for name in ("record_id", "sha256", "state", "entry"))
     # Their lines are hashed: no id may hold what separates lines, or two lists could have one digest.
     if not _RECORD_ID.fullmatch(record_id) or not _SHA256.fullmatch(sha256):
@@ -157,6 +174,7 @@ def _listed(stated: dict[str, Any]) -> Listed:
         state=State(state),
         entry=entry if is_gone else None,
         disposed_at=_moment(stated["disposed_at"]) if is_gone else None,
+        transferred_sha256=stated.get("transferred_sha256"),
     )
 
 

@@ -22,6 +22,7 @@ from archive_verify.trust import Trust
 from archive_verify.verdicts import Findings
 
 _ACTIONS = ("destroy", "transfer")
+_RECEIPT_SAYS = ("receiver", "reference", "received_on", "text")
 
 # A day begins somewhere 14 hours before it does in UTC (Kiribati): before that no rule can have been due.
 _EARLIEST_ZONE = dt.timedelta(hours=14)
@@ -149,7 +150,9 @@ def _require_votes(told: Disposal) -> None:
     voted = sorted(vote["member"] for vote in votes)
     if not voted or voted != sorted(set(proposed["council"])) or len(voted) != len(proposed["council"]):
         raise Refused("Not each member of the council, and nobody else, has voted once.")
-    if proposed["proposed_by"] in voted:
+    if len({_person(member) for member in voted}) != len(voted):
+        raise Refused("A member of the council has voted under two spellings of one name.")
+    if _person(proposed["proposed_by"]) in map(_person, voted):
         raise Refused("Who proposed the disposal has voted on it.")
     if any(vote["vote"] != "agree" for vote in votes):
         raise Refused("Not every member of the council has agreed.")
@@ -161,11 +164,19 @@ def _require_approval(told: Disposal) -> None:
     """Raise Refused unless somebody has approved who neither proposed nor voted, after the last vote."""
     approval, proposed = told.only(Kind.APPROVED), told.only(Kind.PROPOSED).values
     approver = approval.values["approved_by"]
-    if approver == proposed["proposed_by"] or approver in proposed["council"]:
+    if _person(approver) in map(_person, (proposed["proposed_by"], *proposed["council"])):
         raise Refused("Who approved the disposal has proposed it or voted on it.")
-    if any(entry.index > approval.index for entry in told.of(Kind.VOTED)):
+    last_vote = max(entry.index for entry in told.of(Kind.VOTED))
+    if last_vote > approval.index:
         raise Refused("The disposal was approved before the last vote.")
+    if any(entry.index > last_vote for entry in told.of(Kind.EXCEPTED)):
+        raise Refused("A record was excepted after the council had agreed to the list.")
     _require_same("approver", told.certificate.approved_by, approver)
+
+
+def _person(name: str) -> str:
+    """Return a person's name as it is compared: a capital or a blank makes nobody another person."""
+    return name.strip().casefold()
 
 
 def _require_carried_out(told: Disposal) -> None:
@@ -177,6 +188,9 @@ def _require_carried_out(told: Disposal) -> None:
             raise Refused(f"Record {entry.record} was disposed of before that was approved.")
         if entry.record in excepted:
             raise Refused(f"Record {entry.record} was disposed of, although it had been excepted.")
+        for name in ("action", "proposed_by", "approved_by"):
+            if entry.values.get(name, getattr(told.certificate, name)) != getattr(told.certificate, name):
+                raise Refused(f"Record {entry.record} was disposed of by another decision: its {name} differs.")
         if entry.record in seen:
             raise Refused(f"Record {entry.record} was disposed of twice.")
         if dt.date.fromisoformat(entry.values["due_on"]) > (entry.at + _EARLIEST_ZONE).date():
@@ -192,8 +206,13 @@ def _require_receipt(told: Disposal) -> None:
             raise Refused("There is a receipt of a transfer, although nothing was to be transferred.")
         return
     received = told.only(Kind.RECEIVED)
-    if not stated or any(received.values.get(name) != value for name, value in stated.items()):
+    if stated != {name: received.values[name] for name in _RECEIPT_SAYS}:
         raise Refused("The certificate does not say of the transfer what its receipt says.")
+    if (packages := received.values.get("packages_sha256")) is not None:
+        handed_over = [one for one in told.certificate.records if one.state is not State.EXCEPTED]
+        lines = "".join(sorted(f"{one.record_id} {one.transferred_sha256}\n" for one in handed_over))
+        if hashlib.sha256(lines.encode()).hexdigest() != packages:
+            raise Refused("The packages that were handed over are not those of the receipt.")
     gone = [entry.index for entry in told.of(Kind.DISPOSED)]
     if received.index < told.only(Kind.APPROVED).index or any(index < received.index for index in gone):
         raise Refused("The transfer was received before its approval, or after a record had gone.")

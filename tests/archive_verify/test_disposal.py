@@ -654,3 +654,40 @@ def test_times_that_contradict_the_order_are_unknown(going: Disposing) -> None:
     told = verdicts(package_bytes(going.parts()), going.archive.trust())
     assert told["history"] is Verdict.UNKNOWN
     assert Verdict.FAIL not in told.values()
+
+
+@pytest.mark.parametrize("approver", [PROPOSER.upper(), f"{PROPOSER} ", COUNCIL[0].title()])
+def test_capital_or_blank_makes_nobody_another_person(going: Disposing, approver: str) -> None:
+    going.propose()
+    going.decide(approver)
+    assert finish(going) == {"history"}
+
+
+def test_record_excepted_after_the_council_had_agreed_is_refused(going: Disposing) -> None:
+    going.propose()
+    for member in COUNCIL:
+        going.vote(member)
+    going.take_out(EXCEPTED)
+    going.approve()
+    going.carry_out()
+    going.certify()
+    assert refused(going) == {"history"}
+
+
+@pytest.mark.parametrize("place", ["certificate", "record"])
+def test_certificate_that_says_more_than_one_says_is_refused(going: Disposing, place: str) -> None:
+    going.propose()
+    going.decide()
+    going.carry_out()
+    going.certify(lambda said: (said if place == "certificate" else said["records"][0]).update({"note": "hợp lệ"}))
+    assert {"metadata", "history"} <= refused(going)
+
+
+def test_record_disposed_of_by_another_decision_is_refused(going: Disposing) -> None:
+    going.propose()
+    going.decide()
+    going.dispose(GONE, approved_by="account:other")
+    going.dispose(ALSO_GONE, action="transfer")
+    going.listed[KEPT] |= {"state": "kept", "reason": "A hold has been placed on it."}
+    going.certify()
+    assert refused(going) == {"history"}
