@@ -79,6 +79,35 @@ def schedule_line(schedule: Answer) -> str:
     return printable(said + shown_date(schedule["valid_from"]))
 
 
+def adopted_already(schedule: Answer, deciding: int | None) -> str:
+    """Say that a file was adopted before, and, where another schedule decides today, what that means.
+
+    >>> said = {"number": 1, "id": "a", "version": "1", "classes": 1, "rules": 2, "valid_from": "2026-01-01"}
+    >>> adopted_already(said, 1)
+    'Adopted already under number 1: schedule a 1: 1 class, 2 rules, decides from 01/01/2026.'
+    >>> print(adopted_already(said, 2))  # doctest: +ELLIPSIS
+    Schedule a 1 was adopted already under number 1; number 2 decides today; to go back, give it a new version...
+    """
+    number = schedule["number"]
+    if deciding is None or deciding == number:
+        return f"Adopted already under number {number}: {schedule_line(schedule)}."
+    en, vi = f"number {deciding} decides today", f"hôm nay áp dụng số {deciding}"
+    if deciding > number:
+        en += "; to go back, give it a new version and first day"
+        vi += "; muốn áp dụng lại, hãy đặt phiên bản và ngày bắt đầu mới"
+    else:
+        # A later number goes before an earlier one on its own days: today is none of them.
+        first = shown_date(schedule["valid_from"])
+        en, vi = f"{en}; its own first day is {first}", f"{vi}; ngày bắt đầu của bảng này là {first}"
+    name = f"{schedule['id']} {schedule['version']}"
+    return "\n".join(
+        (
+            printable(f"Schedule {name} was adopted already under number {number}; {en}."),
+            printable(f"Bảng {name} đã được ban hành với số thứ tự {number}; {vi}."),
+        )
+    )
+
+
 def standing_page(answer: Answer) -> RenderableType:
     """Show where a record stands today, and why, in both languages."""
     grid = details()

@@ -11,6 +11,7 @@ from archive_service.cli.client import Answer, ArchiveClient, Query
 from archive_service.cli.connection import connected
 from archive_service.cli.display_retention import (
     NOTHING_DONE,
+    adopted_already,
     event_page,
     events_page,
     schedule_line,
@@ -90,14 +91,17 @@ def adopt(client: ArchiveClient, /, file: Path, dry_run: bool, as_json: bool) ->
 
     Before, on the archive's host: archive-service retention diff --from-current FILE
     """
+    before = {one["number"] for one in client.get("retention", "schedules")["schedules"]}
     answer = client.post("retention", "schedules", body=file.read_bytes(), query=tried(dry_run))
+    deciding = client.get("retention", "schedules")["deciding"]
+    adopted_before = answer["number"] in before
     if as_json:
-        print_json(answer)
+        print_json(answer | {"adopted_before": adopted_before, "deciding": deciding})
         return
-    if not dry_run:
+    if adopted_before:
+        click.echo(adopted_already(answer, deciding))
+    elif not dry_run:
         click.echo(f"Adopted under number {answer['number']}: {schedule_line(answer)}.")
-    elif answer["adopted_before"]:
-        click.echo(f"Adopted already under number {answer['number']}: {schedule_line(answer)}.")
     else:
         click.echo(f"Would adopt {schedule_line(answer)}.")
     _warn_of_examples(answer)

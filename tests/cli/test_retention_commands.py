@@ -117,6 +117,30 @@ def test_adopt_is_tried_done_and_refused_with_each_line(run: Run, bad: Path) -> 
     assert "- line 26: " in refused.stderr
 
 
+def test_adopting_an_earlier_file_says_which_one_decides_and_how_to_go_back(run: Run, tmp_path: Path) -> None:
+    second, third = tmp_path / "second.toml", tmp_path / "third.toml"
+    text = FILE.read_text("utf-8")
+    second.write_text(text.replace('"2026.1"', '"2026.2"'), "utf-8")
+    third.write_text(text.replace('"2026.1"', '"2099.1"').replace("2026-01-01", "2099-01-01"), "utf-8")
+    first = as_json(run("retention", "adopt", FILE, "--json"))
+    assert (first["number"], first["adopted_before"], first["deciding"]) == (1, False, 1)
+    assert "Adopted already under number 1" in done(run("retention", "adopt", FILE))
+    assert "Adopted under number 2" in done(run("retention", "adopt", second))
+    for options in ((), ("--dry-run",)):
+        said = done(run("retention", "adopt", FILE, *options))
+        assert (
+            "Schedule example 2026.1 was adopted already under number 1; number 2 decides today; to go back, give it "
+            "a new version and first day."
+        ) in said
+        assert "số thứ tự 1; hôm nay áp dụng số 2; muốn áp dụng lại, hãy đặt phiên bản và ngày bắt đầu mới." in said
+        again = as_json(run("retention", "adopt", FILE, "--json", *options))
+        assert (again["number"], again["adopted_before"], again["deciding"]) == (1, True, 2)
+    assert "Adopted under number 3" in done(run("retention", "adopt", third))
+    to_come = done(run("retention", "adopt", third))
+    assert "under number 3; number 2 decides today; its own first day is 01/01/2099." in to_come
+    assert "to go back" not in to_come
+
+
 def test_show_says_why_in_both_languages(run: Run, kept: str) -> None:
     shown = done(run("retention", "show", kept))
     for words in (
