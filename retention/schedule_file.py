@@ -1,16 +1,18 @@
 """Reads a schedule from TOML and checks it: every problem at once, each with its line.
 
 The form is told in docs/retention.md. A field that is not known is a problem, because a slip of the hand must not
-silently lose a rule.
+silently lose a rule. What a file can cost is bounded before and while it is read: its size, how deep its keys go, how
+many rules and classes it has, and how many problems are told.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any, TypeVar
 
 from retention.lines import Lines, read_lines
@@ -20,10 +22,27 @@ from retention.triggers import TRIGGERS, is_trigger
 
 _T = TypeVar("_T")
 
-LARGEST_FILE_BYTES = 4_194_304
+LARGEST_FILE_BYTES = 524_288
 """A schedule with thousands of rules has some hundred kilobytes; what is larger is another file."""
 
+MOST_TABLES = 2_000
+"""So many classes, and so many rules, may stand in one schedule."""
+
+MOST_PROBLEMS = 100
+"""So many problems are told; nobody mends more in one go."""
+
+LONGEST_NAME = 64
+"""So many letters have an id, a version and a code."""
+
+ACCESS_LEVELS = ("open", "conditional", "secret")
+"""The access levels that a rule may state: codes 01, 02 and 03 of Circular 05/2025/TT-BNV."""
+
 _HIGHEST_PRIORITY = 1_000_000
+
+# The standard library's reader needs memory by the square of a key's segments. Each alternative takes all it can and
+# gives nothing back, and no match begins inside a segment, so that the time grows with the text only.
+_SEGMENT = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\[^\n])*+"|'[^'\n]*+')"""
+_TOO_DEEP = re.compile(rf"(?<![A-Za-z0-9_\-\\])(?:{_SEGMENT}[ \t]*+\.[ \t]*+){{31}}{_SEGMENT}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +54,24 @@ class Problem:
     vi: str
 
 
+_MORE = Problem(
+    None,
+    "There are more problems; mend these first.",
+    "Còn các lỗi khác; hãy sửa những lỗi này trước.",
+)
+
+
 class BadSchedule(Exception):
-    """The file is no schedule that can decide; ``problems`` are in the order of their lines."""
+    """The file is no schedule that can decide; ``problems`` are in the order of their lines.
+
+    There are MOST_PROBLEMS at most: where more were found, the last one says so.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda one: one.line or 0))
+        ordered = sorted(problems, key=lambda one: one.line or 0)
+        if len(ordered) > MOST_PROBLEMS:
+            ordered = [*ordered[: MOST_PROBLEMS - 1], _MORE]
+        self.problems = tuple(ordered)
         super().__init__("; ".join(f"line {one.line}: {one.en}" if one.line else one.en for one in self.problems))
 
 
@@ -51,13 +83,39 @@ def read_schedule(content: bytes) -> Schedule:
         )
     try:
         text = content.decode("utf-8")
-        document = tomllib.loads(text)
     except UnicodeDecodeError as wrong:
         line = content[: wrong.start].count(b"\n") + 1
         raise BadSchedule([Problem(line, "The file is not UTF-8.", "Tệp không dùng mã UTF-8.")]) from wrong
+    return _Reading(_document(text), read_lines(text)).schedule()
+
+
+def _document(text: str) -> dict[str, Any]:
+    """Return the file's tables. Raises BadSchedule for what is no TOML or costs more than a schedule can."""
+    if deep := _TOO_DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise BadSchedule(
+            [
+                Problem(
+                    line,
+                    "A key has 32 parts or more.",
+                    "Tên trường có từ 32 thành phần trở lên, cách nhau bởi dấu chấm.",
+                )
+            ]
+        )
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as wrong:
         raise BadSchedule([_not_toml(str(wrong))]) from wrong
-    return _Reading(document, read_lines(text)).schedule()
+    except RecursionError as wrong:
+        nested = Problem(None, "Not TOML: nested too deeply.", "Không phải TOML: lồng nhau quá nhiều cấp.")
+        raise BadSchedule([nested]) from wrong
+    except ValueError as wrong:
+        number = Problem(
+            None,
+            "Not TOML: a value cannot be read, as a number with thousands of digits.",
+            "Không phải TOML: có giá trị không đọc được, ví dụ số có hàng nghìn chữ số.",
+        )
+        raise BadSchedule([number]) from wrong
 
 
 def _not_toml(said: str) -> Problem:
@@ -134,14 +192,20 @@ class _Reading:
         )
 
     def _tell(self, line: int | None, en: str, vi: str) -> None:
+        """Note a problem. Raises BadSchedule, and so ends the reading, when there are more than are told."""
         self.problems.append(Problem(line, en, vi))
+        if len(self.problems) > MOST_PROBLEMS:
+            raise BadSchedule(self.problems)
 
     def _tables(self, name: str, kinds: Mapping[str, type]) -> list[dict[str, Any]]:
         found = self.document.get(name, [])
         if not isinstance(found, list) or not found:
             self._tell(self.lines.of(name), f"There is no [[{name}]].", f"Thiếu mục [[{name}]].")
             return []
-        return [self._table(name, table, kinds, number) for number, table in enumerate(found)]
+        if len(found) > MOST_TABLES:
+            line = self.lines.of(name, MOST_TABLES)
+            self._tell(line, f"More than {MOST_TABLES} [[{name}]].", f"Có quá {MOST_TABLES} mục [[{name}]].")
+        return [self._table(name, table, kinds, number) for number, table in enumerate(found[:MOST_TABLES])]
 
     def _table(self, name: str, table: object, kinds: Mapping[str, type], number: int) -> dict[str, Any]:
         """Return the fields that are known and of their kind; tell of the others."""
@@ -172,12 +236,22 @@ class _Reading:
             self._tell(self.lines.of(name, number), f"{name} has no “{missing}”.", f"{name} thiếu trường “{missing}”.")
 
     def _check_head(self, head: Mapping[str, Any]) -> None:
+        for name in ("id", "version"):
+            self._check_name("schedule", head, 0, name)
         first, last = head.get("valid_from"), head.get("valid_to")
         if first is not None and last is not None and last < first:
             self._tell(
                 self.lines.of("schedule", 0, "valid_to"),
                 "The schedule ends before it begins.",
                 "Bảng thời hạn kết thúc trước khi bắt đầu.",
+            )
+
+    def _check_name(self, table_name: str, table: Mapping[str, Any], number: int, name: str) -> None:
+        if name in table and not _is_name(table[name]):
+            self._tell(
+                self.lines.of(table_name, number, name),
+                f"“{name}” has 1 to {LONGEST_NAME} letters and no control characters.",
+                f"“{name}” có từ 1 đến {LONGEST_NAME} ký tự và không có ký tự điều khiển.",
             )
 
     def _classes(self, tables: list[dict[str, Any]]) -> dict[str, RetentionClass]:
@@ -231,6 +305,15 @@ class _Reading:
             self._require("class", fields, number, ("trigger",))
         if period is None or action is None or trigger is None or any(name not in fields for name in _CLASS_REQUIRED):
             return None
+        if not _is_name(fields["code"]):
+            return None
+        if period == PERMANENT and action is Action.DESTROY and table.keys() & {"period", "action"}:
+            line = self.lines.of("class", number, "action" if "action" in table else "period")
+            self._tell(
+                line,
+                "What is permanent is never destroyed: the action is review or transfer.",
+                "Tài liệu bảo quản vĩnh viễn không bị hủy: hành động là review hoặc transfer.",
+            )
         return RetentionClass(
             code=fields["code"],
             title=fields["title"],
@@ -245,7 +328,8 @@ class _Reading:
 
     def _check_own(self, table: Mapping[str, Any], number: int) -> None:
         """Tell of values that are none: a period, an action, a trigger, and texts that say nothing."""
-        for name in ("code", "title", "title_vi", "legal_source"):
+        self._check_name("class", table, number, "code")
+        for name in ("title", "title_vi", "legal_source"):
             if name in table and not table[name].strip():
                 self._tell(self.lines.of("class", number, name), f"“{name}” is empty.", f"“{name}” để trống.")
         for name, read, vi in (("period", parse_period, "thời hạn"), ("action", _action, "hành động")):
@@ -279,18 +363,30 @@ class _Reading:
                     f"A priority lies between 0 and {_HIGHEST_PRIORITY}.",
                     f"Mức ưu tiên từ 0 đến {_HIGHEST_PRIORITY}.",
                 )
+            self._check_levels(table, number)
             if code is not None and code in classes and priority is not None:
                 types, offices, levels = (frozenset(table.get(name, ())) for name in _SELECTORS)
                 rules.append(Rule(code, priority, types, offices, levels, self.lines.of("rule", number)))
         return rules
+
+    def _check_levels(self, table: Mapping[str, Any], number: int) -> None:
+        unknown = next((level for level in table.get("access_level", ()) if level not in ACCESS_LEVELS), None)
+        if unknown is not None:
+            known = ", ".join(ACCESS_LEVELS)
+            self._tell(
+                self.lines.of("rule", number, "access_level"),
+                f"“{unknown}” is not an access level: {known}.",
+                f"“{unknown}” không phải mức độ tiếp cận: {known}.",
+            )
 
     def _check_overlaps(self, rules: Sequence[Rule]) -> None:
         """Tell of two rules of one priority that can speak of the same record and give it different classes.
 
         Whether one office lies under another is not written here: where offices differ, a record's decision tells.
         """
-        for first, second in combinations(rules, 2):
-            if first.priority == second.priority and first.class_code != second.class_code and _can_meet(first, second):
+        by_priority: dict[int, _Alike] = {}
+        for second in rules:
+            for first in by_priority.setdefault(second.priority, _Alike()).meeting(second):
                 self._tell(
                     second.line,
                     f"This rule and the one on line {first.line} have priority {first.priority} and can speak of the "
@@ -298,6 +394,36 @@ class _Reading:
                     f"Quy tắc này và quy tắc ở dòng {first.line} cùng mức ưu tiên {first.priority}, có thể áp dụng cho "
                     f"cùng một tài liệu nhưng xếp vào hai nhóm {first.class_code} và {second.class_code}.",
                 )
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Rules of one priority. Sets of them are whole numbers, a bit for each: one step compares a rule with all."""
+
+    rules: list[Rule] = field(default_factory=list)
+    of_class: dict[str, int] = field(default_factory=dict)
+    stating: dict[tuple[str, str | None], int] = field(default_factory=dict)
+
+    def meeting(self, rule: Rule) -> Iterator[Rule]:
+        """Yield the rules before it of another class that can speak of the same record, then take it in."""
+        bit = 1 << len(self.rules)
+        found = (bit - 1) & ~self.of_class.get(rule.class_code, 0)
+        for name, values in zip(_SELECTORS, (rule.result_types, rule.offices, rule.access_levels), strict=True):
+            # Under None stand the rules that state nothing of it: they meet every other.
+            stated: Collection[str | None] = values or (None,)
+            if values:
+                meets = self.stating.get((name, None), 0)
+                for value in values:
+                    meets |= self.stating.get((name, value), 0)
+                found &= meets
+            for one in stated:
+                self.stating[name, one] = self.stating.get((name, one), 0) | bit
+        self.of_class[rule.class_code] = self.of_class.get(rule.class_code, 0) | bit
+        self.rules.append(rule)
+        while found:
+            lowest = found & -found
+            yield self.rules[lowest.bit_length() - 1]
+            found ^= lowest
 
 
 def _action(text: str) -> Action:
@@ -314,13 +440,13 @@ def _read(read: Callable[[str], _T], text: str | None) -> _T | None:
         return None
 
 
-def _can_meet(first: Rule, second: Rule) -> bool:
-    pairs = (
-        (first.result_types, second.result_types),
-        (first.offices, second.offices),
-        (first.access_levels, second.access_levels),
+def _is_name(text: str) -> bool:
+    """Whether it can name something in a register: PostgreSQL keeps no NUL, and nobody reads what is longer."""
+    return (
+        0 < len(text) <= LONGEST_NAME
+        and bool(text.strip())
+        and not any(unicodedata.category(letter) == "Cc" for letter in text)
     )
-    return all(not one or not other or not one.isdisjoint(other) for one, other in pairs)
 
 
 def _is_a(value: object, kind: type) -> bool:

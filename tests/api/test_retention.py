@@ -91,8 +91,26 @@ def test_what_is_no_schedule_is_told(manager: ApiCaller, body: bytes) -> None:
 
 
 def test_schedule_that_is_too_large_is_not_read(manager: ApiCaller) -> None:
-    assert_problem(adopt(manager, b"#" * 4_194_305), 413, "too-large")
-    assert_problem(adopt(manager, b"#" * 4_194_304), 400, "invalid-input")
+    assert_problem(adopt(manager, b"#" * 524_289), 413, "too-large")
+    assert_problem(adopt(manager, b"#" * 524_288), 400, "invalid-input")
+
+
+@pytest.mark.parametrize("body", [b"x=" + b"[" * 100_000, b"x=" + b"1" * 5_000, b"a" + b".a" * 20_000 + b"=1"])
+def test_what_would_cost_much_to_read_is_told_and_not_read_for_others(
+    service: Service, manager: ApiCaller, body: bytes
+) -> None:
+    below = service.caller(Role.RECORDS_MANAGER)
+    for query in ("", "?dry_run=true"):
+        assert_problem(adopt(manager, body, query), 400, "invalid-input")
+        assert_problem(adopt(below, body, query), 403, "office-not-above-all")
+    assert len(assert_problem(adopt(manager, SCHEDULE + b"[[rule]]\n" * 2_001), 400, "invalid-input")["errors"]) == 100
+
+
+def test_rules_name_what_the_archive_knows(manager: ApiCaller) -> None:
+    wrong = SCHEDULE.replace(b'"KQ.G15.000031"', b'"KQ.G15.999999"')
+    line = wrong[: wrong.index(b'class = "PENSION"')].count(b"\n")
+    for query in ("", "?dry_run=true"):
+        assert wrong_fields(assert_problem(adopt(manager, wrong, query), 400, "invalid-input")) == [f"line {line}"]
 
 
 def test_a_version_has_one_file_and_an_office_above_all_adopts_it(service: Service, manager: ApiCaller) -> None:

@@ -12,7 +12,7 @@ from archive_service.errors import Conflict, InvalidInput, NotAllowed, NotFound,
 from archive_service.lifecycle.correct import Correction, correct
 from archive_service.lifecycle.lock import renew_locks
 from archive_service.lifecycle.reference import load_reference
-from archive_service.lifecycle.retention.adopt import adopt_schedule, list_schedules
+from archive_service.lifecycle.retention.adopt import adopt_schedule, check_adoption, list_schedules
 from archive_service.lifecycle.retention.decide import ask_again, decide_records
 from archive_service.lifecycle.retention.decide_all import decide_all
 from archive_service.lifecycle.retention.explain import Explained, explain_record, list_standings
@@ -24,15 +24,16 @@ from archive_service.lifecycle.subjects import merge_subjects, unmerge_subjects
 from archive_service.model.events import EventType
 from archive_service.model.identifiers import Identifier, RecordId
 from archive_service.model.permissions import Caller, Role
-from archive_service.model.record import Record, Relation, RelationKind
+from archive_service.model.record import AccessLevel, Record, Relation, RelationKind
 from archive_service.model.retention import EventScope
 from archive_service.model.units import RegisterUnit
 from archive_service.model.units.retention import StandingSelection
 from retention.decide import RetentionState
 from retention.holds import Condition, HoldScope
+from retention.schedule_file import ACCESS_LEVELS
 from tests.archives import TestArchive
 from tests.fakes.faults import Killed
-from tests.results import CENTRE, DA_NANG, HA_NOI, REFERENCE, insurance, person
+from tests.results import CENTRE, DA_NANG, HA_NOI, PENSION, REFERENCE, insurance, person
 
 DAY = dt.timedelta(days=1)
 DOSSIER = "000.00.00.H41-210301-0042"
@@ -237,7 +238,7 @@ def test_a_clock_set_forward_lets_nothing_go_and_set_back_shortens_nothing_and_w
 
 
 def test_rolling_locks_are_renewed_at_half_and_permanent_ones_each_year(ours: TestArchive, manager: Caller) -> None:
-    adopted(ours, manager, short(period="permanent"))
+    adopted(ours, manager, short(period="permanent", action="review"))
     record = ours.stored()
     ours.work()
     first = ours.clock.now() + dt.timedelta(days=3650)
@@ -401,11 +402,44 @@ def test_adopting_asks_for_a_sound_file_a_new_version_and_an_office_above_all(
     assert {problem.field for problem in bad.value.problems} == {"line 14", "line 15"}
     with pytest.raises(NotAllowed):
         adopt_schedule(ours.archive, ours.caller(Role.RECORDS_MANAGER, office=DA_NANG), short())
+    for refused in (adopt_schedule, check_adoption):
+        with pytest.raises(NotAllowed, match="above all others"):
+            refused(ours.archive, ours.caller(Role.RECORDS_MANAGER, office=DA_NANG), b"no schedule")
+        with pytest.raises(NotAllowed):
+            refused(ours.archive, ours.caller(Role.DEPOSITOR, office=CENTRE), b"no schedule")
     first = adopt_schedule(ours.archive, manager, short())
     assert adopt_schedule(ours.archive, manager, short()) == first
     with pytest.raises(Conflict, match="other words"):
         adopt_schedule(ours.archive, manager, short(period="3 years"))
     assert len(ours.events(EventType.SCHEDULE_ADOPTED)) == 1
+
+
+def test_rules_that_speak_of_what_the_archive_does_not_know_are_refused_with_their_lines(
+    ours: TestArchive, manager: Caller
+) -> None:
+    known = f'office = ["{DA_NANG}"]\nresult_type = ["{PENSION}"]\naccess_level = ["secret"]\n'
+    unknown = '\n[[rule]]\nclass = "1Y"\npriority = 1\noffice = ["BHXH-99", "BHXH-98"]\nresult_type = ["KQ.X"]\n'
+    for refused in (adopt_schedule, check_adoption):
+        with pytest.raises(InvalidInput) as bad:
+            refused(ours.archive, manager, short() + (known + unknown).encode())
+        assert [(one.field, one.message.en, one.message.vi) for one in bad.value.problems] == [
+            (
+                "line 25",
+                "The archive knows no office BHXH-98, nor 1 more of this rule.",
+                "Hệ thống lưu trữ không có cơ quan BHXH-98 và 1 mã khác của quy tắc này.",
+            ),
+            (
+                "line 25",
+                "The archive knows no result type KQ.X.",
+                "Hệ thống lưu trữ không có loại kết quả KQ.X.",
+            ),
+        ]
+    assert ours.events(EventType.SCHEDULE_ADOPTED) == []
+    assert adopt_schedule(ours.archive, manager, short() + known.encode()).number == 1
+
+
+def test_rules_may_state_every_access_level_that_the_archive_has() -> None:
+    assert {str(level) for level in AccessLevel} == set(ACCESS_LEVELS)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,15 @@ from retention.decide import RetentionState, decide
 from retention.holds import NO_HOLDS
 from retention.periods import Period
 from retention.schedule import Action
-from retention.schedule_file import LARGEST_FILE_BYTES, BadSchedule, Problem, read_schedule
+from retention.schedule_file import (
+    ACCESS_LEVELS,
+    LARGEST_FILE_BYTES,
+    MOST_PROBLEMS,
+    MOST_TABLES,
+    BadSchedule,
+    Problem,
+    read_schedule,
+)
 from tests.retention.schedules import TODAY, facts
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "retention" / "schedule.toml"
@@ -40,6 +48,7 @@ class = "06"
 priority = 0
 """
 GOOD = HEAD + CLASS + RULE
+EVER = 'period = "permanent"\naction = "review"'
 LIKE = '\n[[class]]\ncode = "{0}"\nlike = "{1}"\ntitle = "t"\ntitle_vi = "t"\n'
 
 
@@ -102,7 +111,7 @@ def test_a_class_takes_over_what_it_does_not_state_itself_through_any_number_of_
 
 
 def test_a_permanent_class_needs_no_trigger() -> None:
-    ever = GOOD.replace('period = "10 years"\ntrigger = "dossier-closed"', 'period = "permanent"')
+    ever = GOOD.replace('period = "10 years"\ntrigger = "dossier-closed"\naction = "destroy"', EVER)
     kept = read_schedule(ever.encode()).classes["06"]
     assert kept.period.is_permanent
     assert kept.trigger == "document-date", "the one that every record has"
@@ -178,7 +187,6 @@ def test_each_slip_is_told_where_it_stands(old: str, new: str, line: int, said: 
             "No action: an action is destroy, transfer, review, not 'burn'.",
             "“burn” không phải hành động hợp lệ.",
         ),
-        ('code = "06"', 'code = ""', "“code” is empty.", "“code” để trống."),
         ('title = "10 years"', 'title = " "', "“title” is empty.", "“title” để trống."),
         ('title_vi = "10 năm"', 'title_vi = " "', "“title_vi” is empty.", "“title_vi” để trống."),
         ('legal_source = "a law"', 'legal_source = " "', "“legal_source” is empty.", "“legal_source” để trống."),
@@ -330,10 +338,21 @@ class TestRulesThatOverlap:
 
     @pytest.mark.parametrize("field", ["result_type", "office", "access_level"])
     def test_meet_unless_they_state_different_things(self, field: str) -> None:
-        assert self.both(f'{field} = ["a"]', f'{field} = ["b"]') == []
-        assert len(self.both(f'{field} = ["a", "c"]', f'{field} = ["b", "c"]')) == 1
-        assert len(self.both(f'{field} = ["a"]', "")) == 1
-        assert len(self.both("", f'{field} = ["a"]')) == 1
+        a, b, c = ACCESS_LEVELS
+        assert self.both(f'{field} = ["{a}"]', f'{field} = ["{b}"]') == []
+        assert len(self.both(f'{field} = ["{a}", "{c}"]', f'{field} = ["{b}", "{c}"]')) == 1
+        assert len(self.both(f'{field} = ["{a}"]', "")) == 1
+        assert len(self.both("", f'{field} = ["{a}"]')) == 1
+
+    def test_meet_only_where_all_that_they_state_does(self) -> None:
+        first = 'office = ["a"]\nresult_type = ["x"]'
+        assert self.both(first, 'office = ["a"]\nresult_type = ["y"]') == []
+        assert self.both(first, 'office = ["b"]\nresult_type = ["x"]') == []
+        assert len(self.both(first, 'office = ["a"]')) == 1
+
+    def test_are_each_told_with_every_one_before_it(self) -> None:
+        rules = RULE + RULE.replace('"06"', '"07"') + RULE
+        assert [line for line, _ in told(HEAD + CLASS + self.other + rules)] == [30, 34]
 
     def test_of_another_priority_do_not_meet(self) -> None:
         assert self.both("", "", priority=1) == []
@@ -369,7 +388,7 @@ class TestWhatIsNoToml:
         assert bad.value.problems == (Problem(2, "The file is not UTF-8.", "Tệp không dùng mã UTF-8."),)
 
     def test_nor_small_is_not_read(self) -> None:
-        assert LARGEST_FILE_BYTES == 4 * 1024 * 1024
+        assert LARGEST_FILE_BYTES == 512 * 1024
         with pytest.raises(BadSchedule) as bad:
             read_schedule(b"#" * (LARGEST_FILE_BYTES + 1))
         assert bad.value.problems == (
@@ -391,3 +410,114 @@ def test_problems_come_in_the_order_of_their_lines_and_in_one_sentence() -> None
         read_schedule(wrong.encode())
     assert [one.line for one in bad.value.problems] == [3, 18]
     assert str(bad.value) == "line 3: “version” must be a text.; line 18: There is no class 07."
+
+
+@pytest.mark.parametrize(
+    ("old", "line", "field"),
+    [('id = "s"', 2, "id"), ('version = "1"', 3, "version"), ('code = "06"', 9, "code")],
+)
+@pytest.mark.parametrize("value", ["", " ", "a" * 65, "a\\u0000b", "a\\u001fb", "a\\u007fb", "a\\nb"])
+def test_a_name_is_short_and_can_be_kept(old: str, line: int, field: str, value: str) -> None:
+    found = problems(GOOD.replace(old, f'{field} = "{value}"', 1))
+    assert [one for one in found if not one.en.startswith("There is no class")] == [
+        Problem(
+            line,
+            f"“{field}” has 1 to 64 letters and no control characters.",
+            f"“{field}” có từ 1 đến 64 ký tự và không có ký tự điều khiển.",
+        )
+    ]
+
+
+def test_a_name_may_have_64_letters_of_any_language() -> None:
+    name = "Đ" * 64
+    ours = read_schedule(GOOD.replace('"06"', f'"{name}"').replace('id = "s"', f'id = "{name}"').encode())
+    assert (ours.id, list(ours.classes)) == (name, [name])
+
+
+class TestWhatIsPermanent:
+    said = (
+        "What is permanent is never destroyed: the action is review or transfer.",
+        "Tài liệu bảo quản vĩnh viễn không bị hủy: hành động là review hoặc transfer.",
+    )
+
+    def test_is_not_destroyed(self) -> None:
+        assert problems(GOOD.replace('"10 years"\ntrigger', '"permanent"\ntrigger')) == [Problem(15, *self.said)]
+
+    def test_is_not_destroyed_either_where_half_of_it_is_taken_over(self) -> None:
+        period, action = LIKE + 'period = "permanent"\n', LIKE + 'action = "destroy"\n'
+        assert problems(GOOD + period.format("A", "06")) == [Problem(26, *self.said)]
+        ever = GOOD.replace('period = "10 years"\ntrigger = "dossier-closed"\naction = "destroy"', EVER)
+        assert problems(ever + action.format("A", "06")) == [Problem(25, *self.said)]
+
+    def test_and_destroyed_is_told_once_for_all_classes_that_are_like_it(self) -> None:
+        wrong = GOOD.replace('"10 years"\ntrigger', '"permanent"\ntrigger')
+        assert len(problems(wrong + LIKE.format("A", "06"))) == 1
+
+    def test_may_be_handed_over(self) -> None:
+        ever = GOOD.replace('"10 years"\ntrigger', '"permanent"\ntrigger').replace('"destroy"', '"transfer"')
+        assert read_schedule(ever.encode()).classes["06"].action is Action.TRANSFER
+
+
+def test_an_access_level_is_one_of_the_three() -> None:
+    assert problems(GOOD + 'access_level = ["open", "sercet", "x"]\n') == [
+        Problem(
+            20,
+            "“sercet” is not an access level: open, conditional, secret.",
+            "“sercet” không phải mức độ tiếp cận: open, conditional, secret.",
+        )
+    ]
+
+
+class TestWhatAFileMayCost:
+    def test_classes_and_rules_are_counted(self) -> None:
+        classes = "".join(CLASS.replace('"06"', f'"{number}"') for number in range(MOST_TABLES))
+        rules = RULE.replace('"06"', '"0"') * MOST_TABLES
+        assert len(read_schedule((HEAD + classes + rules).encode()).rules) == MOST_TABLES == 2000
+        assert problems(HEAD + classes + CLASS + rules) == [
+            Problem(7 + 9 * 2000 + 1, "More than 2000 [[class]].", "Có quá 2000 mục [[class]].")
+        ]
+        assert problems(HEAD + CLASS + RULE * (MOST_TABLES + 1)) == [
+            Problem(16 + 4 * 2000 + 1, "More than 2000 [[rule]].", "Có quá 2000 mục [[rule]].")
+        ]
+
+    @pytest.mark.parametrize("count", [MOST_PROBLEMS, MOST_PROBLEMS + 1, 1500])
+    def test_problems_are_told_up_to_a_hundred(self, count: int) -> None:
+        found = problems(GOOD + RULE.replace('"06"', '"07"') * count)
+        assert len(found) == MOST_PROBLEMS == 100
+        more = Problem(
+            None, "There are more problems; mend these first.", "Còn các lỗi khác; hãy sửa những lỗi này trước."
+        )
+        assert (found[-1] == more) is (count > MOST_PROBLEMS)
+        assert more not in found[:-1]
+
+    def test_overlaps_end_the_reading_early(self) -> None:
+        both = RULE + RULE.replace('"06"', '"07"')
+        assert len(problems(HEAD + CLASS + CLASS.replace('"06"', '"07"') + both * 1000)) == MOST_PROBLEMS
+
+    def test_what_is_nested_too_deeply_is_no_toml(self) -> None:
+        nested = Problem(None, "Not TOML: nested too deeply.", "Không phải TOML: lồng nhau quá nhiều cấp.")
+        assert problems("x=" + "[" * 100_000) == [nested]
+
+    def test_a_number_of_thousands_of_digits_is_no_toml(self) -> None:
+        assert problems("x=" + "1" * 5_000) == [
+            Problem(
+                None,
+                "Not TOML: a value cannot be read, as a number with thousands of digits.",
+                "Không phải TOML: có giá trị không đọc được, ví dụ số có hàng nghìn chữ số.",
+            )
+        ]
+
+    @pytest.mark.parametrize("part", ["a", "-1_", '"a"', "'a'", '"a\\"b."', "''"])
+    @pytest.mark.parametrize("between", [".", " . ", "\t.\t"])
+    @pytest.mark.parametrize("form", ["{}=1", "[{}]", "x = {{ {} = 1 }}"])
+    def test_a_key_has_less_than_32_parts(self, part: str, between: str, form: str) -> None:
+        deep = Problem(
+            8, "A key has 32 parts or more.", "Tên trường có từ 32 thành phần trở lên, cách nhau bởi dấu chấm."
+        )
+        long, longest = (form.format(between.join([part] * count)) for count in (32, 31))
+        assert problems(f"{HEAD}\n{long}\n") == [deep]
+        assert deep not in problems(f"{HEAD}\n{longest}\n")
+
+    @pytest.mark.parametrize("text", ["a.a " * 20_000, "a" * 500_000, '"' * 500_000, '\\"' * 250_000, "." * 500_000])
+    def test_what_has_no_such_key_is_not_taken_for_one(self, text: str) -> None:
+        assert problems(f"x = {text}")[0].en.startswith("Not TOML")

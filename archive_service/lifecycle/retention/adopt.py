@@ -14,6 +14,7 @@ from archive_service.lifecycle.retention.kept import keep_rule
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType
 from archive_service.model.permissions import Action, Caller, require
+from archive_service.model.record import AccessLevel
 from archive_service.model.retention import AdoptedSchedule
 from archive_service.model.retention_objects import schedule_objects
 from archive_service.model.units import RegisterUnit
@@ -30,23 +31,28 @@ def checked_schedule(body: bytes) -> Schedule:
     try:
         return read_schedule(body)
     except BadSchedule as bad:
-        raise InvalidInput(
-            Message(
-                "The schedule has problems; nothing was changed. Mend each line named and send it again.",
-                "Bảng thời hạn có lỗi; không có gì thay đổi. Hãy sửa từng dòng được nêu rồi gửi lại.",
-            ),
-            problems=tuple(_field_problem(problem) for problem in bad.problems),
-        ) from bad
+        raise _refused(bad) from bad
+
+
+def _refused(bad: BadSchedule) -> InvalidInput:
+    return InvalidInput(
+        Message(
+            "The schedule has problems; nothing was changed. Mend each line named and send it again.",
+            "Bảng thời hạn có lỗi; không có gì thay đổi. Hãy sửa từng dòng được nêu rồi gửi lại.",
+        ),
+        problems=tuple(_field_problem(problem) for problem in bad.problems),
+    )
 
 
 def adopt_schedule(archive: Archive, caller: Caller, body: bytes) -> AdoptedSchedule:
     """Take a schedule over. The same file again is answered as the first time.
 
     It speaks for the whole archive, so that only an office above all others adopts one. Raises NotAllowed, also as
-    ``office-not-above-all``; InvalidInput as ``checked_schedule``; Conflict ``schedule-version-taken`` for another file
-    of an adopted version; Unavailable.
+    ``office-not-above-all``, before the file is looked at; InvalidInput as ``checked_schedule`` and for rules that name
+    what the archive does not know; Conflict ``schedule-version-taken`` for another file of an adopted version;
+    Unavailable.
     """
-    require(caller, Action.ADOPT_SCHEDULE)
+    _require_may_adopt(archive, caller)
     schedule = checked_schedule(body)
     adopted = archive.register.write(lambda unit: _adopt(archive, unit, caller, schedule, body))
     for wanted in schedule_objects(adopted):
@@ -64,12 +70,15 @@ class CheckedAdoption:
 
 def check_adoption(archive: Archive, caller: Caller, body: bytes) -> CheckedAdoption:
     """Say what ``adopt_schedule`` would do, and do nothing. Raises as that does."""
-    require(caller, Action.ADOPT_SCHEDULE)
+    _require_may_adopt(archive, caller)
     schedule = checked_schedule(body)
 
     def look(unit: RegisterUnit) -> CheckedAdoption:
         _require_speaks_for_all(unit, caller)
-        return CheckedAdoption(schedule, _adopted_before(unit, schedule, body))
+        earlier = _adopted_before(unit, schedule, body)
+        if earlier is None:
+            _require_known(unit, schedule)
+        return CheckedAdoption(schedule, earlier)
 
     return archive.register.read(look)
 
@@ -94,6 +103,7 @@ def _adopt(archive: Archive, unit: RegisterUnit, caller: Caller, schedule: Sched
     earlier = _adopted_before(unit, schedule, body)
     if earlier is not None:
         return earlier
+    _require_known(unit, schedule)
     now = archive.clock.now()
     adopted = unit.schedules.add(body, caller.person, now)
     unit.log.append(
@@ -132,6 +142,38 @@ def _adopted_before(unit: RegisterUnit, schedule: Schedule, body: bytes) -> Adop
             code="schedule-version-taken",
         )
     return None
+
+
+def _require_may_adopt(archive: Archive, caller: Caller) -> None:
+    """Raise NotAllowed for whoever may not adopt at all: its file is not read, whatever it is."""
+    require(caller, Action.ADOPT_SCHEDULE)
+    archive.register.read(lambda unit: _require_speaks_for_all(unit, caller))
+
+
+def _require_known(unit: RegisterUnit, schedule: Schedule) -> None:
+    """Raise InvalidInput for rules that name an office, a result type or an access level that the archive has not.
+
+    Such a rule would speak of no record and say so to nobody.
+    """
+    offices: set[str] = {office.code for office in unit.reference.offices()}
+    types: set[str] = {one.code for one in unit.reference.result_types()}
+    levels = {str(level) for level in AccessLevel}
+    problems = []
+    for rule in schedule.rules:
+        for en, vi, stated, known in (
+            ("office", "cơ quan", rule.offices, offices),
+            ("result type", "loại kết quả", rule.result_types, types),
+            ("access level", "mức độ tiếp cận", rule.access_levels, levels),
+        ):
+            if unknown := sorted(stated - known):
+                said_en = f"The archive knows no {en} {unknown[0]}."
+                said_vi = f"Hệ thống lưu trữ không có {vi} {unknown[0]}."
+                if len(unknown) > 1:
+                    said_en = f"{said_en[:-1]}, nor {len(unknown) - 1} more of this rule."
+                    said_vi = f"{said_vi[:-1]} và {len(unknown) - 1} mã khác của quy tắc này."
+                problems.append(Problem(rule.line, said_en, said_vi))
+    if problems:
+        raise _refused(BadSchedule(problems))
 
 
 def _require_speaks_for_all(unit: RegisterUnit, caller: Caller) -> None:
