@@ -65,7 +65,8 @@ def as_json(result: Result) -> Any:
 def kept(live: tuple[Service, str], run: Run) -> str:
     """Adopt the example schedule, deposit a record, close its dossier; return the record's id."""
     service, _ = live
-    deposited = service.caller(Role.DEPOSITOR).deposit(said=metadata(result_type=TYPE, procedure=None))
+    said = metadata(result_type=TYPE, procedure=None, issued_on="2016-10-03")
+    deposited = service.caller(Role.DEPOSITOR).deposit(said=said)
     done(run("retention", "adopt", FILE))
     done(run(*CLOSED, "--on", "01/11/2016"))
     service.work_off()
