@@ -521,3 +521,16 @@ class TestWhatAFileMayCost:
     @pytest.mark.parametrize("text", ["a.a " * 20_000, "a" * 500_000, '"' * 500_000, '\\"' * 250_000, "." * 500_000])
     def test_what_has_no_such_key_is_not_taken_for_one(self, text: str) -> None:
         assert problems(f"x = {text}")[0].en.startswith("Not TOML")
+
+
+def test_every_rule_that_a_rule_overlaps_is_told_however_many_state_the_same() -> None:
+    other = CLASS.replace('code = "06"', 'code = "07"')
+    same = '[[rule]]\nclass = "06"\npriority = 0\nresult_type = ["A"]\noffice = ["{office}"]\n\n'
+    rules = "".join(same.format(office=office) for office in ("X", "Y", "Z"))
+    text = f'{HEAD}{CLASS}{other}\n{rules}[[rule]]\nclass = "07"\npriority = 0\nresult_type = ["A"]\n'
+    *firsts, last = (number for number, line in enumerate(text.split("\n"), start=1) if line == "[[rule]]")
+    found = problems(text)
+    assert {one.line for one in found} == {last}
+    assert sorted(one.en.split(" have ")[0] for one in found) == [
+        f"This rule and the one on line {line}" for line in firsts
+    ]
