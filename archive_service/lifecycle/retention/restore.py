@@ -16,7 +16,7 @@ from archive_service.errors import IntegrityFailure
 from archive_service.lifecycle.marks import oldest, read_small
 from archive_service.lifecycle.retention.asking import ask_for_all
 from archive_service.model.archive import Archive
-from archive_service.model.identifiers import Identifier
+from archive_service.model.identifiers import Identifier, SubjectId
 from archive_service.model.record import ObjectVersion
 from archive_service.model.retention import EventScope, Withdrawal
 from archive_service.model.retention_objects import (
@@ -120,7 +120,7 @@ def _event(archive: Archive, objects: Sequence[ObjectVersion]) -> _Bring:
         if there is None:
             target = kept.event.target
             if kept.event.scope is EventScope.SUBJECT:
-                target = _subject(unit, kept.identifiers)
+                target = _persons(unit, kept.identifiers)[0]
             unit.told_events.add(dataclasses.replace(kept.event, target=target, withdrawn=end))
         elif end is not None and there.withdrawn is None:
             unit.told_events.withdraw(there.id, end)
@@ -159,19 +159,15 @@ def _for_each_person(unit: RegisterUnit, hold: Hold, identifiers: Sequence[Ident
     if hold.scope is not HoldScope.SUBJECT:
         yield hold
         return
-    found = (unit.subjects.by_identifier(identifier) for identifier in identifiers)
-    persons = list(dict.fromkeys(subject.id for subject in found if subject is not None))
-    if not persons:
-        raise _NobodyKnown
-    for number, person in enumerate(persons):
+    for number, person in enumerate(_persons(unit, identifiers)):
         of_person = str(UUID(bytes=hashlib.sha256(f"{hold.id} {number}".encode()).digest()[:16]))
         yield dataclasses.replace(hold, id=of_person if number else hold.id, target=person)
 
 
-def _subject(unit: RegisterUnit, identifiers: Sequence[Identifier]) -> str:
-    """Return the subject that has one of the numbers. Raises _NobodyKnown."""
-    for identifier in identifiers:
-        found = unit.subjects.by_identifier(identifier)
-        if found is not None:
-            return found.id
-    raise _NobodyKnown
+def _persons(unit: RegisterUnit, identifiers: Sequence[Identifier]) -> list[SubjectId]:
+    """Return the subjects that have the numbers, each once, at least one. Raises _NobodyKnown."""
+    found = (unit.subjects.by_identifier(identifier) for identifier in identifiers)
+    persons = list(dict.fromkeys(subject.id for subject in found if subject is not None))
+    if not persons:
+        raise _NobodyKnown
+    return persons
