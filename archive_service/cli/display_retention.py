@@ -15,7 +15,7 @@ from archive_service.cli.output import both_languages, printable
 from retention.decide import RetentionState
 from retention.periods import parse_period
 from retention.reasons import action_words, period_words, state_words
-from retention.schedule import Action
+from retention.schedule import NO_SCHEDULE, Action
 from retention.triggers import Words
 
 STYLES: Mapping[str, str] = {
@@ -126,7 +126,7 @@ def standing_page(answer: Answer) -> RenderableType:
         detail(grid, "kept for", _period(said))
         then = action_words(Action(said["action"]))
         detail(grid, "then", f"{then.en} / {then.vi}")
-    detail(grid, "schedule", f"{answer['schedule']['id']} {answer['schedule']['version']}")
+    detail(grid, "schedule", _schedule_name(answer["schedule"]))
     for label in ("trigger_on", "kept_until", "due_on"):
         detail(grid, label.replace("_", " "), shown_date(answer[label]))
     detail(grid, "locked until", shown_instant(answer["locked_until"]))
@@ -134,6 +134,12 @@ def standing_page(answer: Answer) -> RenderableType:
     if answer["holds"]:
         parts += [Text(), holds_table(answer["holds"])]
     return Group(*parts)
+
+
+def _schedule_name(schedule: Answer) -> str:
+    if (schedule["id"], schedule["version"]) == (NO_SCHEDULE.id, NO_SCHEDULE.version):
+        return "none in force / chưa có bảng thời hạn nào có hiệu lực"
+    return f"{schedule['id']} {schedule['version']}"
 
 
 def _period(said: Answer) -> str:

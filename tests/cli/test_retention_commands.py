@@ -159,6 +159,15 @@ def test_show_says_why_in_both_languages(run: Run, kept: str) -> None:
     assert run("retention", "show", "../../holds").exit_code != ExitCode.OK
 
 
+def test_show_before_any_schedule_says_that_none_is_in_force(live: tuple[Service, str], run: Run) -> None:
+    deposited = live[0].caller(Role.DEPOSITOR).deposit(said=metadata(result_type=TYPE, procedure=None))
+
+    shown = done(run("retention", "show", deposited.get_json()["id"]))
+
+    assert "none in force / chưa có bảng thời hạn nào có hiệu lực" in shown
+    assert "none 0" not in shown
+
+
 def test_list_filters_and_walks_every_page(live: tuple[Service, str], run: Run, kept: str) -> None:
     service, _ = live
     for number in range(3):

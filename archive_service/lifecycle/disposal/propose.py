@@ -238,7 +238,12 @@ def _council(unit: RegisterUnit, request: ProposalRequest, now: dt.datetime) -> 
     )
     if unknown:
         raise InvalidInput(
-            Message("Some members of the council are not known.", "Có thành viên hội đồng không tồn tại."),
+            Message(
+                "Some members of the council are not known. Each is named by the account of a valid key, "
+                "which an operator makes: archive-service api-key create --account.",
+                "Có thành viên hội đồng không tồn tại. Mỗi thành viên được nêu bằng tài khoản của một khoá hợp lệ, "
+                "do người vận hành tạo: archive-service api-key create --account.",
+            ),
             problems=unknown,
             code="unknown-member",
         )
