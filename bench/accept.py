@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
-from bench.clients import Connection, Request, rate
+from bench.clients import Answer, Connection, Request, rate
 from bench.deposits import deposit, prepare, template
 from bench.disk_floor import floor_rate
 from bench.figures import Figure, Target, figure, in_turn, percentile
@@ -120,7 +120,7 @@ def _slow_read(service: Service, path: str, total: int) -> float:
 @contextmanager
 def _depositing(service: Service, a_second: float | None) -> Iterator[None]:
     """Let deposits of 1 MB come in meanwhile: so many a second, or from 16 clients without a pause."""
-    ending = threading.Event()
+    ending, wrong = threading.Event(), list[Answer]()
     clients = CLIENTS if a_second is None else 4
     pause = 0.0 if a_second is None else clients / a_second
 
@@ -129,6 +129,9 @@ def _depositing(service: Service, a_second: float | None) -> Iterator[None]:
         ending.wait(pause * number / clients)
         while not ending.is_set():
             answer = connection.ask(deposit(next(_numbers), service.headers, template(SIZE_BYTES).file()))
+            if answer.status != 201:
+                wrong.append(answer)
+                return
             ending.wait(max(0.0, pause - answer.seconds))
         connection.close()
 
@@ -142,3 +145,5 @@ def _depositing(service: Service, a_second: float | None) -> Iterator[None]:
         ending.set()
         for thread in threads:
             thread.join()
+        if wrong:
+            raise RuntimeError(f"{wrong[0].status}: {wrong[0].body[:500]!r}")

@@ -18,6 +18,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from archive_service.pdf.confinement import (
@@ -40,6 +41,11 @@ EXIT_TASK_FAILED = 99
 # How often the server looks whether its parent still lives, should a fork of the parent keep the socket open.
 _PARENT_CHECK_SECONDS = 5.0
 _REQUEST_BYTES = 65536
+
+# A process that reads a document works long without a pause: whoever answers a person goes first (nice(2)). Where the
+# kernel groups processes by session, the group has a niceness of its own, and only that counts (sched(7)).
+_NICENESS = 10
+_GROUP = Path("/proc/self/autogroup")
 
 # What a task answers with: messages, and the bytes of a file that it makes, in order.
 Emit = Callable[[Mapping[str, object] | bytes], None]
@@ -157,6 +163,7 @@ def _live_as_child(request: _Request, setup: _Setup, server: int) -> NoReturn:
     code = EXIT_TASK_FAILED
     try:
         die_with_parent(server)
+        os.nice(_NICENESS)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ruleset = setup.walls.ruleset
@@ -219,6 +226,8 @@ def main() -> None:
     gc.collect()
     # What is there now is never garbage: left alone, its pages stay shared with the children.
     gc.freeze()
+    with contextlib.suppress(OSError):  # not there, or not ours to change
+        _GROUP.write_text(str(_NICENESS), encoding="ascii")
     walls = Walls(ways, build_filter(), build_ruleset(library_places()))
     _Server(parent, _Setup(tasks, walls)).run()
 

@@ -56,17 +56,17 @@ class Backup:
     def __init__(self, ours: TestArchive) -> None:
         self._ours = ours
         self._copy = ours.folder / "backup.sqlite"
-        ours.register.engine.dispose()
+        ours.register.disconnect()
         with ours.register.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copy(ours.folder / "register.sqlite", self._copy)
 
     def restore(self) -> None:
-        self._ours.register.engine.dispose()
+        self._ours.register.disconnect()
         for name in ("register.sqlite-wal", "register.sqlite-shm"):
             Path(self._ours.folder / name).unlink(missing_ok=True)
         shutil.copy(self._copy, self._ours.folder / "register.sqlite")
-        self._ours.register.engine.dispose()
+        self._ours.register.disconnect()
 
 
 def test_a_log_begins_with_its_name_and_keys(ours: TestArchive) -> None:

@@ -34,7 +34,7 @@ def test_a_key_says_who_its_caller_is_with_its_offices_as_they_stand(ours: TestA
 def test_the_secret_is_kept_nowhere(ours: TestArchive, new: NewKey) -> None:
     secret = new.token.split("_", 2)[2]
     assert len(secret) == 43
-    ours.register.engine.dispose()
+    ours.register.disconnect()
     kept = b"".join(file.read_bytes() for file in ours.folder.iterdir() if file.is_file())
     assert new.key.id.encode() in kept
     assert secret.encode() not in kept

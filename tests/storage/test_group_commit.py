@@ -75,7 +75,7 @@ def test_works_that_wait_at_the_same_time_share_a_commit_of_limited_size(group: 
         first = pool.submit(group.run, lambda unit: started.set())
         assert started.wait(30)
         others = [pool.submit(group.run, lambda unit, n=n: n) for n in range(LARGEST_GROUP + 6)]
-        while group._waiting.qsize() < len(others):
+        while len(group._waiting) < len(others):
             threading.Event().wait(0.005)
         ledger.may_commit.set()
         first.result(timeout=30)

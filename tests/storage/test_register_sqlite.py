@@ -120,7 +120,7 @@ def limit_pages(register: SqlRegister, more: int) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + more}")
 
-    register.engine.dispose()
+    register.disconnect()
     sa.event.listen(register.engine, "connect", limit)
 
 

@@ -1,16 +1,18 @@
-"""One writer that lets several pieces of work share a durable commit.
+"""Several pieces of work share a durable commit.
 
 A commit costs a flush to disk however little it holds; sharing it between requests that wait at the same time is
 what makes one machine fast. Each piece of work stays all-or-nothing by itself, and none is answered before the
 shared commit is durable.
+
+There is no thread for it: who comes while nobody writes does it at once, in the thread that waits for the answer
+anyway, so that a piece that is alone wakes nobody. Who comes meanwhile waits; the first of them writes next, for all.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -26,71 +28,100 @@ Transaction = Callable[[], AbstractContextManager[Callable[[Work], Any]]]
 LARGEST_GROUP = 64
 
 
+class _Piece:
+    """One piece of work, and whoever waits for it. Woken before it is done, that one writes next."""
+
+    __slots__ = ("_woken", "done", "error", "result", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def wait(self) -> None:
+        """Return when it is done, or when its turn to write has come."""
+        self._woken.acquire()
+
+    def wake(self) -> None:
+        """Let whoever waits go on."""
+        self._woken.release()
+
+    def answer(self) -> Any:
+        """Return the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
 class GroupCommit:
-    """Runs pieces of work one after another in shared transactions. Its thread starts with the first piece."""
+    """Runs pieces of work one after another in shared transactions. Safe to use from several threads."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self._waiting: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._changing = threading.Condition()
+        self._waiting: deque[_Piece] = deque()
+        self._is_writing = False
         self._closed = False
 
     def run(self, work: Callable[[RegisterUnit], T]) -> T:
         """Run the work and return its result after the commit it shared; its error if it failed."""
-        answer: Future[T] = Future()
-        with self._starting:
-            # Under the same lock as closing: what is put after the end would wait for ever.
-            self._start()
-            self._waiting.put((work, answer))
-        return answer.result()
+        piece = _Piece(work)
+        if self._must_wait(piece):
+            piece.wait()
+        if not piece.done:
+            try:
+                self._commit(self._group_of(piece))
+            finally:
+                self._let_next_write()
+        result: T = piece.answer()
+        return result
 
     def close(self) -> None:
-        """Let what waits end, then end the thread."""
-        with self._starting:
-            if not self._closed:
-                self._waiting.put(None)
+        """Let what waits end, and take nothing more."""
+        with self._changing:
             self._closed = True
-            thread = self._thread
-        if thread is not None:
-            thread.join()
+            self._changing.wait_for(lambda: not self._is_writing)
 
-    def _start(self) -> None:
-        if self._closed:
-            raise unavailable("register")
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="register-writer", daemon=True)
-            self._thread.start()
+    def _must_wait(self, piece: _Piece) -> bool:
+        """Line up behind whoever writes; False when nobody does, and the piece's turn has come."""
+        with self._changing:
+            if self._closed:
+                raise unavailable("register")
+            if self._is_writing:
+                self._waiting.append(piece)
+                return True
+            self._is_writing = True
+            return False
 
-    def _serve(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            group = [first]
-            while len(group) < LARGEST_GROUP:
-                try:
-                    following = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    self._waiting.put(None)
-                    break
-                group.append(following)
-            self._commit(group)
+    def _group_of(self, first: _Piece) -> list[_Piece]:
+        """Return the piece whose turn it is and those that wait behind it."""
+        with self._changing:
+            following = min(len(self._waiting), LARGEST_GROUP - 1)
+            return [first, *(self._waiting.popleft() for _ in range(following))]
 
-    def _commit(self, group: list[tuple[Work, Future[Any]]]) -> None:
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+    def _let_next_write(self) -> None:
+        with self._changing:
+            if self._waiting:
+                self._waiting.popleft().wake()
+            else:
+                self._is_writing = False
+                self._changing.notify_all()
+
+    def _commit(self, group: list[_Piece]) -> None:
         try:
             with self._transaction() as run:
-                for work, answer in group:
+                for piece in group:
                     try:
-                        outcomes.append((answer, run(work), None))
+                        piece.result = run(piece.work)
                     except BaseException as raised:  # noqa: BLE001  # it belongs to whoever asked for the work
-                        outcomes.append((answer, None, raised))
+                        piece.error = raised
         except BaseException as failure:  # noqa: BLE001  # the commit failed: nobody's work is kept
-            for _, answer in group:
-                answer.set_exception(failure)
-            return
-        for answer, result, error in outcomes:
-            if error is None:
-                answer.set_result(result)
-            else:
-                answer.set_exception(error)
+            for piece in group:
+                piece.error = failure
+        for piece in group:
+            piece.done = True
+        for piece in group[1:]:
+            piece.wake()

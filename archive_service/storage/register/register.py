@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -14,6 +14,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from archive_service.errors import InvalidInput, Message, Misconfigured, unavailable
 from archive_service.model.ports import Randomness
 from archive_service.model.units import RegisterUnit
+from archive_service.storage.register.embedded import (
+    BUSY_TIMEOUT_MS,
+    begin,
+    driver_connection,
+    lengthen_journal,
+    prepare,
+    prepare_writer,
+    require_transaction,
+    savepoint,
+)
 from archive_service.storage.register.event_times import EventTimes
 from archive_service.storage.register.group_commit import GroupCommit
 from archive_service.storage.register.schema import newest_schema, require_current_schema, schema_of, upgrade_schema
@@ -25,20 +35,15 @@ T = TypeVar("T")
 WRITE_ATTEMPTS = 6
 _MET = {"40001", "40P01", "23505"}
 
-# The commit by which the journal reaches this many pages (of 4 KiB) also brings them into the database, and waits for
-# the disk once more. Eight times SQLite's own number: a page that was written often is brought over once, and fewer
-# than one commit in a hundred is such a one. At a start after a kill, 32 MiB are read.
-SQLITE_CHECKPOINT_PAGES = 8_000
-
-# How long one process waits for another's write transaction on SQLite, in milliseconds.
-SQLITE_BUSY_TIMEOUT_MS = 20_000
+# A process that has written so often is one that goes on; a command ends before.
+COMMITS_OF_A_SERVICE = 20
 
 
 class SqlRegister:
     """Implements ``Register``.
 
-    On SQLite one thread of the process writes and lets several pieces of work share a commit; other processes take
-    turns with it (BEGIN IMMEDIATE). On PostgreSQL each piece of work is a transaction of its own.
+    On SQLite one thread of the process at a time writes, for all that wait: their pieces of work share a commit. Other
+    processes take turns with it (BEGIN IMMEDIATE). On PostgreSQL each piece of work is a transaction of its own.
     """
 
     def __init__(self, url: str, randomness: Randomness, *, pool_size: int = 16) -> None:
@@ -48,6 +53,11 @@ class SqlRegister:
         # SQLite's transactions see one view anyway; PostgreSQL's do not at its default level.
         self._reading = self.engine if self.is_sqlite else _read_only(self.engine)
         self._group = GroupCommit(self._sqlite_writing) if self.is_sqlite else None
+        # Used by one thread at a time. Always the same one: another would find the pages that it remembers changed, and
+        # read them anew for each commit.
+        self._writer: Connection | None = None
+        self._commits = 0
+        self._journal_is_long = False
 
     @property
     def is_sqlite(self) -> bool:
@@ -92,24 +102,45 @@ class SqlRegister:
             return schema_of(connection) == newest_schema()
 
     def close(self) -> None:
-        """End the writer and every connection."""
+        """End what is being written, and every connection."""
         if self._group is not None:
             self._group.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let every connection go: what comes next opens the database anew. Nothing may be at work meanwhile."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self.engine.dispose()
+
+    @contextmanager
+    def _writing_connection(self) -> Iterator[Connection]:
+        """Give the writer's connection, opened when there is none; after a failure it is let go."""
+        if self._writer is None:
+            self._writer = self.engine.connect().execution_options(archive_writes=True)
+            prepare_writer(driver_connection(self._writer))
+        try:
+            self._commits += 1
+            if self._commits > COMMITS_OF_A_SERVICE and not self._journal_is_long:
+                self._journal_is_long = True  # tried once: it only makes commits cheaper
+                with suppress(sqlite3.Error, OSError):
+                    lengthen_journal(driver_connection(self._writer), str(self.engine.url.database))
+            yield self._writer
+        except BaseException:
+            failed, self._writer = self._writer, None
+            failed.close()
+            raise
 
     @contextmanager
     def _sqlite_writing(self) -> Iterator[Callable[[Callable[[RegisterUnit], Any]], Any]]:
         """Open one write transaction and yield what runs a piece of work in it, all or nothing."""
-        with (
-            _translated(),
-            self.engine.connect().execution_options(archive_writes=True) as connection,
-            connection.begin(),
-        ):
+        with _translated(), self._writing_connection() as connection, connection.begin():
 
             def run(work: Callable[[RegisterUnit], Any]) -> Any:
                 require_transaction(connection)
                 try:
-                    with _translated(), _savepoint(connection):
+                    with _translated(), savepoint(connection):
                         unit = SqlUnit(connection, self._randomness, self._times)
                         result = work(unit)
                         unit.log.flush()
@@ -120,32 +151,6 @@ class SqlRegister:
 
             yield run
             require_transaction(connection)
-
-
-@contextmanager
-def _savepoint(connection: Connection) -> Iterator[None]:
-    """Keep all of what is written inside, or nothing of it where it raises.
-
-    The library's own way makes each of the two statements anew, which costs more than running them.
-    """
-    connection.exec_driver_sql("SAVEPOINT piece")
-    try:
-        yield
-    except BaseException:
-        connection.exec_driver_sql("ROLLBACK TO piece")
-        connection.exec_driver_sql("RELEASE piece")
-        raise
-    connection.exec_driver_sql("RELEASE piece")
-
-
-def require_transaction(connection: Connection) -> None:
-    """Raise Unavailable when SQLite has rolled the whole transaction back by itself, as it may on a full disk.
-
-    A commit would then do nothing, silently, and what was lost would be answered as kept; and a savepoint would begin
-    a transaction of its own.
-    """
-    if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-        raise unavailable("register")
 
 
 class _MetAnother(Exception):
@@ -181,10 +186,10 @@ def _open_engine(url: str, pool_size: int) -> Engine:
                 max_overflow=pool_size,
                 pool_timeout=10,
                 hide_parameters=True,  # an error that is logged must not carry names and numbers
-                connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_TIMEOUT_MS / 1000},
+                connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
             )
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
+            event.listen(engine, "connect", prepare)
+            event.listen(engine, "begin", begin)
             return engine
         if parsed.get_backend_name() == "postgresql":
             return create_engine(
@@ -215,20 +220,3 @@ def _wrong_url() -> Misconfigured:
             "ARCHIVE_REGISTER_URL phải có dạng sqlite:///TỆP hoặc postgresql://NGƯỜI_DÙNG@MÁY_CHỦ/CƠ_SỞ_DỮ_LIỆU.",
         )
     )
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver must not begin transactions by itself: _begin_sqlite says which kind.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged deposit survives a power cut
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {SQLITE_CHECKPOINT_PAGES}")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA cache_size = -16000")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    writes = connection.get_execution_options().get("archive_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
