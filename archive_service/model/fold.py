@@ -17,7 +17,7 @@ _STROKED = {"đ": "d", "Đ": "d", "ð": "d", "Ð": "d", "ø": "o", "Ø": "o", "�
 # Where the tone of an open syllable in oa, oe, uy is written is a matter of school: hoà and hòa are one word.
 # The newer spelling is read as the older one; "qu" is a consonant, so quý stays as it is.
 _NEWER_TONE = re.compile(r"o[àáảãạèéẻẽẹ](?!\w)|(?<!q)u[ỳýỷỹỵ](?!\w)")
-_OLDER_TONE = dict(
+OLDER_TONE = dict(
     zip(
         ["oà", "oá", "oả", "oã", "oạ", "oè", "oé", "oẻ", "oẽ", "oẹ", "uỳ", "uý", "uỷ", "uỹ", "uỵ"],
         ["òa", "óa", "ỏa", "õa", "ọa", "òe", "óe", "ỏe", "õe", "ọe", "ùy", "úy", "ủy", "ũy", "ụy"],
@@ -84,7 +84,7 @@ def one_spelling(text: str) -> str:
     >>> one_spelling("hoà thuý hoàn quý")
     'hòa thúy hoàn quý'
     """
-    return text if text.isascii() else _NEWER_TONE.sub(lambda met: _OLDER_TONE[met[0]], text)
+    return text if text.isascii() else _NEWER_TONE.sub(lambda met: OLDER_TONE[met[0]], text)
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

@@ -83,7 +83,7 @@ def code_of(text: str) -> str:
     >>> code_of("(Số 1234/QĐ-BHXH);")
     'so1234/qd-bhxh'
     """
-    if not text.isascii() or not text.isprintable() or " " in text:
+    if not text.isprintable() or " " in text:  # no blank but this one is printable
         text = "".join(c for c in text if c.isprintable() and not c.isspace())
     return fold(text).strip(_ENCLOSING)
 

@@ -10,18 +10,15 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import NamedTuple
+from functools import lru_cache
 
 from archive_service.model.fold import fold, normalise, words
 from archive_service.model.query import IndexDocument, code_of
+from archive_service.search import plain_text
+from archive_service.search.plain_text import BETWEEN, SEPARATOR
 
 # Changes with every change of what is indexed or how: an index of another version must be built anew.
 SCHEMA_VERSION = 1
-
-# Stands between two texts of one document, so that no phrase matches across them. It is no word of any query,
-# because ``fold.words`` finds letters, digits and underscores only.
-SEPARATOR = "¶"
 
 # Longest word that is indexed whole, in code points: base64 and other machine text is cut, on both sides
 # alike. 48 code points stay far below the 255 at which Elasticsearch's whitespace tokenizer would split a
@@ -34,13 +31,11 @@ MAXIMUM_CODE = 64
 
 # A number is a code of its own from so many digits on; shorter ones are found as words.
 _SHORTEST_NUMBER = 4
-_DIGIT = re.compile(r"\d")
+_TO_END_OF_RUN = re.compile(r"\d\S*")
 _LONG_NUMBER = re.compile(rf"\d{{{_SHORTEST_NUMBER},}}")
 
-# Runs of letters between two blanks that are remembered with what is indexed of them: offices write few
-# syllables, and each document writes the same ones again. Longer ones hardly come again.
-_RUNS_REMEMBERED = 1 << 15
-LONGEST_REMEMBERED = 128
+# Runs with a digit, between two blanks, that are remembered with their codes: laws and notations come again and again.
+_RUNS_REMEMBERED = 1 << 13
 
 # Days are those of the country's clock (UTC+07:00 without summer time), because people name days by it.
 _LOCAL = dt.timezone(dt.timedelta(hours=7))
@@ -76,27 +71,29 @@ class IndexFields:
 
 def index_fields(document: IndexDocument) -> IndexFields:
     """Return what is indexed of ``document``."""
-    name, summary, text = (_read(said) for said in (document.subject_name, document.summary, document.text))
-    parts = (
+    name, summary, text = (normalise(said or "") for said in (document.subject_name, document.summary, document.text))
+    said = (
         name,
-        _read(document.result_type_name),
+        document.result_type_name,
         summary,
-        _read(document.document_code),
-        _read(document.dossier_code),
-        _read(" ".join(document.identifiers)),
-        _read(document.issuing_body),
-        _read(document.signer),
+        document.document_code,
+        document.dossier_code,
+        " ".join(document.identifiers),
+        document.issuing_body,
+        document.signer,
         text,
     )
+    exact, folded = _words(normalise(plain_text.join(filter(None, said))))
+    name_exact, name_folded = _words(name)
     keys = tuple(dict.fromkeys(_codes((*document.identifiers, document.dossier_code, document.document_code))))
-    found = dict.fromkeys((*keys, *summary.codes, *text.codes))
+    found = dict.fromkeys((*keys, *_text_codes(summary), *_text_codes(text)))
     issued_on = document.issued_on
     return IndexFields(
         record_id=document.record_id,
-        exact=_separated(part.exact for part in parts),
-        folded=_separated(part.folded for part in parts),
-        name=name.exact,
-        name_folded=name.folded,
+        exact=exact,
+        folded=folded,
+        name=name_exact,
+        name_folded=name_folded,
         keys=keys,
         codes=tuple(found)[: len(keys) + MAXIMUM_TEXT_CODES],
         office=document.office,
@@ -133,66 +130,33 @@ def _codes(texts: Iterable[str | None]) -> Iterator[str]:
             yield code
 
 
-class _Words(NamedTuple):
-    """What is indexed of a text: its words joined by one blank, and its codes.
+def _words(text: str) -> tuple[str, str]:
+    """Return the words of NFC ``text`` as the one string that is indexed: with their marks, and without.
 
-    ``codes`` are the runs between two blanks that have a digit, unless it is a short number, and each longer number
-    in them.
+    It may be several texts that ``plain_text.join`` has made one.
     """
-
-    exact: str
-    folded: str
-    codes: tuple[str, ...]
-
-
-_NO_WORDS = _Words("", "", ())
-
-
-def _read(text: str | None) -> _Words:
-    """Return what is indexed of ``text``. Neither a word nor a code reaches across a blank."""
-    runs = normalise(text).split() if text else ()
-    if not runs:
-        return _NO_WORDS
-    exact, folded, codes = zip(*map(_REMEMBERED.__getitem__, runs), strict=True)
-    return _Words(" ".join(filter(None, exact)), " ".join(filter(None, folded)), tuple(chain.from_iterable(codes)))
-
-
-def _read_run(run: str) -> _Words:
-    if run.isascii() and run.isdigit():
-        # Most runs that were never met before are numbers, and a number is one word and one code at most.
-        word = run[:MAXIMUM_WORD]
-        return _Words(word, word, (run[:MAXIMUM_CODE],) if len(run) >= _SHORTEST_NUMBER else ())
-    exact = " ".join(cut_words(words(run)))
-    return _Words(exact, fold(exact), tuple(_run_codes(run)) if _DIGIT.search(run) else ())
-
-
-class RememberedRuns(dict[str, _Words]):
-    """Run → what is indexed of it, filled as runs are met, and emptied when ``limit`` are kept."""
-
-    def __init__(self, limit: int = _RUNS_REMEMBERED) -> None:
-        """Remember nothing yet."""
-        super().__init__()
-        self._limit = limit
-
-    def __missing__(self, run: str) -> _Words:
-        if len(run) > LONGEST_REMEMBERED:
-            return _read_run(run)
-        if len(self) >= self._limit:
-            self.clear()
-        read = self[run] = _read_run(run)
+    read = plain_text.read(text, MAXIMUM_WORD)
+    if read is not None:
         return read
+    said = (" ".join(cut_words(words(part))) for part in text.split(BETWEEN))
+    exact = f" {SEPARATOR} ".join(filter(None, said))
+    return exact, fold(exact)
 
 
-_REMEMBERED = RememberedRuns()
+def _text_codes(text: str) -> Iterator[str]:
+    """Yield each run between two blanks that has a digit, unless it is a short number, and each longer number in it."""
+    end = 0
+    for met in _TO_END_OF_RUN.finditer(text):
+        # What stands before the first digit of a run has none: back to the blank, and no farther than the run before.
+        begin = max(end, text.rfind(" ", end, met.start()))
+        end = met.end()
+        yield from _run_codes(text[begin:end].rsplit(maxsplit=1)[-1])
 
 
-def _run_codes(run: str) -> Iterator[str]:
-    numbers = _LONG_NUMBER.findall(run)
+@lru_cache(maxsize=_RUNS_REMEMBERED)
+def _run_codes(run: str) -> tuple[str, ...]:
+    if run.isascii() and run.isdigit():
+        return (run[:MAXIMUM_CODE],) if len(run) >= _SHORTEST_NUMBER else ()
+    numbers = [number[:MAXIMUM_CODE] for number in _LONG_NUMBER.findall(run)]
     code = code_of(run)[:MAXIMUM_CODE]
-    if code and (numbers or not code.isdigit()):
-        yield code
-    yield from (number[:MAXIMUM_CODE] for number in numbers)
-
-
-def _separated(texts: Iterable[str]) -> str:
-    return f" {SEPARATOR} ".join(filter(None, texts))
+    return (code, *numbers) if code and (numbers or not code.isdigit()) else tuple(numbers)

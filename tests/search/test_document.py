@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.model.fold import fold, normalise, words
+from archive_service.model.query import code_of
+from archive_service.search import plain_text
 from archive_service.search.document import (
-    LONGEST_REMEMBERED,
     MAXIMUM_CODE,
     MAXIMUM_TEXT_CODES,
     MAXIMUM_WORD,
-    SEPARATOR,
-    RememberedRuns,
     cut_words,
     index_fields,
 )
+from archive_service.search.plain_text import SEPARATOR
 from tests.contracts.search_documents import plain_document
 
 TEXT = st.text(st.one_of(st.characters(), st.sampled_from(" \n/-.,()0123456789đĐạ¶")), max_size=300)
@@ -31,21 +33,66 @@ def test_words_are_split_at_blanks_only_and_folded_one_to_one(text: str) -> None
     assert all(len(word) <= MAXIMUM_WORD for word in fields.exact.split())
 
 
-# A capital sigma is two small letters, by what follows; a dotted capital I becomes two.
-@given(st.text(st.one_of(st.characters(exclude_characters="Σİ"), st.sampled_from(" \n/-.,()019đĐạ¶")), max_size=300))
-def test_text_read_run_by_run_has_the_words_of_the_whole(text: str) -> None:
+@given(TEXT)
+def test_the_words_are_those_of_fold(text: str) -> None:
     _, *rest = index_fields(plain_document(1, text=text)).exact.split(f" {SEPARATOR} ")
     assert rest == [" ".join(cut_words(words(normalise(text))))] or not (rest or words(normalise(text)))
 
 
-def test_runs_are_remembered_up_to_a_number_and_a_length() -> None:
-    runs = RememberedRuns(limit=10)
-    long = "x" * (LONGEST_REMEMBERED + 1)
-    first = [runs[f"{number}/QĐ"] for number in range(25)]
-    assert len(runs) <= 10
-    assert first == [runs[f"{number}/QĐ"] for number in range(25)]
-    assert runs[long].exact == long[:MAXIMUM_WORD]
-    assert long not in runs
+# What offices write, in the alphabet of one byte a letter and just beside it.
+OFFICES_WRITE = st.lists(
+    st.one_of(
+        st.sampled_from(("hoà", "Hoà", "quý", "Quỳ", "thuỷ", "HOẠ", "o", "à", "ĐẶNG", "đ", "x" * 47, "12", "_")),
+        st.sampled_from(("-", "–", "…", "•", "?", " ", "  ", "\n", "\N{NO-BREAK SPACE}", "\x1c", "\0")),
+        st.sampled_from(("№", "Ω", "■", "¶", "\u0301", "\u3000")),
+    ),
+    max_size=40,
+).map("".join)
+
+
+@given(OFFICES_WRITE)
+def test_vietnamese_is_read_by_tables_as_it_is_letter_by_letter(text: str) -> None:
+    """The quick way and the one that knows all of Unicode say the same, whichever of them is taken."""
+    whole = normalise(text)
+    read = plain_text.read(plain_text.join([whole, "giữa", whole]), MAXIMUM_WORD)
+    said = " ".join(cut_words(words(whole)))
+    exact = f" {SEPARATOR} ".join(filter(None, (said, "giữa", said)))
+    assert read in (None, (exact, fold(exact)))
+
+
+@given(st.text(st.sampled_from(plain_text.ALPHABET), max_size=60))
+def test_whatever_is_of_the_alphabet_is_read_by_tables(text: str) -> None:
+    said = " ".join(cut_words(words(text)))
+    assert plain_text.read(plain_text.join([text]), MAXIMUM_WORD) == (said, fold(said))
+
+
+def test_every_letter_of_vietnamese_is_of_the_alphabet() -> None:
+    vowels = "aăâeêioôơuưy"
+    tones = ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
+    letters = {normalise(vowel + tone) for vowel in vowels for tone in tones} | set("đbcdghklmnpqrstvx")
+    assert letters | {letter.upper() for letter in letters} <= set(plain_text.ALPHABET)
+
+
+def reference_codes(text: str) -> list[str]:
+    """Return the codes of a text, found run by run."""
+    found = []
+    for run in text.split():
+        numbers = re.findall(r"\d{4,}", run)
+        code = code_of(run)
+        if re.search(r"\d", run) and code and (numbers or not code.isdigit()):
+            found.append(code[:MAXIMUM_CODE])
+        found += [number[:MAXIMUM_CODE] for number in numbers]
+    return list(dict.fromkeys(found))[:MAXIMUM_TEXT_CODES]
+
+
+@given(st.one_of(TEXT, OFFICES_WRITE))
+def test_codes_are_the_runs_with_digits_and_the_longer_numbers(text: str) -> None:
+    assert list(index_fields(plain_document(1, text=text)).codes) == reference_codes(normalise(text))
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\t"])
+def test_codes_of_a_long_column_are_found_in_linear_time(blank: str) -> None:
+    assert len(index_fields(plain_document(1, text=blank.join("1" * 200_000))).codes) == 0
 
 
 @given(TEXT)
