@@ -152,6 +152,6 @@ def _fill_engine(folder: Path, ready: Sequence[IndexFields]) -> None:
     fields = schema()
     writer = tantivy.Index(fields, str(folder)).writer(200_000_000, 2)
     for one in ready:
-        writer.add_document(to_tantivy(one, fields))
+        writer.add_document(to_tantivy(one))
     writer.commit()
     writer.wait_merging_threads()

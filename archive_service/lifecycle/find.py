@@ -63,7 +63,7 @@ class FoundRecord:
 class Found:
     """One page of what was found. ``total`` counts what the index holds for the caller's offices.
 
-    Where not ``total_is_exact``, there are at least so many, and that is ten thousand or more.
+    Where not ``total_is_exact``, there are at least so many, and that is a thousand or more.
     """
 
     hits: tuple[FoundRecord, ...]

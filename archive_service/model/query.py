@@ -153,7 +153,7 @@ class SearchPage:
     """A page of hits, best first.
 
     ``next_cursor`` is None on the last page; facets map a value to its count over all hits. Where not
-    ``total_is_exact``, there are at least ``total`` hits, and that is ten thousand or more.
+    ``total_is_exact``, there are at least ``total`` hits, and that is a thousand or more.
     """
 
     hits: tuple[Hit, ...]

@@ -71,7 +71,7 @@ class EmbeddedIndex:
         prepared = [index_fields(document) for document in documents]
         if prepared:
             with self._written() as writer:
-                _replace(writer, prepared, self._schema)
+                _replace(writer, prepared)
 
     def remove(self, record_ids: Iterable[RecordId]) -> None:
         """Remove documents in one commit; see ``SearchIndex.remove``."""
@@ -187,7 +187,6 @@ class EmbeddedBuild:
     def __init__(self, generations: Generations, generation: str, of_schema: tantivy.Schema) -> None:
         self._generations = generations
         self._generation = generation
-        self._schema = of_schema
         self._index = tantivy.Index(of_schema, str(generations.path(generation)))
         self._writer: tantivy.IndexWriter | None = None
         self._adding = threading.Lock()
@@ -196,7 +195,7 @@ class EmbeddedBuild:
         """Put documents into the new index, from any thread; return how many. Durable after ``commit``."""
         fields = [index_fields(document) for document in documents]
         with _translated(), self._adding:
-            _replace(self._open_writer(), fields, self._schema)
+            _replace(self._open_writer(), fields)
         return len(fields)
 
     def commit(self) -> None:
@@ -228,10 +227,10 @@ class EmbeddedBuild:
             writer.wait_merging_threads()
 
 
-def _replace(writer: tantivy.IndexWriter, documents: Iterable[IndexFields], of_schema: tantivy.Schema) -> None:
+def _replace(writer: tantivy.IndexWriter, documents: Iterable[IndexFields]) -> None:
     for fields in documents:
         writer.delete_documents_by_term("record", fields.record_id)
-        writer.add_document(to_tantivy(fields, of_schema))
+        writer.add_document(to_tantivy(fields))
 
 
 def _take_writer(index: tantivy.Index, heap_bytes: int, threads: int) -> tantivy.IndexWriter:

@@ -110,11 +110,14 @@ class Limits:
     (to score 10,000 takes about 10 ms).
     ``checked``: in so many records a phrase of words that more have is counted (about 15 ms).
     ``counted``: so many hits among those are enough to be told as "at least".
+    ``dense``: from so many among those on, each class of them has some among the nearest records, and is looked for
+    there; of fewer, whole classes may have none.
     """
 
     scored: int = 10_000
     checked: int = 100_000
-    counted: int = 10_000
+    counted: int = 1_000
+    dense: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,8 @@ class PageReader:
     def _by_tier(self, request: PageRequest, count: _Count) -> list[FoundHit]:
         """Return one hit more than the page, where there is one, by falling class and then latest first."""
         plan, after, wanted = request.plan, request.after, request.size + 1
-        candidates = None if count.is_exact else self._writer.matching(plan.without_phrases)
+        is_dense = not count.is_exact and count.hits >= self._limits.dense
+        candidates = self._writer.matching(plan.without_phrases) if is_dense else None
         highest = sum(self._is_possible(clause) for clause in plan.marked_clauses)
         found: list[FoundHit] = []
         for tier in self._writer.tiers(plan, highest):

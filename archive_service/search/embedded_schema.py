@@ -51,27 +51,30 @@ def schema() -> tantivy.Schema:
     return builder.build()
 
 
-def to_tantivy(fields: IndexFields, of_schema: tantivy.Schema) -> tantivy.Document:
+def to_tantivy(fields: IndexFields) -> tantivy.Document:
     """Return the document that the engine is given."""
     number = UUID(fields.record_id).int
-    values: dict[str, object] = {
-        "record": fields.record_id,
-        **{name: getattr(fields, name) for name in _WORD_FIELDS + _COUNTED_FIELDS},
-        "keys": list(fields.keys),
-        "codes": list(fields.codes),
-        "subject": fields.subject,
-        "access_level": fields.access_level,
-        "id_high": number >> 64,
-        "id_low": number & _LOW_HALF,
-        "newest": SortKey.newest(fields.issued_day, fields.record_id).column,
-        "oldest": SortKey.oldest(fields.issued_day, fields.record_id).column,
-        "stored_day": fields.stored_day,
-        "share": (zlib.crc32(fields.record_id.encode()) % SHARES) * SHARE_STEP,
-    }
-    for name in ("dossier", "issued_day", "year"):
-        if getattr(fields, name) is not None:
-            values[name] = getattr(fields, name)
-    return tantivy.Document.from_dict(values, of_schema)
+    document = tantivy.Document()
+    document.add_text("record", fields.record_id)
+    for name in (*_WORD_FIELDS, *_COUNTED_FIELDS, "subject", "access_level"):
+        document.add_text(name, getattr(fields, name))
+    for key in fields.keys:
+        document.add_text("keys", key)
+    for code in fields.codes:
+        document.add_text("codes", code)
+    document.add_unsigned("id_high", number >> 64)
+    document.add_unsigned("id_low", number & _LOW_HALF)
+    document.add_unsigned("newest", SortKey.newest(fields.issued_day, fields.record_id).column)
+    document.add_unsigned("oldest", SortKey.oldest(fields.issued_day, fields.record_id).column)
+    document.add_unsigned("stored_day", fields.stored_day)
+    document.add_float("share", (zlib.crc32(fields.record_id.encode()) % SHARES) * SHARE_STEP)
+    if fields.dossier is not None:
+        document.add_text("dossier", fields.dossier)
+    if fields.issued_day is not None:
+        document.add_unsigned("issued_day", fields.issued_day)
+    if fields.year is not None:
+        document.add_unsigned("year", fields.year)
+    return document
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -57,7 +57,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmbeddedIndex, Emb
     texts = ("lương hưu", "hưu lương", "hưu và lương")
     unlimited.put(plain_document(number, text=texts[number % 3], issued_on=day) for number, day in enumerate(days))
     unlimited.close()
-    return unlimited, EmbeddedIndex(folder, Limits(scored=100, checked=1_000, counted=50))
+    return unlimited, EmbeddedIndex(folder, Limits(scored=100, checked=1_000, counted=50, dense=50))
 
 
 class TestLimits:
