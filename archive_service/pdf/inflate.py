@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -19,6 +20,12 @@ _ABSURD_RATIO = 200
 _ABSURD_FROM_BYTES = 256 * 1024 * 1024
 
 Portions = Iterable[bytes]
+
+
+_PASSED_OVER = b"\0\t\n\f\r "
+_DIGITS_85 = bytes(range(33, 118))
+_VALUES_85 = bytes((byte - 33) % 256 for byte in range(256))
+_ZEROS_85 = b"!!!!!"
 
 
 class InflatesTooFar(Exception):
@@ -107,32 +114,32 @@ def _hexadecimal(portions: Portions) -> Iterator[bytes]:
 
 
 def _base_85(portions: Portions) -> Iterator[bytes]:
-    group: list[int] = []
+    """Five digits from ! to u for four bytes, z for four zeros, ~ for the end (ISO 32000-2 §7.4.3)."""
+    carried = b""
     for portion in portions:
-        made = bytearray()
-        for byte in portion:
-            if 33 <= byte <= 117:
-                group.append(byte - 33)
-                if len(group) == 5:
-                    made += _from_base_85(group)
-                    group.clear()
-            elif byte == 122 and not group:  # z: four zeros
-                made += b"\0\0\0\0"
-            elif byte == 126:  # ~>: the end
-                if group:
-                    made += _from_base_85(group + [84] * (5 - len(group)))[: len(group) - 1]
-                yield bytes(made)
-                return
-            elif byte not in b"\0\t\n\f\r <":
+        digits, ended, _ = (carried + portion.translate(None, _PASSED_OVER)).partition(b"~")
+        if b"z" in digits:
+            *before, last = digits.split(b"z")
+            if any(len(run) % 5 for run in before):
                 raise BadStream
-        yield bytes(made)
+            digits = _ZEROS_85.join((*before, last))
+        if digits.translate(None, _DIGITS_85):
+            raise BadStream
+        whole = len(digits) // 5 * 5
+        yield _from_base_85(digits[:whole])
+        carried = digits[whole:]
+        if ended:
+            if carried:
+                yield _from_base_85(carried.ljust(5, b"u"))[: len(carried) - 1]
+            return
 
 
-def _from_base_85(digits: list[int]) -> bytes:
-    value = 0
-    for digit in digits:
-        value = value * 85 + digit
-    return (value & 0xFFFFFFFF).to_bytes(4, "big")
+def _from_base_85(digits: bytes) -> bytes:
+    """Return the bytes of whole groups. All groups at once, because one by one took a fifth of looking at a file."""
+    values = digits.translate(_VALUES_85)
+    groups = zip(values[0::5], values[1::5], values[2::5], values[3::5], values[4::5], strict=True)
+    numbers = [((((a * 85 + b) * 85 + c) * 85 + d) * 85 + e) & 0xFFFFFFFF for a, b, c, d, e in groups]
+    return struct.pack(f">{len(numbers)}I", *numbers)
 
 
 def _run_length(portions: Portions) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from archive_service.pdf.inflate import BadStream, InflatesTooFar, UnknownFilter
 from archive_service.pdf.pages import Drawn, drawn_on, loaded_page, page_size
 from archive_service.pdf.sandbox_server import Emit
 from archive_service.pdf.signature_facts import Signed, signature_of
-from archive_service.pdf.window import Window
+from archive_service.pdf.window import first_bytes
 
 FACTS = "facts"
 NOT_INSPECTED = "not-inspected"
@@ -123,7 +123,7 @@ def open_whole(document: int, envelope: Envelope) -> pikepdf.Pdf:
     """Open the file with repairs. Raises NotReadable that tells encrypted, cut off and damaged apart."""
     source: Any = os.fdopen(os.dup(document), "rb")
     if envelope.size_bytes > MAPPED_BYTES:
-        source = Window(document, envelope.size_bytes)
+        source = first_bytes(document, envelope.size_bytes)
     limit_hits = _LimitHits()
     logger = logging.getLogger("pikepdf")
     logger.addHandler(limit_hits)
@@ -213,7 +213,7 @@ def _active_in_revision(document: int, end: int) -> set[FindingCode]:
     """Return what acts in the file as it was up to ``end``; nothing when that was no PDF of its own."""
     found: set[FindingCode] = set()
     try:
-        with pikepdf.open(Window(document, end), attempt_recovery=False) as earlier:  # type: ignore[arg-type]
+        with pikepdf.open(first_bytes(document, end), attempt_recovery=False) as earlier:  # type: ignore[arg-type]
             for item in earlier.objects:
                 if isinstance(item, pikepdf.Stream):
                     found |= stream_active_content(item.stream_dict)

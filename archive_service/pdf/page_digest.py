@@ -14,7 +14,7 @@ from typing import Protocol
 import pikepdf
 
 from archive_service.model.signatures import StructureFault
-from archive_service.pdf.window import Window
+from archive_service.pdf.window import first_bytes
 
 # A page is drawn from some hundreds of objects; what has more is not compared but told as unreadable.
 _MOST_OBJECTS = 200_000
@@ -35,7 +35,7 @@ def page_faults(document: int, end: int, now: pikepdf.Pdf) -> Iterator[Structure
 
     Raises what the library raises when that was no PDF of its own.
     """
-    with pikepdf.open(Window(document, end)) as signed:  # type: ignore[arg-type]  # reads like a file
+    with pikepdf.open(first_bytes(document, end)) as signed:  # type: ignore[arg-type]  # reads like a file
         before, after = _look(signed), _look(now)
     if before.pages != after.pages:
         yield StructureFault.PAGES_CHANGED

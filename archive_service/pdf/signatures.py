@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
-import io
 import os
 import selectors
 from collections.abc import Mapping, Sequence
@@ -51,7 +50,7 @@ from archive_service.pdf.sandbox_server import Emit
 from archive_service.pdf.seen_objects import SeenObjects
 from archive_service.pdf.signature_structure import FoundSignature, look_at_structure
 from archive_service.pdf.trust import Trust, fingerprint
-from archive_service.pdf.window import Window
+from archive_service.pdf.window import first_bytes
 
 _Result = ades.AdESBasicValidationResult[Any]
 
@@ -131,7 +130,7 @@ class Validator:
         """Return the facts of each signature that the form lists; None when the library cannot read the file."""
         size = os.fstat(document).st_size
         try:
-            reader = PdfFileReader(io.BufferedReader(Window(document, size)), strict=False)
+            reader = PdfFileReader(first_bytes(document, size), strict=False)
             fields = list(enumerate_sig_fields(reader, filled_status=True))
             run = self._run(reader, at, seen)
         except MemoryError:

@@ -8,8 +8,18 @@ from __future__ import annotations
 import io
 import os
 
+# Parsers move about in a file thousands of times. What is read from memory does so in the interpreter's own code.
+_READ_WHOLE_BYTES = 4 * 1024 * 1024
 
-class Window(io.RawIOBase):
+
+def first_bytes(document: int, size_bytes: int) -> io.BufferedIOBase:
+    """Return the first ``size_bytes`` of a descriptor, which stays open, as a file: small ones lie in memory."""
+    if size_bytes > _READ_WHOLE_BYTES:
+        return io.BufferedReader(_Window(document, size_bytes))
+    return io.BytesIO(os.pread(document, size_bytes, 0))
+
+
+class _Window(io.RawIOBase):
     """Reads the first ``size_bytes`` of a descriptor, which stays open."""
 
     def __init__(self, document: int, size_bytes: int) -> None:

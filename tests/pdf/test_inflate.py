@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_service.pdf.inflate import BadStream, InflatesTooFar, UnknownFilter, unpacked_bytes
+from archive_service.pdf.inflate import BadStream, InflatesTooFar, UnknownFilter, _base_85, unpacked_bytes
 
 
 def length(data: bytes, *filters: str, budget: int = 1 << 30) -> int:
@@ -24,6 +24,20 @@ def test_every_chain_of_filters_tells_the_true_length(data: bytes) -> None:
     assert length(base64.a85encode(packed) + b"~>", "ASCII85Decode", "FlateDecode") == len(data)
     assert length(packed.hex().encode() + b">", "ASCIIHexDecode", "FlateDecode") == len(data)
     assert length(data) == len(data)
+
+
+@given(st.lists(st.one_of(st.binary(min_size=1, max_size=9), st.just(bytes(4))), max_size=60).map(b"".join))
+def test_base_85_is_read_as_it_was_written_whatever_stands_between(data: bytes) -> None:
+    written = base64.a85encode(data, wrapcol=17) + b"\n~>"
+    for portion in (1, 3, 65_536):
+        cut = (written[at : at + portion] for at in range(0, len(written), portion))
+        assert b"".join(_base_85(cut)) == data
+
+
+@pytest.mark.parametrize("wrong", [b"ab z~>", b"abcdez\x7f~>", b"v~>", b"abcde\xff"])
+def test_base_85_of_other_letters_or_a_z_within_a_group_is_bad(wrong: bytes) -> None:
+    with pytest.raises(BadStream):
+        list(_base_85([wrong]))
 
 
 @given(st.binary(max_size=300))
