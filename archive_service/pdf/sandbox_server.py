@@ -44,7 +44,7 @@ _REQUEST_BYTES = 65536
 
 # A process that reads a document works long without a pause: whoever answers a person goes first (nice(2)). Where the
 # kernel groups processes by session, the group has a niceness of its own, and only that counts (sched(7)).
-_NICENESS = 10
+_NICENESS = 5
 _GROUP = Path("/proc/self/autogroup")
 
 # What a task answers with: messages, and the bytes of a file that it makes, in order.
