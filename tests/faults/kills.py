@@ -29,8 +29,8 @@ ROWS = 3
 # How often each step is killed with every change; `scripts/fault-drill` kills it a hundred times.
 TIMES = 3
 
-# How many deposits wait at each call when the service is killed.
-AT_ONE_KILL = 10
+# How many deposits wait at each call when the service is killed: for more, a process may not have threads enough.
+AT_ONE_KILL = 7
 
 
 def kill_deposits(place: Place, seed: int, times: int, parts: tuple[str, ...] = ("",)) -> list[str]:
