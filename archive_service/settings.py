@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from archive_service.errors import Message, Misconfigured
@@ -227,10 +228,21 @@ def load_settings() -> Settings:
     try:
         return Settings(_secrets_dir=secrets) if secrets else Settings()
     except ValidationError as wrong:
-        names = ", ".join(f"ARCHIVE_{'.'.join(map(str, e['loc']))}".upper() for e in wrong.errors())
+        told = [_told(error) for error in wrong.errors()]
         raise Misconfigured(
             Message(
-                f"These settings are wrong: {names}. See docs/operations.md.",
-                f"Các thiết lập sau không hợp lệ: {names}.",
+                f"These settings are wrong: {', '.join(one.en for one in told)}. See docs/operations.md.",
+                f"Các thiết lập sau không hợp lệ: {', '.join(one.vi for one in told)}.",
             )
         ) from wrong
+
+
+def _told(error: ErrorDetails) -> Message:
+    """Return the setting's name, and the bound that its value is beyond; never the value."""
+    name = f"ARCHIVE_{'.'.join(map(str, error['loc']))}".upper()
+    bounds = error.get("ctx", {})
+    if "le" in bounds:
+        return Message(f"{name} (at most {bounds['le']})", f"{name} (tối đa {bounds['le']})")
+    if "ge" in bounds:
+        return Message(f"{name} (at least {bounds['ge']})", f"{name} (tối thiểu {bounds['ge']})")
+    return Message(name, name)

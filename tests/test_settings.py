@@ -65,6 +65,15 @@ def test_wrong_setting_is_named_without_its_value(monkeypatch: pytest.MonkeyPatc
     assert value not in raised.value.message.en
 
 
+def test_a_setting_beyond_its_bound_is_told_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIVE_WEB_THREADS", "257")
+    monkeypatch.setenv("ARCHIVE_QUARANTINE_LOCK_DAYS", "0")
+    with pytest.raises(Misconfigured) as raised:
+        load_settings()
+    assert "ARCHIVE_WEB_THREADS (at most 256), ARCHIVE_QUARANTINE_LOCK_DAYS (at least 1)" in raised.value.message.en
+    assert "ARCHIVE_WEB_THREADS (tối đa 256)" in raised.value.message.vi
+
+
 def test_every_wrong_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHIVE_LISTEN_PORT", "x")
     monkeypatch.setenv("ARCHIVE_OCR_DPI", "x")
