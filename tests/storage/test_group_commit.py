@@ -12,7 +12,7 @@ import pytest
 
 from archive_service.errors import Unavailable, unavailable
 from archive_service.model.units import RegisterUnit
-from archive_service.storage.register.group_commit import LARGEST_GROUP, GroupCommit, Work
+from archive_service.storage.register.group_commit import LARGEST_GROUP, GroupCommit, Work, _Piece
 
 NOTHING = cast(RegisterUnit, None)
 
@@ -104,6 +104,46 @@ def test_whatever_a_work_raises_goes_to_its_own_caller_and_the_writer_goes_on(
     with pytest.raises(type(error)):
         group.run(raises)
     assert group.run(lambda unit: "kept") == "kept"
+
+
+@pytest.mark.parametrize("its_turn_has_come", [False, True])
+def test_nobody_waits_for_one_who_was_interrupted(
+    group: GroupCommit, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, its_turn_has_come: bool
+) -> None:
+    """Ctrl-C at a terminal ends a wait at any moment, also when the turn to write has just come."""
+    waiting, may_go_on = threading.Event(), threading.Event()
+    wait = _Piece.wait
+
+    def interrupted(piece: _Piece) -> None:
+        waiting.set()
+        assert may_go_on.wait(30)
+        if its_turn_has_come:
+            wait(piece)
+        raise KeyboardInterrupt
+
+    ledger.may_commit.clear()
+    started = threading.Event()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(group.run, lambda unit: started.set())
+        assert started.wait(30)
+        monkeypatch.setattr(_Piece, "wait", interrupted)
+        second = pool.submit(group.run, lambda unit: "interrupted")
+        assert waiting.wait(30)
+        monkeypatch.setattr(_Piece, "wait", wait)
+        if not its_turn_has_come:
+            may_go_on.set()
+            with pytest.raises(KeyboardInterrupt):
+                second.result(timeout=30)
+        third = pool.submit(group.run, lambda unit: "kept")
+        while not group._waiting or group._waiting[-1].work(NOTHING) != "kept":
+            threading.Event().wait(0.005)
+        may_go_on.set()
+        ledger.may_commit.set()
+        first.result(timeout=30)
+        with pytest.raises(KeyboardInterrupt):
+            second.result(timeout=30)
+        assert third.result(timeout=30) == "kept"
+    group.close()
 
 
 def test_closing_lets_what_waits_end_and_refuses_what_comes_later(ledger: Ledger) -> None:

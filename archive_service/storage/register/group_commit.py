@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
 from archive_service.errors import unavailable
@@ -29,20 +29,21 @@ LARGEST_GROUP = 64
 
 
 class _Piece:
-    """One piece of work, and whoever waits for it. Woken before it is done, that one writes next."""
+    """One piece of work, and whoever waits for it: until it is done, or until it is its turn to write."""
 
-    __slots__ = ("_woken", "done", "error", "result", "work")
+    __slots__ = ("_woken", "done", "error", "is_turn", "result", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.done = False
+        self.is_turn = False
         self.result: Any = None
         self.error: BaseException | None = None
         self._woken = threading.Lock()
         self._woken.acquire()
 
     def wait(self) -> None:
-        """Return when it is done, or when its turn to write has come."""
+        """Return when it is done, or when its turn has come."""
         self._woken.acquire()
 
     def wake(self) -> None:
@@ -69,13 +70,15 @@ class GroupCommit:
     def run(self, work: Callable[[RegisterUnit], T]) -> T:
         """Run the work and return its result after the commit it shared; its error if it failed."""
         piece = _Piece(work)
-        if self._must_wait(piece):
-            piece.wait()
-        if not piece.done:
-            try:
+        try:
+            self._line_up(piece)
+            if not piece.is_turn:
+                piece.wait()
+            if not piece.done:
                 self._commit(self._group_of(piece))
-            finally:
-                self._let_next_write()
+        finally:
+            # Also for one who is interrupted: the others must not wait for him.
+            self._leave(piece)
         result: T = piece.answer()
         return result
 
@@ -85,16 +88,15 @@ class GroupCommit:
             self._closed = True
             self._changing.wait_for(lambda: not self._is_writing)
 
-    def _must_wait(self, piece: _Piece) -> bool:
-        """Line up behind whoever writes; False when nobody does, and the piece's turn has come."""
+    def _line_up(self, piece: _Piece) -> None:
+        """Let the piece wait behind whoever writes; where nobody does, it is its turn."""
         with self._changing:
             if self._closed:
                 raise unavailable("register")
             if self._is_writing:
                 self._waiting.append(piece)
-                return True
-            self._is_writing = True
-            return False
+            else:
+                self._is_writing = piece.is_turn = True
 
     def _group_of(self, first: _Piece) -> list[_Piece]:
         """Return the piece whose turn it is and those that wait behind it."""
@@ -102,10 +104,18 @@ class GroupCommit:
             following = min(len(self._waiting), LARGEST_GROUP - 1)
             return [first, *(self._waiting.popleft() for _ in range(following))]
 
-    def _let_next_write(self) -> None:
+    def _leave(self, piece: _Piece) -> None:
+        """Let the next one write after whose turn it was; nobody's turn comes who is gone."""
+        if piece.done and not piece.is_turn:
+            return
         with self._changing:
-            if self._waiting:
-                self._waiting.popleft().wake()
+            if not piece.is_turn:
+                with suppress(ValueError):  # taken along by whoever writes now
+                    self._waiting.remove(piece)
+            elif self._waiting:
+                following = self._waiting.popleft()
+                following.is_turn = True
+                following.wake()
             else:
                 self._is_writing = False
                 self._changing.notify_all()
