@@ -34,8 +34,10 @@ _SHORTEST_NUMBER = 4
 _TO_END_OF_RUN = re.compile(r"\d\S*")
 _LONG_NUMBER = re.compile(rf"\d{{{_SHORTEST_NUMBER},}}")
 
-# Runs with a digit, between two blanks, that are remembered with their codes: laws and notations come again and again.
+# Runs with a digit, between two blanks, that are remembered with their codes: laws and notations come again and again,
+# longer ones hardly.
 _RUNS_REMEMBERED = 1 << 13
+_LONGEST_REMEMBERED = 128
 
 # Days are those of the country's clock (UTC+07:00 without summer time), because people name days by it.
 _LOCAL = dt.timezone(dt.timedelta(hours=7))
@@ -84,7 +86,7 @@ def index_fields(document: IndexDocument) -> IndexFields:
         text,
     )
     exact, folded = _words(normalise(plain_text.join(filter(None, said))))
-    name_exact, name_folded = _words(name)
+    name_exact, name_folded = _words(plain_text.join((name,)))
     keys = tuple(dict.fromkeys(_codes((*document.identifiers, document.dossier_code, document.document_code))))
     found = dict.fromkeys((*keys, *_text_codes(summary), *_text_codes(text)))
     issued_on = document.issued_on
@@ -150,13 +152,16 @@ def _text_codes(text: str) -> Iterator[str]:
         # What stands before the first digit of a run has none: back to the blank, and no farther than the run before.
         begin = max(end, text.rfind(" ", end, met.start()))
         end = met.end()
-        yield from _run_codes(text[begin:end].rsplit(maxsplit=1)[-1])
+        run = text[begin:end].rsplit(maxsplit=1)[-1]
+        yield from _remembered_codes(run) if len(run) <= _LONGEST_REMEMBERED else _run_codes(run)
 
 
-@lru_cache(maxsize=_RUNS_REMEMBERED)
 def _run_codes(run: str) -> tuple[str, ...]:
     if run.isascii() and run.isdigit():
         return (run[:MAXIMUM_CODE],) if len(run) >= _SHORTEST_NUMBER else ()
     numbers = [number[:MAXIMUM_CODE] for number in _LONG_NUMBER.findall(run)]
     code = code_of(run)[:MAXIMUM_CODE]
     return (code, *numbers) if code and (numbers or not code.isdigit()) else tuple(numbers)
+
+
+_remembered_codes = lru_cache(maxsize=_RUNS_REMEMBERED)(_run_codes)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from archive_service.model.fold import fold, normalise, words
 from archive_service.model.query import code_of
-from archive_service.search import plain_text
+from archive_service.search import document, plain_text
 from archive_service.search.document import (
     MAXIMUM_CODE,
     MAXIMUM_TEXT_CODES,
@@ -66,6 +66,10 @@ def test_whatever_is_of_the_alphabet_is_read_by_tables(text: str) -> None:
     assert plain_text.read(plain_text.join([text]), MAXIMUM_WORD) == (said, fold(said))
 
 
+def test_a_name_that_holds_what_stands_between_texts_is_one_name() -> None:
+    assert index_fields(plain_document(1, subject_name="Trần \0 Văn")).name == "trần văn"
+
+
 def test_every_letter_of_vietnamese_is_of_the_alphabet() -> None:
     vowels = "aăâeêioôơuưy"
     tones = ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
@@ -88,6 +92,12 @@ def reference_codes(text: str) -> list[str]:
 @given(st.one_of(TEXT, OFFICES_WRITE))
 def test_codes_are_the_runs_with_digits_and_the_longer_numbers(text: str) -> None:
     assert list(index_fields(plain_document(1, text=text)).codes) == reference_codes(normalise(text))
+
+
+def test_only_short_runs_are_remembered() -> None:
+    remembered = document._remembered_codes.cache_info().currsize
+    index_fields(plain_document(1, text=" ".join(f"{number}/{'x' * 200}" for number in range(100))))
+    assert document._remembered_codes.cache_info().currsize == remembered
 
 
 @pytest.mark.parametrize("blank", ["\n", " ", "\t"])
