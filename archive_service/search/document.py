@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from archive_service.model.fold import fold, normalise, words
 from archive_service.model.query import IndexDocument, code_of
@@ -43,8 +43,7 @@ _LONGEST_REMEMBERED = 128
 _LOCAL = dt.timezone(dt.timedelta(hours=7))
 
 
-@dataclass(frozen=True, slots=True)
-class IndexFields:
+class IndexFields(NamedTuple):
     """One document as both engines hold it.
 
     ``exact`` and ``folded`` are words joined by one blank; ``name`` and ``name_folded`` are those of the
