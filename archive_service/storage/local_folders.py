@@ -9,6 +9,9 @@ random end of the id would spread as well, but then listing in key order would h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 # Stands for the end of a part in the name of a leading folder, and marks every name that is not part of a
 # key: no key contains it (store_answers.require_key).
 MARK = "~"
@@ -40,16 +43,43 @@ def key_of(folders: tuple[str, ...]) -> str:
     return "/".join(folders[:1] + folders[1 + len(_CUTS) :])
 
 
-def order_of(name: str, *, is_folder: bool) -> str:
-    """Return by what to sort the entries of one folder, so that walking it gives the order of the keys.
+class Visit(NamedTuple):
+    """An entry of a folder, in its turn.
 
-    A folder's name goes on with ``/`` in the key, which sorts after ``-`` and ``.``.
-
-    >>> sorted([("a", True), ("a-1", False), ("a.b", False)], key=lambda e: order_of(e[0], is_folder=e[1]))
-    [('a-1', False), ('a.b', False), ('a', True)]
+    ``ends``: of the keys with this second part only the one that ends with it, or only those that go on behind it.
     """
-    name = name.replace(MARK, "/")
-    return f"{name}/" if is_folder else name
+
+    order: str
+    name: str
+    is_folder: bool
+    ends: bool | None
+
+
+def visits(folders: tuple[str, ...], entries: Iterable[tuple[str, bool]], ends: bool | None = None) -> list[Visit]:
+    """Return the entries (name, whether it is a folder) of a folder so that walking them gives the order of the keys.
+
+    A leading folder of a short second part is visited twice, because keys that go on behind the part follow others: a
+    folder's name goes on with ``/`` in the key, which sorts after ``-`` and ``.``.
+
+    >>> [visit.name for visit in visits(("x", "a", "b", "c"), [("a", True), ("a-1", False), ("a.b", False)])]
+    ['a-1', 'a.b', 'a']
+    >>> [(visit.name, visit.ends) for visit in visits(("x",), [("a~~~", True), ("a.~~", True)])]
+    [('a~~~', True), ('a.~~', True), ('a.~~', False), ('a~~~', False)]
+    """
+    leads = 0 < len(folders) <= len(_CUTS)
+    found = []
+    for name, is_folder in entries:
+        if leads and MARK in name:
+            turns = (True, False) if ends is None else (ends,)
+            found += [Visit(name.rstrip(MARK) if turn else _before(name), name, is_folder, turn) for turn in turns]
+        elif leads or ends is None or is_folder is not ends:
+            found.append(Visit(_before(name) if is_folder else name, name, is_folder, None))
+    return sorted(found)
+
+
+def _before(name: str) -> str:
+    """Return by what to sort a folder among the entries beside it."""
+    return f"{name.replace(MARK, '/')}/"
 
 
 def may_hold(folders: tuple[str, ...], prefix: str) -> bool:

@@ -38,7 +38,7 @@ from archive_service.storage.local_files import (
     open_folder,
     write_new,
 )
-from archive_service.storage.local_folders import MARK, folders_of, key_of, may_follow, may_hold, order_of
+from archive_service.storage.local_folders import MARK, folders_of, key_of, may_follow, may_hold, visits
 from archive_service.storage.store_answers import (
     in_whole_seconds,
     object_locked,
@@ -405,16 +405,18 @@ class LocalStore:
             raise object_not_found(key)
         return self._path(key)
 
-    def _walk(self, folders: tuple[str, ...], prefix: str, after: str) -> Iterator[ObjectVersion]:
+    def _walk(
+        self, folders: tuple[str, ...], prefix: str, after: str, ends: bool | None = None
+    ) -> Iterator[ObjectVersion]:
         try:
             with os.scandir(self._root.joinpath(*folders)) as entries:
-                names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
         except FileNotFoundError:
             return
-        for name, is_folder in sorted(names, key=lambda entry: order_of(entry[0], is_folder=entry[1])):
+        for _, name, is_folder, its_end in visits(folders, found, ends):
             place = (*folders, name)
             if is_folder and name not in (_INCOMING, _DAMAGED) and may_hold(place, prefix) and may_follow(place, after):
-                yield from self._walk(place, prefix, after)
+                yield from self._walk(place, prefix, after, its_end)
             elif (
                 not is_folder
                 and not name.endswith(_LOCK_SUFFIX)

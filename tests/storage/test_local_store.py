@@ -11,17 +11,18 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archive_service.errors import Conflict, IntegrityFailure, Unavailable
 from archive_service.model.ports import NewObject, ProofResult
 from archive_service.storage.digests import digest_of
-from archive_service.storage.local_folders import folders_of, key_of, may_hold, order_of
+from archive_service.storage.local_folders import folders_of, key_of, may_hold, visits
 from archive_service.storage.local_store import LocalStore
 from tests.contracts.object_store import (
     BYTES,
@@ -247,13 +248,25 @@ def test_a_key_is_recovered_from_its_folders(key: str) -> None:
     assert key_of(folders_of(key)) == key
 
 
-@given(st.lists(KEYS, max_size=8))
-def test_walking_the_folders_gives_the_order_of_the_keys(keys: list[str]) -> None:
-    def place(key: str) -> list[str]:
-        *folders, name = folders_of(key)
-        return [order_of(f, is_folder=True) for f in folders] + [order_of(name, is_folder=False)]
+@given(st.lists(KEYS, max_size=8, unique=True))
+@example(["0.00/0", "0.00/0."])
+@example(["0.00/0/x", "0.00/0.", "0.00/0-/1", "0.00/01"])
+def test_walking_the_folders_gives_the_visits_the_keys(keys: list[str]) -> None:
+    # No file system has a file and a folder of one name.
+    kept = [key for key in keys if not any(other.startswith(f"{key}/") for other in keys)]
+    files = {folders_of(key) for key in kept}
 
-    assert sorted(keys, key=place) == sorted(keys)
+    def walk(folders: tuple[str, ...], ends: bool | None) -> Iterator[str]:
+        depth = len(folders)
+        inside = {file[depth : depth + 2] for file in files if file[:depth] == folders}
+        for visit in visits(folders, {(names[0], len(names) == 2) for names in inside}, ends):
+            place = (*folders, visit.name)
+            if visit.is_folder:
+                yield from walk(place, visit.ends)
+            else:
+                yield key_of(place)
+
+    assert list(walk((), None)) == sorted(kept)
 
 
 @given(KEYS, st.data())
