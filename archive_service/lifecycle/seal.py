@@ -8,11 +8,11 @@ and a signed one is left alone (Decree 30/2020; Circular 05/2025/TT-BNV; docs/de
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive_service.errors import IntegrityFailure, TooLarge, unavailable
 from archive_service.lifecycle.proven import proven_object
-from archive_service.lifecycle.retention.asking import ask_for_held
+from archive_service.lifecycle.retention.asking import ask_for
 from archive_service.model.archive import Archive
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.findings import Finding, FindingCode
@@ -177,8 +177,11 @@ def _keep(archive: Archive, unit: RegisterUnit, record: Record, made: _Made) -> 
         # It went while it was sealed: what was put is removed as all else of it was.
         unit.jobs.add(JobKind.DISPOSE, record.id, now)
         return
-    unit.renditions.add(made.rendition)
-    ask_for_held(unit, [record.id], now)
+    # Whoever decided on the record meanwhile has locked and held what lay there before: it is decided on again.
+    put = made.rendition.object
+    locked_until = longer_lock(standing.original.locked_until, put.locked_until or now)
+    unit.renditions.add(replace(made.rendition, object=replace(put, locked_until=locked_until)))
+    ask_for(unit, [record.id], now)
     unit.texts.forget_places(record.id)
     for recorded in unit.findings.of_record(record.id):
         if recorded.finding.code is FindingCode.NOT_SEALED and recorded.resolved_at is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from archive_service.errors import Conflict, IntegrityFailure, NotFound, Unavailable
 from archive_service.lifecycle import read
 from archive_service.lifecycle.audit.run import AuditRequest, audit
+from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.rebuild_register import RebuildRequest, rebuild_register
-from archive_service.lifecycle.retention.decide import ask_again
+from archive_service.lifecycle.retention.decide import ask_again, decide_records
 from archive_service.lifecycle.seal import seal
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
-from archive_service.model.jobs import JobKind, JobState
+from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.objects import original_key, rendition_key
 from archive_service.model.record import DocumentText, PageText, Record, RecordState, TextSource, Trust
 from archive_service.model.sealing import NotSealed, Rendition, RenditionKind, SealProblem
@@ -74,6 +76,33 @@ def test_the_copy_is_locked_as_long_as_the_original_and_with_it(ours: TestArchiv
     [rendition] = renditions(ours, record)
     assert rendition.object.locked_until == ours.get(record.id).original.locked_until
     assert ours.store.lock_of(rendition.object.key, rendition.object.version) == rendition.object.locked_until
+
+
+def test_a_copy_that_comes_while_the_record_is_decided_on_is_locked_with_it(
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker locks what lies there and has not written so yet, while another one puts the copy."""
+    record = scan(ours)
+    seal_alone = ours.sealer.seal
+
+    def seal_meanwhile(*order: Any) -> Any:
+        decide_records(ours.archive, [record.id])
+        return seal_alone(*order)
+
+    def retain() -> list[Job]:
+        now = ours.clock.now()
+        return ours.register.write(lambda unit: unit.jobs.claim([JobKind.RETAIN], 10, now, now + dt.timedelta(hours=1)))
+
+    enrich(ours.archive, record.id)
+    monkeypatch.setattr(ours.sealer, "seal", seal_meanwhile)
+    [under_way] = retain()
+    seal(ours.archive, record.id)
+    ours.register.write(lambda unit: unit.jobs.done(under_way))
+    assert audited(ours) == {"drift": 1}
+    ours.work()
+    assert audited(ours) == {"intact": 1}
+    [rendition] = renditions(ours, record)
+    assert rendition.object.locked_until == ours.get(record.id).original.locked_until
 
 
 def test_what_was_born_digital_is_not_sealed_and_costs_nothing(ours: TestArchive) -> None:
