@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from archive_service.pdf.reader import Limits, SandboxedPdfReader
-from bench.clients import Answer, Connection, Request, rate
+from bench.clients import Answer, Connection, Request, rate, require_none
 from bench.deposits import deposit, prepare, template
 from bench.disk_floor import floor_rate
 from bench.figures import Figure, Target, figure, in_turn, percentile
@@ -145,5 +145,4 @@ def _depositing(service: Service, a_second: float | None) -> Iterator[None]:
         ending.set()
         for thread in threads:
             thread.join()
-        if wrong:
-            raise RuntimeError(f"{wrong[0].status}: {wrong[0].body[:500]!r}")
+        require_none(wrong)

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -111,9 +111,14 @@ def rate(port: int, clients: int, total: int, make: Callable[[int], Request], ex
         thread.start()
     for thread in threads:
         thread.join()
+    require_none(wrong)
+    return total / (time.perf_counter() - began)
+
+
+def require_none(wrong: Sequence[Answer]) -> None:
+    """Raise RuntimeError that shows the first of the answers that were not expected, where there are any."""
     if wrong:
         raise RuntimeError(f"{wrong[0].status}: {wrong[0].body[:500]!r}")
-    return total / (time.perf_counter() - began)
 
 
 def unique() -> bytes:

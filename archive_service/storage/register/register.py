@@ -57,7 +57,6 @@ class SqlRegister:
         # read them anew for each commit.
         self._writer: Connection | None = None
         self._commits = 0
-        self._journal_is_long = False
 
     @property
     def is_sqlite(self) -> bool:
@@ -122,8 +121,7 @@ class SqlRegister:
             prepare_writer(driver_connection(self._writer))
         try:
             self._commits += 1
-            if self._commits > COMMITS_OF_A_SERVICE and not self._journal_is_long:
-                self._journal_is_long = True  # tried once: it only makes commits cheaper
+            if self._commits == COMMITS_OF_A_SERVICE + 1:  # tried once: it only makes commits cheaper
                 with suppress(sqlite3.Error, OSError):
                     lengthen_journal(driver_connection(self._writer), str(self.engine.url.database))
             yield self._writer
