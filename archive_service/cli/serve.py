@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import signal
 import socket
@@ -185,6 +186,9 @@ def serve_http(
         working_dir=Path.cwd(),
     )
     click.echo(f"archive-service listens on http://{host}:{port}", err=True)
+    # The web process is forked. A collection in it would write to all that was there before, and unshare it.
+    gc.collect()
+    gc.freeze()
     while True:
         server = new_server()
         # It gives up and exits when its web process dies twice within seconds. A service without a supervisor may not.

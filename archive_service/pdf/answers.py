@@ -208,9 +208,15 @@ def items(value: object) -> Iterable[object]:
 
 def name(value: object) -> str:
     """Return the text, cut to a name's length and without control characters. Raises BadAnswer."""
+    return printable(value, _MAX_NAME)
+
+
+def printable(value: object, longest: int) -> str:
+    """Return the text, cut to ``longest`` characters, without what cannot be printed. Raises BadAnswer."""
     if not isinstance(value, str):
         raise BadAnswer
-    return "".join(c for c in value[:_MAX_NAME] if c.isprintable())
+    text = value[:longest]
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def count(value: object) -> int:

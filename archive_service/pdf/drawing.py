@@ -40,3 +40,13 @@ def drawable(document: int) -> Iterator[pypdfium2.PdfDocument | None]:
         yield None if encrypted else opened
     finally:
         opened.close()
+
+
+def list_fonts() -> None:
+    """Have the library look for the fonts of the system now; whoever inherits this process looks no more.
+
+    It does so with the first font that a document does not bring along, reading the head of every font file there is.
+    """
+    document = pypdfium2.PdfDocument.new()
+    pdfium.FPDFFont_Close(pdfium.FPDFText_LoadStandardFont(document, b"Helvetica"))
+    document.close()

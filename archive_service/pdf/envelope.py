@@ -58,15 +58,16 @@ def hints_at_signature(document: int) -> bool:
     A signature is added at the end of a file. This only guesses, at the price of one read: neither answer says that
     there is a signature or that there is none.
     """
-    start = max(0, os.fstat(document).st_size - _SIGNED_WITHIN_BYTES)
-    return b"/ByteRange" in os.pread(document, _SIGNED_WITHIN_BYTES, start)
+    size = os.fstat(document).st_size
+    start = max(0, size - _SIGNED_WITHIN_BYTES)
+    return b"/ByteRange" in os.pread(document, size - start, start)
 
 
 def _positions_of_ends(document: int, size: int) -> Iterator[int]:
     """Yield the position after each %%EOF, in order."""
     at, carried = 0, b""
     while at < size:
-        block = os.pread(document, _BLOCK_BYTES, at)
+        block = os.pread(document, min(_BLOCK_BYTES, size - at), at)
         if not block:
             return
         window = carried + block
@@ -82,7 +83,7 @@ def _look_at_tail(document: int, end: int, size: int) -> tuple[int, bool]:
     """Return how many bytes follow the end, white space aside, and whether they go on with a PDF's body."""
     at, carried, only_white, goes_on = end, b"", True, False
     while at < size and not goes_on:
-        block = os.pread(document, _BLOCK_BYTES, at)
+        block = os.pread(document, min(_BLOCK_BYTES, size - at), at)
         if not block:
             break
         only_white = only_white and not block.strip(_WHITE_SPACE)

@@ -6,8 +6,6 @@ What the facts mean is decided elsewhere. Structure: ISO 32000-2.
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,9 +15,9 @@ import pikepdf
 
 from archive_service.model.findings import FindingCode
 from archive_service.pdf.active import active_content, dictionaries_in, stream_active_content
-from archive_service.pdf.drawing import MAPPED_BYTES, drawable
-from archive_service.pdf.envelope import Envelope, read_envelope
+from archive_service.pdf.drawing import drawable
 from archive_service.pdf.inflate import BadStream, InflatesTooFar, UnknownFilter, unpacked_bytes
+from archive_service.pdf.opened import BROKEN_PART, NotReadable, Opened
 from archive_service.pdf.pages import Drawn, drawn_on, loaded_page, page_size
 from archive_service.pdf.sandbox_server import Emit
 from archive_service.pdf.signature_facts import Signed, signature_of
@@ -28,8 +26,6 @@ from archive_service.pdf.window import first_bytes
 FACTS = "facts"
 NOT_INSPECTED = "not-inspected"
 
-# The parser unpacks its own tables (object and reference streams); a real one has some megabytes.
-_TABLE_BYTES = 128 * 1024 * 1024
 # Each earlier revision is opened again; real files have a handful.
 _MAX_REVISIONS = 64
 _MAX_FONTS = 200
@@ -40,29 +36,6 @@ _SUBSET = re.compile(r"^[A-Z]{6}\+")
 _MAY_BE_SIGNED = re.compile(rb"/V[\s<]")
 _PDFA_PART = re.compile(r"pdfaid:part\s*(?:=\s*[\"']|>)\s*(\d{1,2})")
 _PDFA_CONFORMANCE = re.compile(r"pdfaid:conformance\s*(?:=\s*[\"']|>)\s*([A-Za-z]{1,2})")
-
-
-# What the libraries raise for a part that is not what it should be; MemoryError is not among them.
-BROKEN_PART = (
-    pikepdf.PdfError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-
-
-class NotReadable(Exception):
-    """The file cannot be read to its end, for the reason that the finding names."""
-
-    def __init__(self, finding: FindingCode, **detail: str | int) -> None:
-        super().__init__(str(finding))
-        self.finding = finding
-        self.detail = detail
 
 
 @dataclass(slots=True)
@@ -77,83 +50,45 @@ class _Seen:
 
 
 def inspect(document: int, options: Mapping[str, Any], emit: Emit) -> None:
-    """Emit the facts of the PDF on the descriptor, or why there are none.
+    """Emit the facts of the PDF on the descriptor, as ``inspect_opened`` does with the same options."""
+    with Opened(document, options["max_decoded_bytes"]) as file:
+        inspect_opened(file, options, emit)
+
+
+def inspect_opened(file: Opened, options: Mapping[str, Any], emit: Emit) -> None:
+    """Emit the facts of the PDF, or why there are none.
 
     Options: ``max_pages``, ``max_decoded_bytes``. MemoryError goes through: the process's limit was reached.
     """
     try:
-        emit({"kind": FACTS, **_facts(document, options["max_pages"], options["max_decoded_bytes"])})
+        emit({"kind": FACTS, **_facts(file, options["max_pages"], options["max_decoded_bytes"])})
     except NotReadable as reason:
         emit({"kind": NOT_INSPECTED, "finding": str(reason.finding), "detail": reason.detail})
 
 
-def _facts(document: int, max_pages: int, max_decoded_bytes: int) -> dict[str, object]:
-    envelope = read_envelope(document)
-    if envelope.size_bytes == 0:
-        raise NotReadable(FindingCode.EMPTY)
-    if envelope.header_at is None:
-        raise NotReadable(FindingCode.NOT_A_PDF)
-    pikepdf.settings.set_qpdf_limits(flate_max_memory=min(_TABLE_BYTES, max_decoded_bytes))
-    with open_whole(document, envelope) as pdf:
-        repairs = len(pdf.get_warnings())
-        # Without its last line alone a file can still be whole; what needs repairs then is not.
-        if envelope.goes_on or (not envelope.has_end and repairs):
-            raise NotReadable(FindingCode.TRUNCATED)
-        pages = _page_list(pdf, max_pages)
-        seen = _walk(pdf, document, max_decoded_bytes)
-        for end in envelope.revision_ends[-_MAX_REVISIONS:]:
-            seen.active |= _active_in_revision(document, end)
-        page_facts, unreadable_pages = _page_facts(document, pages)
-        return {
-            "pdf_version": _version(pdf),
-            "page_count": len(pages),
-            "pages": page_facts,
-            "pdfa_claim": _pdfa_claim(pdf),
-            "fonts": sorted(seen.fonts)[:_MAX_FONTS],
-            "active_content": sorted(seen.active),
-            "signatures": [asdict(signed) for signed in seen.signatures],
-            "junk_before_header_bytes": envelope.header_at,
-            "bytes_after_end": envelope.bytes_after_end,
-            "repairs": repairs + (not envelope.has_end),
-            "unreadable_parts": seen.unreadable + unreadable_pages,
-        }
-
-
-def open_whole(document: int, envelope: Envelope) -> pikepdf.Pdf:
-    """Open the file with repairs. Raises NotReadable that tells encrypted, cut off and damaged apart."""
-    source: Any = os.fdopen(os.dup(document), "rb")
-    if envelope.size_bytes > MAPPED_BYTES:
-        source = first_bytes(document, envelope.size_bytes)
-    limit_hits = _LimitHits()
-    logger = logging.getLogger("pikepdf")
-    logger.addHandler(limit_hits)
-    try:
-        pdf = pikepdf.open(source, suppress_warnings=False)
-    except pikepdf.PasswordError as locked:
-        raise NotReadable(FindingCode.ENCRYPTED) from locked
-    except BROKEN_PART as broken:
-        if limit_hits.any:
-            raise NotReadable(FindingCode.INFLATES_TOO_FAR) from broken
-        if "encrypt" in str(broken).lower():
-            raise NotReadable(FindingCode.ENCRYPTED) from broken
-        whole = envelope.has_end and not envelope.goes_on
-        raise NotReadable(FindingCode.DAMAGED if whole else FindingCode.TRUNCATED) from broken
-    finally:
-        logger.removeHandler(limit_hits)
-    if pdf.is_encrypted:
-        raise NotReadable(FindingCode.ENCRYPTED)
-    if limit_hits.any:
-        raise NotReadable(FindingCode.INFLATES_TOO_FAR)
-    return pdf
-
-
-class _LimitHits(logging.Handler):
-    """Listens for the one warning that tells a bomb from damage: the parser tells nobody else."""
-
-    any = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.any = self.any or "memory limit" in record.getMessage()
+def _facts(file: Opened, max_pages: int, max_decoded_bytes: int) -> dict[str, object]:
+    pdf, envelope, document = file.pdf, file.envelope, file.document
+    # Without its last line alone a file can still be whole; what needs repairs then is not.
+    if envelope.goes_on or (not envelope.has_end and file.repairs):
+        raise NotReadable(FindingCode.TRUNCATED)
+    pages = _page_list(pdf, max_pages)
+    seen = _walk(pdf, document, max_decoded_bytes)
+    for end in envelope.revision_ends[-_MAX_REVISIONS:]:
+        seen.active |= _active_in_revision(document, end)
+    page_facts, unreadable_pages = _page_facts(document, pages)
+    return {
+        "pdf_version": _version(pdf),
+        "page_count": len(pages),
+        "pages": page_facts,
+        "pdfa_claim": _pdfa_claim(pdf),
+        "fonts": sorted(seen.fonts)[:_MAX_FONTS],
+        "active_content": sorted(seen.active),
+        "signatures": [asdict(signed) for signed in seen.signatures],
+        "junk_before_header_bytes": envelope.header_at,
+        "bytes_after_end": envelope.bytes_after_end,
+        "repairs": file.repairs + (not envelope.has_end),
+        "unreadable_parts": seen.unreadable + unreadable_pages,
+    }
 
 
 def _page_list(pdf: pikepdf.Pdf, max_pages: int) -> list[pikepdf.Page]:

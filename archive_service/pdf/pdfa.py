@@ -25,10 +25,9 @@ from pikepdf import Dictionary, Name
 
 from archive_service.pdf.active import dictionaries_in
 from archive_service.pdf.drawing import drawable
-from archive_service.pdf.envelope import read_envelope
 from archive_service.pdf.fonts import INVISIBLE_WIDTH, invisible_codes, invisible_font
-from archive_service.pdf.inspect import NotReadable, open_whole
 from archive_service.pdf.ocr import MAX_PIXELS
+from archive_service.pdf.opened import NotReadable, Opened
 from archive_service.pdf.pages import drawn_on, page_size
 from archive_service.pdf.places import Place, unpack
 from archive_service.pdf.sandbox_server import Emit
@@ -79,7 +78,8 @@ def make_pdfa(document: int, options: Mapping[str, Any], emit: Emit, *, material
         return
     told = json.loads(options["aside"])
     try:
-        with open_whole(document, read_envelope(document)) as source, drawable(document) as drawing:
+        with Opened(document) as file, drawable(document) as drawing:
+            source = file.pdf
             _require_unsigned(source)
             if drawing is None or len(drawing) != len(source.pages) or len(drawing) > options["max_pages"]:
                 raise NotMade("unreadable")

@@ -173,15 +173,27 @@ def _try_run(server: _Server, document: int, job: Job) -> Run:
     ours, ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     answer, answer_in = os.pipe2(os.O_CLOEXEC)
     with ours, open(answer, "rb", buffering=0) as reading:
-        aside = os.memfd_create("aside", os.MFD_CLOEXEC)
         try:
-            _write_all(aside, job.aside)
-            _send(server, job, (document, answer_in, ear.fileno(), aside))
+            with _aside(job.aside) as aside:
+                _send(server, job, (document, answer_in, ear.fileno(), *aside))
         finally:
             os.close(answer_in)
-            os.close(aside)
             ear.close()
         return _collect(reading.fileno(), ours, job)
+
+
+@contextlib.contextmanager
+def _aside(data: bytes) -> Iterator[tuple[int, ...]]:
+    """Give the descriptor of a file in memory with those bytes, none for no bytes."""
+    if not data:
+        yield ()
+        return
+    aside = os.memfd_create("aside", os.MFD_CLOEXEC)
+    try:
+        _write_all(aside, data)
+        yield (aside,)
+    finally:
+        os.close(aside)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -234,7 +246,7 @@ def unavailable_reader() -> Unavailable:
     return unavailable(COMPONENT, retry_after_seconds=30)
 
 
-def _send(server: _Server, job: Job, descriptors: tuple[int, int, int, int]) -> None:
+def _send(server: _Server, job: Job, descriptors: tuple[int, ...]) -> None:
     request = {"task": job.task, "options": dict(job.options), "limits": asdict(job.limits)}
     try:
         with server.sending:

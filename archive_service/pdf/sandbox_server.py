@@ -70,7 +70,10 @@ class _Setup:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One file to read: descriptors of the document, the answer, the parent's ear for it, and what was said aside."""
+    """One file to read: descriptors of the document, the answer, the parent's ear for it, and what was said aside.
+
+    Nothing was said aside where there is no descriptor for it.
+    """
 
     task: str
     options: Mapping[str, object]
@@ -78,7 +81,7 @@ class _Request:
     document: int
     answer: int
     ear: int
-    aside: int
+    aside: tuple[int, ...]
 
 
 class _Server:
@@ -115,15 +118,15 @@ class _Server:
         if not data:
             return False
         message = json.loads(data)
-        document, answer, ear, aside = descriptors
+        document, answer, ear, *aside = descriptors
         request = _Request(
-            message["task"], message["options"], ProcessLimits(**message["limits"]), document, answer, ear, aside
+            message["task"], message["options"], ProcessLimits(**message["limits"]), document, answer, ear, tuple(aside)
         )
         server = os.getpid()
         child = os.fork()
         if child == 0:
             _live_as_child(request, self._setup, server)
-        for theirs in (document, answer, aside):
+        for theirs in (document, answer, *aside):
             os.close(theirs)
         listener = socket.socket(fileno=ear)
         self._children[child] = listener
@@ -167,7 +170,7 @@ def _live_as_child(request: _Request, setup: _Setup, server: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ruleset = setup.walls.ruleset
-        _keep_only(request.document, request.answer, request.aside, *([] if ruleset is None else [ruleset]))
+        _keep_only(request.document, request.answer, *request.aside, *([] if ruleset is None else [ruleset]))
         limit(request.limits)
         confine(setup.walls)
         if ruleset is not None:
@@ -181,7 +184,7 @@ def _live_as_child(request: _Request, setup: _Setup, server: int) -> NoReturn:
             else:
                 _write_all(request.answer, encode(answer))
 
-        task(request.document, {**request.options, "aside": _all_of(request.aside)}, emit)
+        task(request.document, {**request.options, "aside": b"".join(map(_all_of, request.aside))}, emit)
         code = 0
     except Unconfined:
         code = EXIT_UNCONFINED

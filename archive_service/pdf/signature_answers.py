@@ -28,7 +28,7 @@ from archive_service.model.signatures import (
     SubIndication,
     taken_together,
 )
-from archive_service.pdf.answers import BadAnswer, count, items, name, truth
+from archive_service.pdf.answers import BadAnswer, count, items, name, printable, truth
 from archive_service.pdf.frames import Message
 
 Enumerated = TypeVar("Enumerated", bound=StrEnum)
@@ -79,7 +79,7 @@ def _signature(item: object) -> CheckedSignature:
         permission=None if permission is None else count(permission),
         byte_range=byte_range,
         faults=faults,
-        signer=_subject(item.get("signer")),
+        signer=printable(item.get("signer"), _LONGEST_SUBJECT),
         path=tuple(_digest(one) for one in items(item.get("path"))),
         claimed_at=_instant(item.get("claimed_at")),
         stamped_at=_instant(item.get("stamped_at")),
@@ -99,13 +99,16 @@ def _seen(item: object) -> SeenObject:
             raise BadAnswer from wrong
         if hashlib.sha256(der).hexdigest() != told:
             raise BadAnswer
-    return SeenObject(kind, told, None if subject is None else _subject(subject), der)
+    return SeenObject(kind, told, None if subject is None else printable(subject, _LONGEST_SUBJECT), der)
 
 
 def _one_of(kind: type[Enumerated], value: object) -> Enumerated:
-    if not isinstance(value, str) or value not in set(kind):
+    if not isinstance(value, str):
         raise BadAnswer
-    return kind(value)
+    try:
+        return kind(value)
+    except ValueError as wrong:
+        raise BadAnswer from wrong
 
 
 def _number(value: object) -> int:
@@ -119,12 +122,6 @@ def _digest(value: object) -> str:
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
         raise BadAnswer
     return value
-
-
-def _subject(value: object) -> str:
-    if not isinstance(value, str):
-        raise BadAnswer
-    return "".join(c for c in value[:_LONGEST_SUBJECT] if c.isprintable())
 
 
 def _instant(value: object) -> dt.datetime | None:

@@ -14,8 +14,7 @@ import pikepdf
 
 from archive_service.model.signatures import StructureFault
 from archive_service.pdf.active import dictionaries_in
-from archive_service.pdf.envelope import read_envelope
-from archive_service.pdf.inspect import BROKEN_PART, open_whole
+from archive_service.pdf.opened import BROKEN_PART, Opened
 from archive_service.pdf.page_digest import page_faults
 from archive_service.pdf.signature_facts import full_name, signature_value
 
@@ -45,27 +44,26 @@ class _Range:
     end: int
 
 
-def look_at_structure(document: int) -> tuple[FoundSignature, ...]:
+def look_at_structure(file: Opened) -> tuple[FoundSignature, ...]:
     """Return every signature that stands in the file, listed by its form or not, with its faults.
 
-    Raises what the library raises for a file that it cannot open.
+    Raises NotReadable, or what the library raises for a file that it cannot read.
     """
-    size = os.fstat(document).st_size
-    with open_whole(document, read_envelope(document)) as pdf:
-        values = list(_signatures(pdf))
-        ranges = [_usual_range(value, size) for _, value in values]
-        found = []
-        for place, (field, value) in enumerate(values):
-            own = ranges[place]
-            faults = set(_faults_of_value(document, value, own))
-            if own is not None:
-                faults.update(_faults_of_range(document, own, size))
-                if any(_overlap(own, other) for other in ranges if other is not None and other is not own):
-                    faults.add(StructureFault.RANGES_OVERLAP)
-                # Without an end of its own there is no earlier version to compare with.
-                if own.end < size and StructureFault.RANGE_ENDS_ELSEWHERE not in faults:
-                    faults.update(_faults_of_pages(document, own.end, pdf))
-            found.append(FoundSignature(field, _numbers(value), tuple(sorted(faults))))
+    document, size, pdf = file.document, file.size_bytes, file.pdf
+    values = list(_signatures(pdf))
+    ranges = [_usual_range(value, size) for _, value in values]
+    found = []
+    for place, (field, value) in enumerate(values):
+        own = ranges[place]
+        faults = set(_faults_of_value(document, value, own))
+        if own is not None:
+            faults.update(_faults_of_range(document, own, size))
+            if any(_overlap(own, other) for other in ranges if other is not None and other is not own):
+                faults.add(StructureFault.RANGES_OVERLAP)
+            # Without an end of its own there is no earlier version to compare with.
+            if own.end < size and StructureFault.RANGE_ENDS_ELSEWHERE not in faults:
+                faults.update(_faults_of_pages(document, own.end, pdf))
+        found.append(FoundSignature(field, _numbers(value), tuple(sorted(faults))))
     return tuple(found)
 
 

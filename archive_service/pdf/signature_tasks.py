@@ -9,7 +9,7 @@ import datetime as dt
 import io
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,9 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from archive_service.pdf.inspect import inspect
+from archive_service.pdf.drawing import list_fonts
+from archive_service.pdf.inspect import inspect_opened
+from archive_service.pdf.opened import Opened
 from archive_service.pdf.sandbox_server import Emit, Task
 from archive_service.pdf.signatures import Validator
 from archive_service.pdf.trial import trial_pdf
@@ -33,6 +35,8 @@ from archive_service.pdf.trust import BadTrustFile, load_trust
 TASK = "signatures"
 EXAMINE = "examine"
 BAD_TRUST = "bad-trust"
+
+_Check = Callable[[Opened, Mapping[str, Any], Emit], None]
 
 
 def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
@@ -43,26 +47,33 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
     # The library writes names of signers into its log.
     logging.disable(logging.CRITICAL)
     try:
-        check: Task = Validator(load_trust(options)).check
+        check: _Check = Validator(load_trust(options)).check
     except (BadTrustFile, OSError) as unusable:
         check = _telling(str(unusable))
-    tasks: Mapping[str, Task] = {TASK: check, EXAMINE: partial(examine, check=check)}
+    tasks: Mapping[str, Task] = {TASK: partial(_check_alone, check=check), EXAMINE: partial(_examine, check=check)}
+    list_fonts()
     _warm_up(tasks[EXAMINE])
     return tasks
 
 
-def examine(document: int, options: Mapping[str, Any], emit: Emit, check: Task) -> None:
-    """Emit what the signatures are worth, and then what the file is: one process for both.
+def _check_alone(document: int, options: Mapping[str, Any], emit: Emit, check: _Check) -> None:
+    with Opened(document) as file:
+        check(file, options, emit)
+
+
+def _examine(document: int, options: Mapping[str, Any], emit: Emit, check: _Check) -> None:
+    """Emit what the signatures are worth, and then what the file is: one process for both, which opens it once.
 
     Options: those of ``Validator.check`` and of ``inspect``. In this order, so that the verdict's facts have left the
     process before the library that draws pages, which the check does without, sees the file.
     """
-    check(document, options, emit)
-    inspect(document, options, emit)
+    with Opened(document, options["max_decoded_bytes"]) as file:
+        check(file, options, emit)
+        inspect_opened(file, options, emit)
 
 
-def _telling(problem: str) -> Task:
-    def tell(_document: int, _options: Mapping[str, Any], emit: Emit) -> None:
+def _telling(problem: str) -> _Check:
+    def tell(_file: Opened, _options: Mapping[str, Any], emit: Emit) -> None:
         emit({"kind": BAD_TRUST, "file": problem})
 
     return tell

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
-import os
 import selectors
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from archive_service.model.signatures import Changes, Coverage, Level, StructureFault
-from archive_service.pdf.inspect import BROKEN_PART, NotReadable
+from archive_service.pdf.opened import BROKEN_PART, NotReadable, Opened
 from archive_service.pdf.sandbox_server import Emit
 from archive_service.pdf.seen_objects import SeenObjects
 from archive_service.pdf.signature_structure import FoundSignature, look_at_structure
@@ -108,17 +107,17 @@ class Validator:
         )
         self._revocation = CertRevTrustPolicy(RevocationCheckingPolicy(rule, rule))
 
-    def check(self, document: int, options: Mapping[str, Any], emit: Emit) -> None:
+    def check(self, file: Opened, options: Mapping[str, Any], emit: Emit) -> None:
         """Emit what was seen of every signature. Options: ``at``, the instant to validate for (ISO 8601).
 
         MemoryError goes through: the process's limit was reached.
         """
         seen = SeenObjects()
-        checked = self._checked(document, dt.datetime.fromisoformat(options["at"]), seen)
+        checked = self._checked(file, dt.datetime.fromisoformat(options["at"]), seen)
         emit(
             {
                 "kind": SIGNATURES,
-                "signatures": _joined(checked, _structure(document)),
+                "signatures": _joined(checked, _structure(file)),
                 "seen": seen.listed(),
                 "agency_anchors": [fingerprint(one) for one in self._trust.agencies],
                 "time_stamp_anchors": [fingerprint(one) for one in self._trust.time_stamp_authorities],
@@ -126,11 +125,10 @@ class Validator:
             }
         )
 
-    def _checked(self, document: int, at: dt.datetime, seen: SeenObjects) -> list[dict[str, Any]] | None:
+    def _checked(self, file: Opened, at: dt.datetime, seen: SeenObjects) -> list[dict[str, Any]] | None:
         """Return the facts of each signature that the form lists; None when the library cannot read the file."""
-        size = os.fstat(document).st_size
         try:
-            reader = PdfFileReader(first_bytes(document, size), strict=False)
+            reader = PdfFileReader(first_bytes(file.document, file.size_bytes), strict=False)
             fields = list(enumerate_sig_fields(reader, filled_status=True))
             run = self._run(reader, at, seen)
         except MemoryError:
@@ -341,9 +339,9 @@ def _instant(at: dt.datetime) -> str:
     return (at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC).isoformat()
 
 
-def _structure(document: int) -> tuple[FoundSignature, ...] | None:
+def _structure(file: Opened) -> tuple[FoundSignature, ...] | None:
     try:
-        return look_at_structure(document)
+        return look_at_structure(file)
     except (NotReadable, *BROKEN_PART):
         return None
 

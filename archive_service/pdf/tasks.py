@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from archive_service.pdf.drawing import list_fonts
 from archive_service.pdf.fonts import invisible_font_program
 from archive_service.pdf.inspect import inspect
 from archive_service.pdf.ocr import MissingLanguage, Recogniser
@@ -46,6 +47,7 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Task]:
         "text": partial(read_text, recogniser=recogniser, vietnamese="vie" in languages.split("+")),
         "pdfa": partial(make_pdfa, materials=Materials(invisible_font_program(), options["seal_font"])),
     }
+    list_fonts()
     _warm_up(tasks)
     return tasks
 

@@ -61,6 +61,19 @@ def test_an_honest_answer_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("Bảo hiểm xã hội", "Bảo hiểm xã hội"),
+        ("a\x1b[31m\u202eb\n", "a[31mb"),  # an escape of a terminal, a turn of the writing direction, a line end
+        ("x" * 501, "x" * 500),
+    ],
+)
+def test_a_name_is_kept_as_far_as_it_can_be_printed(told: str, kept: str) -> None:
+    report = report_from(answer({"signer": told}, {"subject": told}), AT)
+    assert (report.signatures[0].signer, report.seen[0].subject) == (kept, kept)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"readable": "yes"},

@@ -42,15 +42,15 @@ def receipt_of(record_id: RecordId, logged: LoggedEvent) -> Receipt | None:
     """Return what was taken by the entry of a deposit; None where its payload was erased."""
     if logged.event is None:
         return None
-    values = {name: str(value) for name, value in logged.event.values.items()}
+    values = logged.event.values
     return Receipt(
         record_id,
-        ContentDigest(int(values["size_bytes"]), values["sha256"], values["sha512"]),
-        values["idempotency_key_sha256"],
+        ContentDigest(int(str(values["size_bytes"])), str(values["sha256"]), str(values["sha512"])),
+        str(values["idempotency_key_sha256"]),
         logged.index,
         logged.entry,
         logged.event.at,
-        int(values["maximum_merge_delay_seconds"]),
+        int(str(values["maximum_merge_delay_seconds"])),
     )
 
 

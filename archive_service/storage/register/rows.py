@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Insert, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -40,5 +41,11 @@ def upsert_many(connection: Connection, table: Table, rows: Sequence[dict[str, A
 
 def insert_absent(connection: Connection, table: Table, values: dict[str, Any]) -> None:
     """Insert the row; where one with its primary key is there already, that one stays as it is."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key)), values)
+    connection.execute(_absent(connection.dialect.name, table), values)
+
+
+@cache
+def _absent(dialect: str, table: Table) -> Insert:
+    # Made once: building a statement anew takes longer than running it.
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
