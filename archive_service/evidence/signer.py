@@ -83,7 +83,6 @@ class LogSigner:
         self.generations = tuple(generations)
         # Told once: making a public key of a private one and naming it takes as long as signing.
         self._pairs = tuple((keys, key) for keys in generations for key in keys.verifier_keys(origin))
-        self._newest = generations[-1], generations[-1].verifier_keys(origin)[0]
         self.verifier_keys = tuple(key for _, key in self._pairs)
 
     def sign_checkpoint(self, checkpoint: Checkpoint, at: dt.datetime) -> Note:
@@ -100,8 +99,11 @@ class LogSigner:
         )
 
     def sign_text(self, text: str) -> Note:
-        """Return the text with the signature of the newest Ed25519 key: the same bytes at every time."""
-        return Note(text, (self._sign(*self._newest, text, 0),))
+        """Return the text with a signature of each Ed25519 key: the same bytes while the keys are the same."""
+        return Note(
+            text,
+            tuple(self._sign(keys, key, text, 0) for keys, key in self._pairs if key.type is SignatureType.ED25519),
+        )
 
     @staticmethod
     def _sign(keys: LogKeys, key: VerifierKey, text: str, seconds: int) -> NoteSignature:

@@ -215,7 +215,7 @@ class LogSigning(Protocol):
         ...
 
     def sign_text(self, text: str) -> Note:
-        """Return the text signed by the newest Ed25519 key: the same bytes at every time."""
+        """Return the text signed by every Ed25519 key: the same bytes while the keys are the same."""
         ...
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.entry import seal_event
+from archive_service.evidence.signer import LogSigner, generate_log_keys
 from archive_service.model.events import Event, EventType
 from archive_verify.bag import bag_problems
 from archive_verify.contents import layout_problems
@@ -23,6 +24,7 @@ from archive_verify.steps import STEPS, check
 from archive_verify.trust import Trust
 from archive_verify.verdicts import Verdict
 from tests.packages import (
+    ORIGIN,
     RECORD,
     Life,
     SmallArchive,
@@ -234,6 +236,15 @@ def test_key_of_another_name_is_none_of_this_log(archive: SmallArchive, package:
     """A witness's key, or that of another log, does not vouch for this one, whatever it signed."""
     trust = replace(archive.trust(), log_keys=archive.trust().witness_keys)
     assert any("None of the log keys is one of the log" in one for one in details(package, trust, "checkpoint"))
+
+
+def test_while_the_keys_change_each_auditor_passes_with_the_key_that_he_has(fresh: SmallArchive) -> None:
+    old, new = fresh.signer.generations[0], generate_log_keys()
+    fresh.signer = fresh.log.signer = LogSigner(ORIGIN, [old, new])
+    package = package_bytes(fresh.parts(fresh.life(plain_pdf())))
+    for known in ([old], [new], [old, new]):
+        trust = replace(fresh.trust(), log_keys=LogSigner(ORIGIN, known).verifier_keys)
+        assert verdicts(package, trust)["checkpoint"] is Verdict.PASS
 
 
 def test_entry_shown_at_another_place_fails(archive: SmallArchive, package: bytes) -> None:
