@@ -81,7 +81,9 @@ class Settings(BaseSettings):
         "with it every certificate must be known not to be revoked.",
     )
     seal_results: bool = Field(
-        True, description="Whether digitised results get a sealed PDF/A copy; false: none is made."
+        True,
+        description="Whether digitised results without a signature get a sealed PDF/A copy; false: none is made, and "
+        "they wait in quarantine unless a rule accepts them.",
     )
     seal_agency: str | None = Field(
         None, description="The agency's name in the seal's visible mark; default: the name in the certificate."

@@ -17,7 +17,6 @@ from archive_service.model.identifiers import RecordId
 from archive_service.model.inspection import NoText
 from archive_service.model.jobs import JobKind
 from archive_service.model.record import DocumentText, Record, RecordState, TextSource
-from archive_service.model.sealing import SEALED_TRUSTS
 from archive_service.model.units import RegisterUnit
 
 # Who follow-up work is done by, in the log.
@@ -50,11 +49,13 @@ def _keep(archive: Archive, unit: RegisterUnit, record: Record, words: DocumentT
     standing = unit.records.for_update(record.id)
     if standing is None or standing.state is RecordState.DISPOSED:
         return  # it went while it was read: its words must not come back
+    to_seal = archive.is_to_seal(unit, standing)
     if isinstance(words, NoText):
         found: tuple[Finding, ...] = (Finding(FindingCode.TEXT_FAILED, {"outcome": str(words.outcome)}),)
+        if to_seal:
+            found += (Finding(FindingCode.NOT_SEALED, {"reason": "text-failed"}),)
         event = Event(EventType.TEXT_FAILED, WORKER, now, record.id, {"outcome": str(words.outcome)})
     else:
-        to_seal = archive.sealer is not None and record.metadata.trust in SEALED_TRUSTS
         unit.texts.put(record.id, words if to_seal else _without_places(words), now)
         if to_seal:
             unit.jobs.add(JobKind.SEAL, record.id, now)

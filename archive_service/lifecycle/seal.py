@@ -22,7 +22,6 @@ from archive_service.model.objects import rendition_key, rendition_prefix
 from archive_service.model.ports import STORED_DIFFERS, Reception, Sealer
 from archive_service.model.record import DocumentText, ObjectVersion, Record, RecordState, TextSource
 from archive_service.model.sealing import (
-    SEALED_TRUSTS,
     NotSealed,
     Rendition,
     RenditionKind,
@@ -47,7 +46,7 @@ def seal(archive: Archive, record_id: RecordId) -> NotSealed | None:
     recorded.
     """
     sealer = archive.sealer
-    record, words = archive.register.read(lambda unit: _to_seal(unit, record_id))
+    record, words = archive.register.read(lambda unit: _to_seal(archive, unit, record_id))
     if sealer is None or record is None:
         archive.register.write(lambda unit: _leave(archive, unit, record_id))
         return None
@@ -84,12 +83,12 @@ class _Made:
     facts: Sealed | None
 
 
-def _to_seal(unit: RegisterUnit, record_id: RecordId) -> tuple[Record | None, DocumentText | None]:
+def _to_seal(archive: Archive, unit: RegisterUnit, record_id: RecordId) -> tuple[Record | None, DocumentText | None]:
     """Return the record unless it has a seal or is to have none, and its words as far as they are known."""
     record = unit.records.get(record_id)
-    if record is None or record.state is not RecordState.STORED or record.metadata.trust not in SEALED_TRUSTS:
+    if record is None or record.state is not RecordState.STORED:
         return None, None
-    if _sealed(unit, record_id):
+    if _sealed(unit, record_id) or not archive.is_to_seal(unit, record):
         return None, None
     return record, unit.texts.with_places(record_id)
 

@@ -59,9 +59,13 @@ def signatures_of(examined: Examined) -> SignatureReport | None:
 
 
 def verify_signatures(
-    report: SignatureReport | None, inspection: Inspection, unsigned: Unsigned
+    report: SignatureReport | None, inspection: Inspection, unsigned: Unsigned, *, can_seal: bool
 ) -> tuple[Finding, ...]:
-    """Return a finding for each kind of verdict but valid, and one for a signature that should be there and is not."""
+    """Return a finding for each kind of verdict but valid, and one for a signature that should be there and is not.
+
+    What the archive is to seal needs none, but where it seals nothing, or must not: a file with a time-stamp alone is
+    signed by nobody, and a seal would change what was stamped.
+    """
     if isinstance(inspection, NotInspected):
         return ()
     signatures = report.signatures if report is not None else ()
@@ -73,7 +77,8 @@ def verify_signatures(
     ]
     # A time-stamp says when, and nobody answers for anything by it.
     signed = any(signature.kind is SignatureKind.SIGNATURE for signature in signatures)
-    if not signed and unsigned in (Unsigned.QUARANTINE, Unsigned.REFUSE):
+    enough = unsigned is Unsigned.ACCEPT or (unsigned is Unsigned.SEAL and can_seal and not signatures)
+    if not signed and not enough:
         found.append(Finding(FindingCode.SIGNATURE_MISSING))
     return tuple(found)
 

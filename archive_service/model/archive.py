@@ -18,6 +18,8 @@ from archive_service.model.ports import (
     Staging,
     TimestampAuthority,
 )
+from archive_service.model.record import Record
+from archive_service.model.units import RegisterUnit
 from archive_verify.notes import VerifierKey
 from retention.locks import LockTerms
 
@@ -66,3 +68,8 @@ class Archive:
     second_store: ObjectStore | None = None
     sealer: Sealer | None = None
     agency_roots: tuple[bytes, ...] = ()
+
+    def is_to_seal(self, unit: RegisterUnit, record: Record) -> bool:
+        """Whether a rendition of the record gets the archive's seal: the policy says so, and nobody has signed it."""
+        wanted = self.sealer is not None and self.policy.seals(record.metadata)
+        return wanted and unit.signature_reports.get(record.id) is None

@@ -30,7 +30,7 @@ class Unsigned(StrEnum):
     """What becomes of a result that carries no signature."""
 
     ACCEPT = "accept"  # it needs none
-    SEAL = "seal"  # it is accepted, and the archive seals a rendition of it
+    SEAL = "seal"  # it is accepted, and the archive seals a rendition of it; where it cannot, as quarantine
     QUARANTINE = "quarantine"
     REFUSE = "refuse"
 
@@ -85,6 +85,10 @@ class FindingPolicy:
         """Return what becomes of a result of this type and origin that carries no signature."""
         said = (rule.missing for rule in self._rules_for(metadata) if rule.missing is not None)
         return next(said, Unsigned.ACCEPT)
+
+    def seals(self, metadata: RecordMetadata) -> bool:
+        """Whether the archive puts its seal on a rendition of such a result, where it carries no signature."""
+        return self.without_signature(metadata) is Unsigned.SEAL
 
     def outcome_of(self, finding: Finding) -> Outcome:
         """Return what one finding leads to."""

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archive_service.model.identifiers import RecordId
-from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion, Trust
-
-# Who came by paper gets a seal; what was born digital keeps the signatures it has.
-SEALED_TRUSTS = frozenset({Trust.DIGITISED, Trust.MIXED})
+from archive_service.model.record import ContentDigest, DocumentText, ObjectVersion
 
 
 class RenditionKind(StrEnum):

@@ -19,14 +19,19 @@ from archive_service.lifecycle.retention.decide import ask_again, decide_records
 from archive_service.lifecycle.seal import seal
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
+from archive_service.model.inspection import NoText, SignatureFact, TextOutcome
 from archive_service.model.jobs import Job, JobKind, JobState
 from archive_service.model.objects import original_key, rendition_key
+from archive_service.model.policy import policy_from
 from archive_service.model.record import DocumentText, PageText, Record, RecordState, TextSource, Trust
 from archive_service.model.sealing import NotSealed, Rendition, RenditionKind, SealProblem
+from archive_service.model.signatures import SignatureKind, SignatureReport
 from archive_service.model.units import RegisterUnit
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.faults import Killed
+from tests.fakes.pdf_reader import ONE_PAGE
 from tests.fakes.sealer import KEY
+from tests.model.test_signatures import VALID
 from tests.results import digest, pdf
 
 SEALED = RenditionKind.SEALED
@@ -115,11 +120,58 @@ def test_what_was_born_digital_is_not_sealed_and_costs_nothing(ours: TestArchive
     assert kept.pages[0].places is None
 
 
-def test_without_a_sealer_nothing_is_asked_for(ours: TestArchive) -> None:
+def test_where_the_archive_seals_nothing_a_scan_without_a_signature_waits_for_a_person(ours: TestArchive) -> None:
     without = dataclasses.replace(ours, archive=dataclasses.replace(ours.archive, sealer=None))
     record = scan(without)
     assert JobKind.SEAL not in without.work()
     assert seal(without.archive, record.id) is None
+    assert ours.get(record.id).state is RecordState.QUARANTINED
+    [found] = ours.register.read(lambda unit: unit.findings.of_record(record.id))
+    assert found.finding.code is FindingCode.SIGNATURE_MISSING
+
+
+@pytest.mark.parametrize(("trust", "missing", "copies"), [("born-digital", "seal", 1), ("digitised", "accept", 0)])
+def test_what_is_sealed_the_operators_rules_say(ours: TestArchive, trust: str, missing: str, copies: int) -> None:
+    policy = policy_from({"signatures": [{"trust": [trust], "missing": missing}]})
+    ruled = dataclasses.replace(ours, archive=dataclasses.replace(ours.archive, policy=policy))
+    record = scan(ruled, trust=Trust(trust))
+    assert ruled.work().count(JobKind.SEAL) == copies
+    assert (ours.get(record.id).state, len(renditions(ours, record))) == (RecordState.STORED, copies)
+    assert not ours.register.read(lambda unit: unit.findings.of_record(record.id))
+
+
+def test_a_scan_that_somebody_signed_keeps_that_signature_and_gets_no_copy(ours: TestArchive) -> None:
+    content = pdf("document 1")
+    ours.pdf.inspections[content] = dataclasses.replace(ONE_PAGE, signatures=(SignatureFact("Ky", "adbe", True),))
+    ours.pdf.reports[content] = SignatureReport(ours.clock.now(), (VALID,))
+    record = scan(ours)
+    assert JobKind.SEAL not in ours.work()
+    assert seal(ours.archive, record.id) is None
+    assert (ours.sealer.orders, renditions(ours, record), ours.events(EventType.RENDITION_FAILED)) == ([], [], [])
+
+
+def test_a_scan_with_a_time_stamp_alone_is_signed_by_nobody_and_must_not_be_sealed(ours: TestArchive) -> None:
+    content = pdf("document 1")
+    ours.pdf.inspections[content] = dataclasses.replace(ONE_PAGE, signatures=(SignatureFact("Dau", "rfc3161", True),))
+    stamp = dataclasses.replace(VALID, kind=SignatureKind.TIME_STAMP)
+    ours.pdf.reports[content] = SignatureReport(ours.clock.now(), (stamp,))
+    record = scan(ours)
+    [found] = ours.register.read(lambda unit: unit.findings.of_record(record.id))
+    assert (record.state, found.finding.code) == (RecordState.QUARANTINED, FindingCode.SIGNATURE_MISSING)
+
+
+def test_a_scan_whose_words_cannot_be_read_has_no_copy_and_says_so(ours: TestArchive) -> None:
+    record = scan(ours)
+    ours.pdf.text = NoText(TextOutcome.UNREADABLE, retryable=False)
+    enrich(ours.archive, record.id)
+    found = ours.register.read(lambda unit: unit.findings.of_record(record.id))
+    assert [one.finding.code for one in found] == [FindingCode.TEXT_FAILED, FindingCode.NOT_SEALED]
+    ours.pdf.text = PLACED
+    enrich(ours.archive, record.id)
+    ours.work()
+    assert len(renditions(ours, record)) == 1
+    found = ours.register.read(lambda unit: unit.findings.of_record(record.id))
+    assert [one.resolution for one in found if one.finding.code is FindingCode.NOT_SEALED] == ["sealed"]
 
 
 def test_places_of_words_are_kept_until_the_seal_and_no_longer(ours: TestArchive) -> None:
