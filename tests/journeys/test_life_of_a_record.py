@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Mapping
@@ -16,10 +17,11 @@ from archive_service.bootstrap import SystemClock
 from archive_service.errors import Conflict
 from archive_service.model.fold import fold
 from archive_service.storage.store_url import open_store
-from examples.results import ExampleResult, make_results
+from examples.results import ExampleResult, Form, make_results
 from tests.journeys.columns import Column
 from tests.journeys.conftest import Desk
 from tests.journeys.evidence import evidence_convinces_who_trusts_nobody_here
+from tests.pdf.signing import How, sign
 from tests.running import Outcome, deposit_parts, kill, wait_for
 
 # Recognising a page takes seconds, and other tests use the same two cores.
@@ -29,7 +31,9 @@ SEARCHABLE_SECONDS = 90
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("column", list(Column))
 def test_results_go_in_are_found_and_come_out_proven_unchanged(desk: Desk) -> None:
-    born_digital, scanned, signed = results = list(make_results(seed=7, count=3))
+    born_digital, scanned, unsigned = make_results(7, 3, (Form.BORN_DIGITAL, Form.SCANNED, Form.BORN_DIGITAL))
+    signed = dataclasses.replace(unsigned, pdf=sign(unsigned.pdf, How(level="B-T")))
+    results = [born_digital, scanned, signed]
     records = {result.name: deposit(desk, result) for result in results}
     deposit_again_is_the_same_answer(desk, born_digital, records[born_digital.name])
     for result in results:
@@ -48,7 +52,7 @@ def test_results_go_in_are_found_and_come_out_proven_unchanged(desk: Desk) -> No
     acting_document_waits_for_a_person(desk, born_digital)
     everything_is_locked(desk, records[scanned.name])
     rebuild_the_index_and_find_again(desk, born_digital, records[born_digital.name])
-    evidence_convinces_who_trusts_nobody_here(desk, records[signed.name]["id"], signatures="UNKNOWN")
+    evidence_convinces_who_trusts_nobody_here(desk, records[signed.name]["id"])
     doctor_is_content(desk)
     nothing_acknowledged_is_lost(desk)
 
@@ -112,6 +116,7 @@ def signatures_were_seen(desk: Desk, record: Mapping[str, Any]) -> None:
     assert first["type"] == "deposited"
     assert first["values"]["signatures"] == 1
     assert first["values"]["pdf"]["signatures"][0]["covers_whole_file"] is True
+    assert get(desk, f"/records/{record['id']}/signatures")["verdict"] == "valid"
 
 
 def subject_page_shows(desk: Desk, result: ExampleResult, record: Mapping[str, Any]) -> None:
