@@ -196,12 +196,16 @@ def _agency_roots(folder: Path | None) -> tuple[bytes, ...]:
 
 
 def _sealing(settings: Settings, authorities: Sequence[TimestampAuthority], clock: Clock) -> SealSetup | None:
-    """Return how results are sealed, None for not at all; a seal's time is that of the first authority."""
-    if not settings.seal_results:
+    """Return how it is sealed; a seal's time is that of the first authority.
+
+    None where there is no authority and results are not to be sealed: to want that without one is told as a mistake.
+    """
+    authority = next(iter(authorities), None)
+    if authority is None and not settings.seal_results:
         return None
     return SealSetup(
         open_key=partial(_seal_key, settings, clock),
-        authority=next(iter(authorities), None),
+        authority=authority,
         agency=settings.seal_agency,
         font_file=str(settings.seal_font_file),
         max_bytes=settings.max_file_bytes,
@@ -242,6 +246,7 @@ def _rules(settings: Settings) -> Rules:
         locks=LockTerms(settings.rolling_lock_days, settings.permanent_lock_years),
         council_size=settings.disposal_council_size,
         store_clock_bound=dt.timedelta(seconds=settings.store_clock_bound_seconds),
+        seals_results=settings.seal_results,
     )
 
 

@@ -116,7 +116,7 @@ class Worker:
         ]
         for number in range(self._text_threads):
             tasks.append((f"text-{number}", lambda: self._work_off(JobKind.ENRICH, 1, self._enrich)))
-            if self._archive.sealer is not None:
+            if self._archive.result_sealer is not None:
                 tasks.append((f"seal-{number}", lambda: self._work_off(JobKind.SEAL, 1, self._seal)))
         self._threads = [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks]
         for thread in self._threads:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from archive_service.bootstrap import open_archive, upgrade_register
 from archive_service.errors import ArchiveError, Misconfigured, Unavailable
@@ -50,6 +51,28 @@ def test_rules_come_from_the_settings(tmp_path: Path) -> None:
         assert archive.rules.job_attempts == 2
         assert archive.rules.max_file_bytes == 2048
         assert archive.policy.outcomes == DEFAULT_OUTCOMES
+
+
+def papers_sealed_by(settings: Settings) -> tuple[bool, bool]:
+    """Return whether papers of the archive's own are sealed, and whether results are."""
+    with open_archive(settings) as archive:
+        return archive.sealer is not None, archive.result_sealer is not None
+
+
+def test_whether_results_are_sealed_says_nothing_of_papers(settings: Settings) -> None:
+    assert papers_sealed_by(settings) == (True, True)
+    assert papers_sealed_by(settings.model_copy(update={"seal_results": False})) == (True, False)
+
+
+def test_without_an_authority_sealing_of_results_is_told_as_a_mistake_and_nothing_else_is_sealed(
+    settings: Settings,
+) -> None:
+    without = settings.model_copy(update={"timestamp_authorities": SecretStr("none")})
+    with open_archive(without) as archive:
+        assert archive.sealer is not None
+        with pytest.raises(Misconfigured, match="ARCHIVE_TIMESTAMP_AUTHORITIES"):
+            archive.sealer.check_ready()
+    assert papers_sealed_by(without.model_copy(update={"seal_results": False})) == (False, False)
 
 
 def policy_of(tmp_path: Path, text: str) -> Settings:

@@ -129,7 +129,7 @@ def _deposit(archive: Archive, command: Deposit) -> _Done:
         inspection, report = examined.inspection, signatures_of(examined)
         policy = archive.policy.of(command.metadata)
         findings = verify_document(inspection, command.metadata, claimed.known, archive.rules.minimum_dpi)
-        unsigned, can_seal = policy.without_signature(command.metadata), archive.sealer is not None
+        unsigned, can_seal = policy.without_signature(command.metadata), archive.result_sealer is not None
         findings += verify_signatures(report, inspection, unsigned, can_seal=can_seal)
         outcome = policy.decide(findings)
         if outcome is Outcome.REFUSE:

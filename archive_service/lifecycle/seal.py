@@ -45,7 +45,7 @@ def seal(archive: Archive, record_id: RecordId) -> NotSealed | None:
     Raises Unavailable, Misconfigured for an unusable key, and IntegrityFailure when the stored bytes are not those
     recorded.
     """
-    sealer = archive.sealer
+    sealer = archive.result_sealer
     record, words = archive.register.read(lambda unit: _to_seal(archive, unit, record_id))
     if sealer is None or record is None:
         archive.register.write(lambda unit: _leave(archive, unit, record_id))

@@ -44,11 +44,12 @@ class Rules:
     locks: LockTerms = field(default_factory=LockTerms)
     council_size: int = 3
     store_clock_bound: dt.timedelta = dt.timedelta(minutes=5)
+    seals_results: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Everything that a step may use. Without a ``sealer`` no result is sealed.
+    """Everything that a step may use. Without a ``sealer`` neither results nor the archive's own papers are sealed.
 
     ``agency_roots``: whom the operator trusts to vouch for signatures (DER), to be told to others.
     """
@@ -69,7 +70,12 @@ class Archive:
     sealer: Sealer | None = None
     agency_roots: tuple[bytes, ...] = ()
 
+    @property
+    def result_sealer(self) -> Sealer | None:
+        """Who seals digitised results, None where they are not to be sealed."""
+        return self.sealer if self.rules.seals_results else None
+
     def is_to_seal(self, unit: RegisterUnit, record: Record) -> bool:
         """Whether a rendition of the record gets the archive's seal: the policy says so, and nobody has signed it."""
-        wanted = self.sealer is not None and self.policy.seals(record.metadata)
+        wanted = self.result_sealer is not None and self.policy.seals(record.metadata)
         return wanted and unit.signature_reports.get(record.id) is None

@@ -155,24 +155,40 @@ def device_key(place: DevicePlace) -> SealKey:
 def made_key(folder: Path, now: dt.datetime) -> SealKey:
     """Return the key for trying the service out, made now if the folder has none; nobody should trust it.
 
-    Several processes may ask at once: the first to be done wins. Raises Misconfigured, OSError.
+    Several processes may ask at once: the first to be done wins. Raises Misconfigured.
     """
     path = folder / "test-seal-key.pem"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        own = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_new_pem(now))
-            file.flush()
-            os.fsync(file.fileno())
         try:
-            os.link(own, path)
-        except FileExistsError:
-            pass
-        finally:
-            own.unlink()
+            _make(path, now)
+        except OSError as unwritable:
+            raise Misconfigured(
+                Message(
+                    "No seal key is set, and none can be made in the data folder: set ARCHIVE_SEAL_KEY_FILE or "
+                    "ARCHIVE_SEAL_DEVICE_MODULE.",
+                    "Chưa đặt khoá ký và không thể tạo khoá trong thư mục dữ liệu: hãy đặt ARCHIVE_SEAL_KEY_FILE hoặc "
+                    "ARCHIVE_SEAL_DEVICE_MODULE.",
+                ),
+                code="seal-key-unusable",
+            ) from unwritable
     return file_key(path, None)
+
+
+def _make(path: Path, now: dt.datetime) -> None:
+    """Write a new key and its certificate, unless another process was first. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(_new_pem(now))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        pass
+    finally:
+        own.unlink()
 
 
 def _new_pem(now: dt.datetime) -> bytes:

@@ -62,18 +62,11 @@ class AgencySealer:
                 made = self._reader.make_pdfa(original, self._told(order, key), unsealed.write)
                 if isinstance(made, NotSealed):
                     return made
-                seal(unsealed.path, key, authority, out.write)
+                self._put_seal(unsealed.path, key, authority, out)
             except TooLarge:
                 return NotSealed(SealProblem.TOO_LARGE, retryable=False)
             except BadRoom:
                 return NotSealed(SealProblem.CRASHED, retryable=False)
-            except Unavailable:
-                self._forget_key()
-                raise
-        if not is_sealed_with(out.path, key):
-            # A device that answers with anything but a signature of its certificate is not to be trusted with more.
-            self._forget_key()
-            raise unavailable("seal-key")
         if not _is_rendition(self._reader.inspect(out.path), made.pages):
             return NotSealed(SealProblem.CRASHED, retryable=True)
         return Sealed(made.pages, made.drawn_pages, key.sha256)
@@ -88,11 +81,7 @@ class AgencySealer:
             raise font_missing(self._setup.font_file) from missing
         with self._staging.receive(self._setup.max_bytes) as unsealed:
             unsealed.write(printed)
-            try:
-                seal(unsealed.path, key, authority, out.write)
-            except Unavailable:
-                self._forget_key()
-                raise
+            self._put_seal(unsealed.path, key, authority, out)
 
     def anchors(self) -> tuple[bytes, ...]:
         """Return the root that the certificate of the key in use leads to, where it came with the key."""
@@ -101,6 +90,17 @@ class AgencySealer:
     def is_own(self, path: Path, pages: int) -> bool:
         """Whether the file is a rendition of that many pages under a seal of the key in use, unchanged."""
         return is_sealed_with(path, self._opened_key()) and _is_rendition(self._reader.inspect(path), pages)
+
+    def _put_seal(self, unsealed: Path, key: SealKey, authority: TimeAuthority, out: Reception) -> None:
+        """Write the file with its seal, and look at that. Raises Unavailable, BadRoom, TooLarge."""
+        try:
+            seal(unsealed, key, authority, out.write)
+            if not is_sealed_with(out.path, key):
+                # A device that answers with anything but a signature of its certificate is not to be trusted with more.
+                raise unavailable("seal-key")
+        except Unavailable:
+            self._forget_key()
+            raise
 
     def _told(self, order: SealOrder, key: SealKey) -> bytes:
         pages = [

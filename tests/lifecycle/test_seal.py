@@ -17,6 +17,7 @@ from archive_service.lifecycle.enrich import enrich
 from archive_service.lifecycle.rebuild_register import RebuildRequest, rebuild_register
 from archive_service.lifecycle.retention.decide import ask_again, decide_records
 from archive_service.lifecycle.seal import seal
+from archive_service.model.archive import Rules
 from archive_service.model.events import EventType
 from archive_service.model.findings import FindingCode
 from archive_service.model.inspection import NoText, SignatureFact, TextOutcome
@@ -120,8 +121,11 @@ def test_what_was_born_digital_is_not_sealed_and_costs_nothing(ours: TestArchive
     assert kept.pages[0].places is None
 
 
-def test_where_the_archive_seals_nothing_a_scan_without_a_signature_waits_for_a_person(ours: TestArchive) -> None:
-    without = dataclasses.replace(ours, archive=dataclasses.replace(ours.archive, sealer=None))
+@pytest.mark.parametrize("change", [{"sealer": None}, {"rules": Rules(seals_results=False)}], ids=["key", "wish"])
+def test_where_the_archive_seals_no_results_a_scan_without_a_signature_waits_for_a_person(
+    ours: TestArchive, change: dict[str, Any]
+) -> None:
+    without = dataclasses.replace(ours, archive=dataclasses.replace(ours.archive, **change))
     record = scan(without)
     assert JobKind.SEAL not in without.work()
     assert seal(without.archive, record.id) is None

@@ -352,6 +352,12 @@ def test_of_two_processes_that_make_a_key_at_once_one_wins(tmp_path: Path) -> No
     assert len({key.sha256 for key in keys}) == 1
 
 
+def test_a_key_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"a file in the folder's place")
+    with pytest.raises(Misconfigured, match="ARCHIVE_SEAL_KEY_FILE"):
+        made_key(tmp_path / "key", START)
+
+
 def own_certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, name: str = "BHXH") -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, name)])
     return x509.CertificateBuilder(
