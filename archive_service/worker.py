@@ -16,6 +16,7 @@ import structlog
 
 from archive_service.errors import ArchiveError, Conflict, IntegrityFailure
 from archive_service.lifecycle.audit.pace import Pace
+from archive_service.lifecycle.audit.printing import PaperOwed, print_owed
 from archive_service.lifecycle.audit.schedule import audit_when_due
 from archive_service.lifecycle.disposal.execute import Waiting, execute
 from archive_service.lifecycle.disposal.finish import finish_disposals
@@ -72,6 +73,9 @@ DECIDING_SECONDS = 5
 # How often it is looked whether an audit is due.
 AUDIT_CHECK_SECONDS = 600
 
+# How often it is looked whether a sealed paper of an audit is owed.
+PAPERS_SECONDS = 60
+
 # How often approved disposals are looked at: records to be handed out, or all of them done.
 DISPOSAL_SECONDS = 15
 
@@ -110,6 +114,7 @@ class Worker:
             ("log", lambda: self._repeat("sealing of the log", checkpoint_seconds, self._seal_log)),
             ("evidence", lambda: self._repeat("keeping of evidence", checkpoint_seconds, self._keep_evidence)),
             ("audit", lambda: self._repeat("audit", AUDIT_CHECK_SECONDS, self._audit)),
+            ("audit-papers", lambda: self._repeat("printing of audits", PAPERS_SECONDS, self._print_owed)),
             ("dispose", lambda: self._work_off(JobKind.DISPOSE, 1, self._dispose)),
             ("disposals", lambda: self._repeat("finishing of disposals", DISPOSAL_SECONDS, self._finish_disposals)),
             ("time-stamps", lambda: self._repeat("time-stamping", STAMPING_SECONDS, self._stamp)),
@@ -376,6 +381,14 @@ class Worker:
         if run is not None:
             tell = log.error if run.alarm else log.warning if run.undecided else log.info
             tell("audited", audit=run.id, alarm=run.alarm, counts={str(one): n for one, n in run.counts.items()})
+
+    def _print_owed(self) -> None:
+        """Make the papers of audits that ended while nothing could be sealed."""
+        for one in print_owed(self._archive):
+            if isinstance(one, PaperOwed):
+                log.warning("an audit's paper is owed", audit=one.audit_id, reason=one.reason)
+            else:
+                log.info("an audit's paper was sealed", audit=one.audit_id)
 
     def _stamp(self) -> None:
         """Time-stamp what was deposited; an authority that is down holds up nothing else."""

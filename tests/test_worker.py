@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from archive_service import worker as worker_module
 from archive_service.errors import Message, Misconfigured
+from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import index_records
 from archive_service.lifecycle.log.seal import log_waits
@@ -402,6 +404,21 @@ def test_a_seal_key_that_is_away_is_waited_for_and_hinders_nobody_from_finding_t
     ours.clock.forward(MINUTE)
     wait_for(lambda: bool(ours.register.read(lambda u: u.renditions.of_record(record.id))))
     assert ours.get(record.id).search_problem is None
+
+
+def test_the_paper_of_an_audit_that_could_not_be_sealed_is_made_by_itself(
+    ours: TestArchive, working: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "PAPERS_SECONDS", 0.02)
+    ours.faults.down.add("sealer")
+    run = audit(ours.archive, AuditRequest())
+    with structlog.testing.capture_logs() as told:
+        working.start()
+        wait_for(lambda: "an audit's paper is owed" in [one["event"] for one in told])
+        ours.faults.heal()
+        wait_for(lambda: bool(ours.events(EventType.AUDIT_PRINTED)))
+    assert f"audits/{run.id}/report.pdf" in ours.objects()
+    assert {one["reason"] for one in told if one["event"] == "an audit's paper is owed"} == {"sealer"}
 
 
 def test_a_scan_that_may_yet_be_sealed_is_tried_again_and_then_left_as_a_finding(

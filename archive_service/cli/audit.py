@@ -146,3 +146,5 @@ def _show(run: AuditRun) -> None:
     if run.scope.share < 1.0:
         console.print(f"A sample of {run.scope.share:.2%}, drawn with the seed {run.scope.seed}.")
     console.print(f"Report {run.id}, {shown_instant(run.started_at)}, SHA-256 {run.report_sha256}.")
+    if run.paper_owed is not None:
+        console.print(f"Its sealed paper is owed ({run.paper_owed}): a worker makes it once it can be sealed.")

@@ -18,6 +18,7 @@ from archive_service.lifecycle import keys
 from archive_service.lifecycle.diagnose import (
     Diagnosis,
     check_audit,
+    check_audit_papers,
     check_clocks,
     check_components,
     check_disposals,
@@ -181,6 +182,7 @@ def _everything(archive: Archive) -> tuple[Diagnosis, ...]:
         *check_retention(archive),
         *check_disposals(archive),
         check_audit(archive),
+        check_audit_papers(archive),
     )
 
 

@@ -1,4 +1,4 @@
-"""Telling an operator whether everything works: components, counts, the store's lock, the log, retention, disposals."""
+"""Telling an operator whether everything works: components, counts, the store's lock, the log, retention and so on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import groupby
 
 from archive_service.errors import ArchiveError, IntegrityFailure
 from archive_service.evidence.entry import time_of_entry
+from archive_service.lifecycle.audit.owed import audits_owing_papers
 from archive_service.lifecycle.log.sealed import publication, require_uncontradicted
 from archive_service.lifecycle.retention.asking import Run, latest_run
 from archive_service.model.archive import Archive
@@ -113,6 +114,22 @@ def _last_audit(archive: Archive) -> tuple[ProofResult, str]:
     if last.undecided or (interval is not None and last.ended_at < archive.clock.now() - 2 * interval):
         return ProofResult.INDETERMINATE, f"{sentence}: something could not be told, or is old"
     return ProofResult.PASSED, f"{sentence}: no alarm"
+
+
+def check_audit_papers(archive: Archive) -> Diagnosis:
+    """Tell whether every audit's report has its sealed paper; never raises."""
+    return _told("audits: papers", lambda: _papers(archive))
+
+
+def _papers(archive: Archive) -> tuple[ProofResult, str]:
+    owing = archive.register.read(audits_owing_papers)
+    if not owing:
+        return ProofResult.PASSED, "none is owed"
+    first = owing[0]
+    told = f"{len(owing)} are owed, the first that of {first.id}, which could not be sealed: {first.paper_owed}"
+    if archive.sealer is None:
+        return ProofResult.INDETERMINATE, f"{told}; nothing is sealed here: set ARCHIVE_TIMESTAMP_AUTHORITIES"
+    return ProofResult.FAILED, f"{told}; a worker makes them once seal key and time-stamp authority answer"
 
 
 def check_clocks(archive: Archive) -> Diagnosis:

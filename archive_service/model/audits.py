@@ -103,7 +103,10 @@ class AuditPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditRun:
-    """One run of the audit, as far as it has come; one that was cut off goes on after ``position``."""
+    """One run of the audit, as far as it has come; one that was cut off goes on after ``position``.
+
+    ``paper_owed``: why its report has no sealed paper beside it from the beginning, None where it has.
+    """
 
     id: str
     scope: AuditScope
@@ -117,6 +120,7 @@ class AuditRun:
     log_root: str | None = None
     ended_at: dt.datetime | None = None
     report_sha256: str | None = None
+    paper_owed: str | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -139,6 +143,10 @@ class Audits(Protocol):
 
     def put(self, run: AuditRun) -> None:
         """Write where the run stands."""
+        ...
+
+    def get(self, audit_id: str) -> AuditRun | None:
+        """Return the run of that id."""
         ...
 
     def unfinished(self) -> AuditRun | None:

@@ -49,6 +49,7 @@ class EventType(StrEnum):
     UNFINISHED_REMOVED = "unfinished-removed"
     OBJECT_REPAIRED = "object-repaired"
     AUDITED = "audited"
+    AUDIT_PRINTED = "audit-printed"
     EVIDENCE_EXPORTED = "evidence-exported"
     LOG_KEY_ROTATED = "log-key-rotated"
     LOG_BEGUN = "log-begun"

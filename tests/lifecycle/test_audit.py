@@ -563,13 +563,6 @@ class TestThePrintedReport:
         assert results.rows == (("missing", "1", meaning),)
         assert findings.rows[0][:2] == ("missing", record.original.key)
 
-    def test_is_missing_where_nobody_can_seal_and_the_report_is_not(self, ours: TestArchive) -> None:
-        ours.faults.down.add("sealer")
-        run = audit(ours.archive, AuditRequest())
-        assert ours.objects("audits/") == [f"audits/{run.id}/report.json"]
-        [event] = ours.events(EventType.AUDITED)
-        assert event.values["printed_sha256"] is None
-
     @pytest.mark.parametrize(
         ("scope", "said"),
         [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from archive_service.model.audits import AuditOutcome, AuditRun
 from archive_service.model.paper import Paper, PaperTable
+from retention.calendar import PLACE
 from retention.reasons import shown_day
 
 # A paper of thousands of rows is read by nobody: the rest stands in the report itself.
@@ -32,8 +35,11 @@ MEANINGS = {
 }
 
 
-def audit_paper(run: AuditRun, report_sha256: str) -> Paper:
-    """Return the paper of a run that has ended; it names the digest of the report that it is a copy of."""
+def audit_paper(run: AuditRun, report_sha256: str, at: dt.datetime) -> Paper:
+    """Return the paper of a run that has ended, as made ``at`` an instant.
+
+    It names the digest of the report that it is a copy of.
+    """
     counts = tuple(
         (str(outcome), f"{run.counts[outcome]:,}", " · ".join(reversed(MEANINGS[outcome])))
         for outcome in AuditOutcome
@@ -52,10 +58,11 @@ def audit_paper(run: AuditRun, report_sha256: str) -> Paper:
         title="Báo cáo kiểm tra toàn vẹn",
         subtitle="Integrity audit report",
         number=run.id,
-        at=run.ended_at or run.started_at,
+        at=at,
         facts=(
             ("Kết luận · Verdict", _verdict(run)),
             ("Phạm vi · Scope", _scope(run)),
+            ("Thời gian · Time", f"{_shown(run.started_at)} – {_shown(run.ended_at or run.started_at)}"),
             ("Đọc nội dung · Bytes read", "có · yes" if run.verify else "không, chỉ so kích thước · no, sizes only"),
             ("Nhật ký · Log", f"{run.log_size or 0:,} mục · entries; {run.log_root}"),
             ("Báo cáo gốc · Report", f"SHA-256 {report_sha256}"),
@@ -74,6 +81,10 @@ def _verdict(run: AuditRun) -> str:
     if run.undecided:
         return "chưa xác định được hết · something could not be told"
     return "không có báo động · no alarm"
+
+
+def _shown(at: dt.datetime) -> str:
+    return at.astimezone(PLACE).strftime("%d/%m/%Y %H:%M")
 
 
 def _scope(run: AuditRun) -> str:

@@ -8,25 +8,23 @@ changed afterwards either. It never changes a record; where asked, it mends from
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, starmap
 
-from archive_service.errors import Misconfigured, Unavailable
 from archive_service.evidence.canonical import canonical_json
 from archive_service.lifecycle.audit.log import LogExamination
-from archive_service.lifecycle.audit.paper import audit_paper
+from archive_service.lifecycle.audit.owed import owe_paper
+from archive_service.lifecycle.audit.printing import PaperOwed, print_report
 from archive_service.lifecycle.audit.records import Examination, examine
 from archive_service.lifecycle.audit.turn import Turn
 from archive_service.lifecycle.indexed import index_differences
-from archive_service.lifecycle.marks import digest_in_store, oldest
 from archive_service.model.archive import Archive
 from archive_service.model.audits import LISTED, AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
 from archive_service.model.events import Event, EventType, Json
 from archive_service.model.identifiers import RecordId, time_ordered_uuid
-from archive_service.model.objects import SmallObject, audit_paper_key, audit_report_object
+from archive_service.model.objects import SmallObject, audit_report_object
 from archive_service.model.record import Record, RecordState, SearchState
 from archive_service.model.units import RegisterUnit
 from retention.locks import quarantine_lock_until
@@ -174,23 +172,25 @@ def _save(archive: Archive, run: AuditRun) -> AuditRun:
 
 
 def _end(archive: Archive, actor: str, run: AuditRun) -> AuditRun:
-    """Keep the report, then log its digest: killed between, the same report is put again."""
+    """Keep paper and report, then log their digests: killed anywhere, the same report is put again."""
     ended = dataclasses.replace(run, ended_at=run.ended_at or archive.clock.now(), phase=AuditPhase.DONE)
-    _save(archive, ended)
+    ended, printed_sha256 = _print(archive, _save(archive, ended))
     report = report_of(ended)
     until = quarantine_lock_until(archive.clock.now(), archive.rules.checkpoint_lock_days)
     archive.store.put(report.key, report.body, report.digest, until)
-    printed = _print(archive, ended, report, until)
     ended = dataclasses.replace(ended, report_sha256=report.digest.sha256)
 
     def note(unit: RegisterUnit) -> None:
         unit.audits.put(ended)
+        if ended.paper_owed is not None:
+            owe_paper(unit, ended.id)
         counts = {str(outcome): count for outcome, count in ended.counts.items()}
         values = {
             "audit": ended.id,
             "report_sha256": report.digest.sha256,
             "report_sha512": report.digest.sha512,
-            "printed_sha256": printed,
+            "printed_sha256": printed_sha256,
+            "paper_owed": ended.paper_owed,
             "counts": counts,
         }
         unit.log.append(Event(EventType.AUDITED, actor, archive.clock.now(), None, values))
@@ -199,24 +199,17 @@ def _end(archive: Archive, actor: str, run: AuditRun) -> AuditRun:
     return ended
 
 
-def _print(archive: Archive, run: AuditRun, report: SmallObject, until: dt.datetime) -> str | None:
-    """Keep the report as a sealed PDF too; return its SHA-256, None where the archive cannot seal at this moment.
+def _print(archive: Archive, run: AuditRun) -> tuple[AuditRun, str | None]:
+    """Keep the report's paper and return its SHA-256. Where it cannot be sealed now, the run says so from here on.
 
-    A run that was killed after it had put one keeps that: no two seals are the same.
+    The report comes after it, so that it states truly whether the paper is owed, also when this is cut off.
     """
-    key = audit_paper_key(run.id)
-    there = oldest(archive.store.list_under(key))
-    if there is not None:
-        return digest_in_store(archive.store, there.key, there.version).sha256
-    if archive.sealer is None:
-        return None
-    try:
-        with archive.staging.receive(archive.rules.max_file_bytes) as file:
-            archive.sealer.seal_paper(audit_paper(run, report.digest.sha256), file)
-            return archive.store.put(key, file.path, file.digest, until).stored.sha256
-    except (Unavailable, Misconfigured):
-        # The report itself is kept and logged; what is missing is a copy for reading.
-        return None
+    if run.paper_owed is not None:
+        return run, None
+    printed = print_report(archive, run, report_of(run).digest.sha256)
+    if isinstance(printed, PaperOwed):
+        return _save(archive, dataclasses.replace(run, paper_owed=printed.reason)), None
+    return run, printed.sha256
 
 
 def report_of(run: AuditRun) -> SmallObject:
@@ -237,6 +230,7 @@ def report_of(run: AuditRun) -> SmallObject:
         "verified": run.verify,
         "log": {"size": run.log_size, "root": run.log_root},
         "alarm": run.alarm,
+        "paper_owed": run.paper_owed,
         "counts": {str(outcome): count for outcome, count in sorted(run.counts.items())},
         "findings": [
             {"outcome": str(one.outcome), "record_id": one.record_id, "key": one.key, "explanation": one.explanation}

@@ -40,6 +40,11 @@ class SqlAudits:
             },
         )
 
+    def get(self, audit_id: str) -> AuditRun | None:
+        """Return the run of that id."""
+        row = self._connection.execute(select(t.audit_runs).where(_A.id == audit_id)).one_or_none()
+        return _run(row) if row is not None else None
+
     def unfinished(self) -> AuditRun | None:
         """Return the latest run, when it has not ended."""
         latest = self._connection.execute(select(t.audit_runs).order_by(_A.started_at.desc()).limit(1)).one_or_none()
@@ -69,6 +74,7 @@ def _found_values(run: AuditRun) -> dict[str, Any]:
         "listed": [[str(one.outcome), one.record_id, one.explanation, one.key] for one in run.listed],
         "log_size": run.log_size,
         "log_root": run.log_root,
+        "paper_owed": run.paper_owed,
     }
 
 
@@ -96,6 +102,7 @@ def _run(row: Row[Any]) -> AuditRun:
         log_root=found["log_root"],
         ended_at=row.ended_at,
         report_sha256=row.report_sha256,
+        paper_owed=found.get("paper_owed"),  # a run of an earlier version says nothing of it
     )
 
 
