@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import sqlalchemy as sa
 import structlog
 
 from archive_service import worker as worker_module
-from archive_service.errors import Message, Misconfigured
+from archive_service.api.operations import Metrics
+from archive_service.errors import Message, Misconfigured, unavailable
 from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.find import Search, find
 from archive_service.lifecycle.index import index_records
@@ -32,6 +33,7 @@ from archive_service.model.sealing import NotSealed, SealProblem
 from archive_service.storage.register import tables
 from archive_service.trust.local_authority import LocalAuthority
 from archive_service.worker import Worker
+from archive_verify.timestamp import Token
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.randomness import CountedRandomness
 from tests.results import pdf
@@ -319,7 +321,62 @@ def test_locks_are_renewed_and_abandoned_uploads_cleared_by_the_way(ours: TestAr
     assert ours.get(record.id).original.locked_until == ours.clock.now() + dt.timedelta(days=14)
 
 
-def test_what_was_deposited_is_time_stamped_and_a_silent_authority_ends_nothing(
+@dataclass
+class SilentAuthority:
+    """A real authority that does not answer as long as it is silent."""
+
+    inner: LocalAuthority
+    name: str = "one"
+    is_test: bool = False
+    silent: bool = True
+
+    @property
+    def roots(self) -> Sequence[bytes]:
+        return self.inner.roots
+
+    def stamp(self, imprint: bytes, algorithm: str) -> Token:
+        if self.silent:
+            raise unavailable("time-stamp authority")
+        return self.inner.stamp(imprint, algorithm)
+
+
+def test_a_silent_authority_is_an_alarm_from_the_third_failure_on_and_holds_up_no_deposit(
+    ours: TestArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "STAMPING_SECONDS", 0.01)
+    authority = SilentAuthority(LocalAuthority(ours.folder / "tsa", ours.clock, CountedRandomness()))
+    archive = dataclasses.replace(ours.archive, authorities=(authority,))
+
+    def levels(lines: Sequence[MutableMapping[str, Any]]) -> list[tuple[int, str]]:
+        return [(one["attempts"], one["log_level"]) for one in lines if one["event"] == "no time-stamp"]
+
+    def owed() -> float | None:
+        metrics = Metrics()
+        metrics.look(archive)
+        return metrics.registry.get_sample_value("archive_timestamps_owed", {"authority": "one"})
+
+    worker = Worker(archive, text_threads=1, lease=LEASE)
+    ours.stored(0)
+    with structlog.testing.capture_logs() as lines:
+        worker.start()
+        try:
+            for attempts in range(1, 6):
+                wait_for(lambda n=attempts: owed() == n and len(levels(lines)) >= n)  # type: ignore[misc]
+                ours.stored(attempts)
+                ours.clock.forward(dt.timedelta(minutes=61))  # the next batch, after the longest rest
+            assert levels(lines)[:5] == [(1, "warning"), (2, "warning"), (3, "error"), (4, "error"), (5, "error")]
+            wait_for(lambda: owed() == 6)
+            authority.silent = False
+            ours.clock.forward(dt.timedelta(minutes=31))
+            wait_for(lambda: owed() == 0)
+        finally:
+            worker.stop(10)
+    [state] = ours.register.read(lambda unit: unit.timestamps.states())
+    assert (state.stamped, state.problem) == (6, None)
+    assert len(ours.events(EventType.DEPOSITED)) == 6
+
+
+def test_what_was_deposited_is_time_stamped_and_a_register_that_is_down_ends_nothing(
     ours: TestArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "STAMPING_SECONDS", 0.01)

@@ -108,7 +108,8 @@ class Timestamps(Protocol):
     ) -> TimestampToken | None:
         """Take the owed and due token of one of the authorities that was asked for least often, None for none.
 
-        It gets one try more; no two workers get the same one, and after the lease others may take it.
+        Its tries become one more than those of any token that the authority owes, so that they tell how often in a row
+        it was asked in vain. No two workers get the same token, and after the lease others may take it.
         """
         ...
 

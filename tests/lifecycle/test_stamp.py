@@ -112,6 +112,31 @@ def test_next_batch_is_made_an_hour_later_and_only_of_what_is_new(ours: TestArch
     assert stamp(archive) == Stamping(0, 0, ()), "nothing happened since"
 
 
+def test_failures_in_a_row_are_counted_over_all_batches_and_end_with_a_token(
+    ours: TestArchive, archive: Archive, one: FakeAuthority
+) -> None:
+    one.failure = unavailable("timestamp authority")
+    told, waits, asked_at = list[int](), list[dt.timedelta](), ours.clock.now()
+    for number in range(8 * 120):
+        if number % 120 == 0:
+            ours.stored(number)
+        for failure in stamp(archive).failures:
+            told.append(failure.attempts)
+            waits.append(ours.clock.now() - asked_at)
+            asked_at = ours.clock.now()
+        ours.clock.forward(HOUR / 120)
+    assert told == list(range(1, len(told) + 1))
+    assert waits[1:4] == [HOUR / 120, HOUR / 120, HOUR / 60], "15, 30 and 60 s, looked at every 30 s"
+    assert min(waits[10:]) >= HOUR / 2 - HOUR / 120, "a new batch does not let it be asked more often"
+    one.failure = None
+    ours.clock.forward(HOUR / 2)
+    assert stamp(archive).tokens == 8
+    one.failure = unavailable("timestamp authority")
+    ours.stored(1)
+    ours.clock.forward(HOUR)
+    assert [failure.attempts for failure in stamp(archive).failures] == [1]
+
+
 def test_without_authorities_nothing_is_stamped(ours: TestArchive) -> None:
     ours.stored(1)
     assert stamp(ours.archive) == Stamping(0, 0, ())

@@ -95,8 +95,10 @@ class SqlTimestamps:
         ).one_or_none()
         if row is None:
             return None
-        self._change(row.batch_id, row.authority, attempts=row.attempts + 1, due_at=lease_until)
-        return _token(row, attempts=row.attempts + 1)
+        owed = select(func.max(_T.attempts)).where(_T.authority == row.authority, _T.token.is_(None))
+        attempts = self._connection.execute(owed).scalar_one() + 1
+        self._change(row.batch_id, row.authority, attempts=attempts, due_at=lease_until)
+        return _token(row, attempts=attempts)
 
     def stamped(
         self, batch_id: int, authority: str, token: bytes, stamped_at: dt.datetime, expires_at: dt.datetime
