@@ -221,12 +221,27 @@ def _seal_key(settings: Settings, clock: Clock) -> SealKey:
                 settings.seal_device_token,
                 settings.seal_device_label,
                 None if pin is None else pin.get_secret_value(),
-            )
+            ),
+            _device_issuers(settings.seal_device_issuers_file),
         )
     if settings.seal_key_file is not None:
         passphrase = settings.seal_key_passphrase
         return file_key(settings.seal_key_file, None if passphrase is None else passphrase.get_secret_value())
     return made_key(settings.data_dir.resolve() / "test-seal-key", clock.now())
+
+
+def _device_issuers(file: Path | None) -> tuple[bytes, ...]:
+    """Return the certificates above that of the seal's device (DER). Raises Misconfigured."""
+    try:
+        return read_roots(file) if file is not None else ()
+    except (OSError, Malformed) as wrong:
+        raise Misconfigured(
+            Message(
+                "ARCHIVE_SEAL_DEVICE_ISSUERS_FILE cannot be used: it must hold certificates as PEM.",
+                "Không dùng được ARCHIVE_SEAL_DEVICE_ISSUERS_FILE: tệp phải chứa các chứng thư dạng PEM.",
+            ),
+            code="seal-key-unusable",
+        ) from wrong
 
 
 def _rules(settings: Settings) -> Rules:

@@ -100,6 +100,11 @@ class Settings(BaseSettings):
     )
     seal_device_token: str = Field("", description="Label of the token on the device.")
     seal_device_label: str = Field("", description="Label of key and certificate on the token.")
+    seal_device_issuers_file: Path | None = Field(
+        None,
+        description="Certificates (PEM) of those who issued the device's certificate, up to the root, where they are "
+        "not on the token.",
+    )
     seal_device_pin: SecretStr | None = Field(None, description="The token's PIN.")
     seal_font_file: Path = Field(
         Path("/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
 
 from archive_service.bootstrap import open_archive, upgrade_register
@@ -73,6 +74,23 @@ def test_without_an_authority_sealing_of_results_is_told_as_a_mistake_and_nothin
         with pytest.raises(Misconfigured, match="ARCHIVE_TIMESTAMP_AUTHORITIES"):
             archive.sealer.check_ready()
     assert papers_sealed_by(without.model_copy(update={"seal_results": False})) == (False, False)
+
+
+def test_issuers_of_a_device_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+    issuers = tmp_path / "issuers.pem"
+    chosen = Settings(
+        data_dir=tmp_path / "data", seal_device_module=tmp_path / "none.so", seal_device_issuers_file=issuers
+    )
+    with open_archive(chosen) as archive:
+        assert archive.sealer is not None
+        for content in (None, b"-----BEGIN rubbish"):
+            if content is not None:
+                issuers.write_bytes(content)
+            with pytest.raises(Misconfigured, match="ARCHIVE_SEAL_DEVICE_ISSUERS_FILE"):
+                archive.sealer.check_ready()
+        issuers.write_bytes(make_agency().certificate.public_bytes(Encoding.PEM))
+        with pytest.raises(Unavailable):
+            archive.sealer.check_ready()
 
 
 def policy_of(tmp_path: Path, text: str) -> Settings:

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from archive_service.errors import unavailable
-from archive_service.pdf.seal_key import SealKey
+from archive_service.pdf.seal_key import SEAL_KEY, SealKey
 from archive_verify.errors import Refused, Undecided
 from archive_verify.timestamp import read_token, require_stamped
 
@@ -135,7 +135,7 @@ def _signature(key: SealKey, authority: TimeAuthority, digest: bytes) -> bytes:
         with key.guard:
             return asyncio.run(sign())
     except (SigningError, PKCS11Error, OSError) as failure:
-        raise unavailable("seal-key") from failure
+        raise unavailable(SEAL_KEY) from failure
 
 
 def _stamper(authority: TimeAuthority) -> Any:

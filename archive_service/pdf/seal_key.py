@@ -9,18 +9,23 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from archive_service.errors import Message, Misconfigured, unavailable
+
+# The part that is told to be away where a key does not answer.
+SEAL_KEY = "seal-key"
 
 TEST_NAME = "TEST – NOT TRUSTED"
 _TEST_KEY_BITS = 2048
@@ -99,12 +104,28 @@ def _belong_together(key: Any, certificate: x509.Certificate) -> bool:
 
 def _anchors(own: x509.Certificate, others: Sequence[x509.Certificate]) -> tuple[bytes, ...]:
     """Return the self-issued certificate at the end of the chain from ``own``, as far as it is among the others."""
-    last = own
-    for _ in range(len(others) + 1):
-        if last.subject == last.issuer:
-            return (last.public_bytes(serialization.Encoding.DER),)
-        last = next((one for one in others if one.subject == last.issuer), last)
-    return ()
+    last = [own, *_issuers(own, others)][-1]
+    return (last.public_bytes(serialization.Encoding.DER),) if last.subject == last.issuer else ()
+
+
+def _issuers(own: x509.Certificate, others: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Return the chain above ``own`` as far as it is among the others: each has signed the one before."""
+    found = list[x509.Certificate]()
+    while (last := [own, *found][-1]).subject != last.issuer and len(found) < len(others):
+        issuer = next((one for one in others if _has_signed(one, last)), None)
+        if issuer is None:
+            break
+        found.append(issuer)
+    return found
+
+
+def _has_signed(issuer: x509.Certificate, issued: x509.Certificate) -> bool:
+    """Whether it is the very issuer: names alone do not tell one generation of an authority from the next."""
+    try:
+        issued.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _memory_signer(key: Any, own: x509.Certificate, others: list[x509.Certificate]) -> Any:
@@ -133,23 +154,53 @@ class DevicePlace:
     pin: str | None
 
 
-def device_key(place: DevicePlace) -> SealKey:
-    """Open a session with the device and find the key and its certificate. Raises Unavailable."""
+def device_key(place: DevicePlace, issuers: Sequence[bytes] = ()) -> SealKey:
+    """Open a session with the device and find the key and its certificate.
+
+    The chain above the certificate is put together of those issuers (DER) and of the token's other certificates, and
+    goes into every seal; what does not belong to it stays out. Raises Unavailable.
+    """
     import pkcs11
-    from cryptography.x509 import load_der_x509_certificate
-    from pyhanko.config.pkcs11 import TokenCriteria
-    from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session
+    from asn1crypto.x509 import Certificate
+    from pyhanko.sign.pkcs11 import PKCS11Signer
 
     try:
-        session = open_pkcs11_session(
-            str(place.module), token_criteria=TokenCriteria(label=place.token), user_pin=place.pin
-        )
-        signer = PKCS11Signer(session, cert_label=place.label, key_label=place.label, other_certs_to_pull=None)
-        certificate = signer.signing_cert
+        session = _session(place)
+        signer = PKCS11Signer(session, cert_label=place.label, key_label=place.label)
+        own = x509.load_der_x509_certificate(signer.signing_cert.dump())
+        others = [*map(x509.load_der_x509_certificate, issuers), *_certificates_on(session)]
     except (pkcs11.PKCS11Error, OSError, RuntimeError) as failure:
-        raise unavailable("seal-key") from failure
-    own = load_der_x509_certificate(certificate.dump())
-    return SealKey(signer, own, _anchors(own, []))
+        raise unavailable(SEAL_KEY) from failure
+    chain = _issuers(own, others)
+    known: Any = signer.cert_registry
+    known.register_multiple([Certificate.load(one.public_bytes(serialization.Encoding.DER)) for one in chain])
+    return SealKey(signer, own, _anchors(own, chain))
+
+
+def _session(place: DevicePlace) -> Any:
+    """Return a new session with the token. Whoever has logged in once in this process has for all its sessions."""
+    import pkcs11
+    from pyhanko.config.pkcs11 import TokenCriteria
+    from pyhanko.sign.pkcs11 import open_pkcs11_session
+
+    token = TokenCriteria(label=place.token)
+    try:
+        return open_pkcs11_session(str(place.module), token_criteria=token, user_pin=place.pin)
+    except pkcs11.UserAlreadyLoggedIn:
+        return open_pkcs11_session(str(place.module), token_criteria=token)
+
+
+def _certificates_on(session: Any) -> Iterator[x509.Certificate]:
+    """Yield every certificate on the token that can be read."""
+    import pkcs11
+
+    kind = {
+        pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE,
+        pkcs11.Attribute.CERTIFICATE_TYPE: pkcs11.CertificateType.X_509,
+    }
+    for found in session.get_objects(kind):
+        with suppress(ValueError, pkcs11.AttributeTypeInvalid):
+            yield x509.load_der_x509_certificate(found[pkcs11.Attribute.VALUE])
 
 
 def made_key(folder: Path, now: dt.datetime) -> SealKey:

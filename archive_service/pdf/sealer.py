@@ -20,7 +20,7 @@ from archive_service.pdf.paper import print_paper, with_room_for_seal
 from archive_service.pdf.reader import SandboxedPdfReader, font_missing
 from archive_service.pdf.seal import RESERVED_BYTES, BadRoom, TimeAuthority, is_sealed_with, seal
 from archive_service.pdf.seal_field import Mark
-from archive_service.pdf.seal_key import SealKey
+from archive_service.pdf.seal_key import SEAL_KEY, SealKey
 
 _CONFORMS = "2b"
 
@@ -97,9 +97,10 @@ class AgencySealer:
             seal(unsealed, key, authority, out.write)
             if not is_sealed_with(out.path, key):
                 # A device that answers with anything but a signature of its certificate is not to be trusted with more.
-                raise unavailable("seal-key")
-        except Unavailable:
-            self._forget_key()
+                raise unavailable(SEAL_KEY)
+        except Unavailable as away:
+            if away.component == SEAL_KEY:
+                self._forget_key()
             raise
 
     def _told(self, order: SealOrder, key: SealKey) -> bytes:
