@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     seal_results: bool = Field(
         True,
         description="Whether digitised results without a signature get a sealed PDF/A copy; false: none is made, and "
-        "they wait in quarantine unless a rule accepts them. Reports of audits and certificates of disposals are sealed "
-        "all the same.",
+        "they wait in quarantine unless a rule accepts them. Reports of audits and certificates of disposals are "
+        "sealed all the same.",
     )
     seal_agency: str | None = Field(
         None, description="The agency's name in the seal's visible mark; default: the name in the certificate."
