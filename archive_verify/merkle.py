@@ -51,6 +51,12 @@ class GrowingTree:
         self._nodes.append(node)
         self.size += 1
 
+    def copy(self) -> GrowingTree:
+        """Return another tree of the same leaves, which grows by itself."""
+        other = GrowingTree()
+        other.size, other._nodes = self.size, self._nodes.copy()
+        return other
+
     def root(self) -> bytes:
         """Return the root over all leaves so far."""
         if not self._nodes:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from archive_service.evidence.commitment import metadata_commitment
-from archive_service.evidence.entry import commitment_holds, open_event, record_of_entry
+from archive_service.evidence.entry import commitment_holds, open_event
+from archive_service.lifecycle.audit.payloads import record_in
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import DISPOSALS, Event, EventType, Json, SealedEntry
@@ -38,7 +39,7 @@ _Rule = Callable[[Event, _Held], Iterator[str]]
 def contradictions(archive: Archive, page: Sequence[SealedEntry]) -> Iterator[AuditFinding]:
     """Yield where the register says something else than these entries committed to."""
     telling = [one for one in page if any(marker in one.entry for marker in _MARKERS)]
-    told = [(record_of_entry(one.entry), _opened(one)) for one in telling]
+    told = [(record_in(one), _opened(one)) for one in telling]
     ids = {record_id for record_id, _ in told if record_id is not None}
     held, disposed = archive.register.read(partial(_held, ids)) if ids else ({}, frozenset[RecordId]())
     for record_id, event in told:
@@ -61,9 +62,13 @@ def contradictions(archive: Archive, page: Sequence[SealedEntry]) -> Iterator[Au
 
 def _opened(entry: SealedEntry) -> Event | None:
     """Return the event, None where its payload is gone or is not the one committed to: that is told elsewhere."""
-    if entry.payload is None or entry.salt is None or not commitment_holds(entry.entry, entry.payload, entry.salt):
+    if entry.payload is None or entry.salt is None:
         return None
-    return open_event(entry.entry, entry.payload)
+    try:
+        holds = commitment_holds(entry.entry, entry.payload, entry.salt)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return open_event(entry.entry, entry.payload) if holds else None
 
 
 def _deposit(event: Event, held: _Held) -> Iterator[str]:

@@ -1,25 +1,27 @@
 """Recomputing the whole log from its entries: their order, what each commits to, and every tree that was signed.
 
 The trees are those that the register names and the newest one in the locked store, which the register cannot change.
-Streamed, and bounded in memory whatever the log's size and state.
+Streamed, and bounded in memory whatever the log's size and state. What looks wrong is read again before it is told: an
+entry by its page, a tree from the last one on that was as signed, since any entry after that may have been misread.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 
 from archive_service.errors import ArchiveError, Unavailable
-from archive_service.evidence.entry import commitment_holds, open_event, record_of_entry
+from archive_service.evidence.entry import commitment_holds
 from archive_service.lifecycle.audit.commitments import contradictions
+from archive_service.lifecycle.audit.payloads import Ranges, caught_up, disposed, record_in
 from archive_service.lifecycle.log.published import newest_published, read_published
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
-from archive_service.model.events import DISPOSALS, EventType, SealedEntry
-from archive_service.model.identifiers import RecordId
-from archive_service.model.record import RecordState
+from archive_service.model.events import SealedEntry
 from archive_service.model.units import RegisterUnit
 from archive_verify.errors import Refused
 from archive_verify.log_history import require_in_time_order
@@ -28,6 +30,57 @@ from archive_verify.notes import parse_verifier_key, verified_signatures
 
 _AT_ONCE = 2000
 
+# A register that reads differently this often in a row is told as unreadable: it proves nothing about the log.
+_LOOKS = 5
+
+
+@dataclass(slots=True)
+class _Passed:
+    """The entries passed so far: their tree, and the latest time that they state."""
+
+    tree: GrowingTree = field(default_factory=GrowingTree)
+    latest: dt.datetime | None = None
+
+    def copy(self) -> _Passed:
+        return _Passed(self.tree.copy(), self.latest)
+
+    def take(self, entry: bytes) -> str | None:
+        """Take the next entry; return what is wrong with the time that it states, None for nothing."""
+        self.tree.add(leaf_hash(entry))
+        try:
+            self.latest = require_in_time_order([entry], since=self.latest)
+        except Refused as backdated:
+            return str(backdated)
+        return None
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one look saw. ``wrong`` are findings, each with what it is about; ``certain`` is the last tree as signed."""
+
+    passed: _Passed
+    end: int
+    certain: _Passed | None = None
+    wrong: list[tuple[str, AuditFinding]] = field(default_factory=list)
+    without_payload: list[int] = field(default_factory=list)
+    explained: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return self.passed.tree.size
+
+    @property
+    def doubts(self) -> frozenset[str]:
+        """What is wrong with what, but for how."""
+        return frozenset(about for about, _ in self.wrong)
+
+    @property
+    def findings(self) -> list[AuditFinding]:
+        return [finding for _, finding in self.wrong]
+
+    def doubt(self, about: str, explanation: str) -> None:
+        self.wrong.append((about, _broken(explanation)))
+
 
 class LogExamination:
     """One pass over the log. ``size`` and ``root`` are those of the entries passed so far."""
@@ -35,177 +88,218 @@ class LogExamination:
     def __init__(self, archive: Archive, report: Callable[[int], None]) -> None:
         self._archive = archive
         self._report = report
-        self._tree = GrowingTree()
-        self._latest: dt.datetime | None = None
-        self._without_payload = _Ranges()
+        self._passed = _Passed()
+        # Up to here the tree was as signed, or was read again: what is doubted later was misread behind this.
+        self._certain = _Passed()
+        self._without_payload = Ranges()
+        self._locked = 0
 
     @property
     def size(self) -> int:
         """How many entries were passed."""
-        return self._tree.size
+        return self._passed.tree.size
 
     @property
     def root(self) -> bytes:
         """The root of the tree over them."""
-        return self._tree.root()
+        return self._passed.tree.root()
 
     def findings(self) -> Iterator[AuditFinding]:
         """Pass over the log up to its present size and yield what is wrong with it. Raises Unavailable."""
-        size = self._archive.register.read(lambda unit: unit.log.size())
-        signed = _signed(self._archive)
-        due = next(signed, None)
-        locked, problem = _locked_checkpoint(self._archive)
-        yield from problem
-        entries = _entries(self._archive, size)
-        while page := list(islice(entries, _AT_ONCE)):
-            yield from contradictions(self._archive, page)
-            disposed = _disposed(self._archive, page)
-            for entry in page:
-                if entry.index != self.size:
-                    yield _broken(f"entry {self.size} is not there: the next one has the number {entry.index}")
-                    return
-                yield from self._pass(entry, disposed)
-                for stated in (due, locked):
-                    if stated is not None and stated[0] == self.size and stated[1] != self.root:
-                        yield _broken(f"the first {self.size} entries are not those whose tree was signed")
-                if due is not None and due[0] == self.size:
-                    due = next(signed, None)
+        size = self._archive.register.read(_size)
+        self._locked = newest_published(self._archive.store, self._archive.signer.origin, 0) or 0
+        while self.size < size:
+            end = min(self.size + _AT_ONCE, size)
+            look = _settled(partial(self._look, end), partial(self._look_again, self.size, end))
+            self._keep(look)
+            yield from look.findings
+            if self.size < look.end:
+                return
+            if look.end < end:
+                break
             self._report(self.size)
-        if self.size < size:
-            yield _broken(f"{size - self.size} entries at the end are not there")
-        for stated in (due, locked):
-            if stated is not None and stated[0] > size:
-                yield _broken(f"a tree of {stated[0]} entries was signed and the log does not reach so far")
+        yield from _settled(self._look_beyond, self._look_beyond).findings
         yield from self._unexplained()
 
-    def _pass(self, entry: SealedEntry, disposed: Collection[RecordId]) -> Iterator[AuditFinding]:
-        self._tree.add(leaf_hash(entry.entry))
-        if entry.payload is not None or _record_of(entry) not in disposed:
-            yield from self._commitment(entry)
-        try:
-            self._latest = require_in_time_order([entry.entry], since=self._latest)
-        except Refused as backdated:
-            yield _broken(f"entry {entry.index}: {backdated}")
+    def _keep(self, look: _Look) -> None:
+        """Go on from what a look saw that nothing is to be asked about any more."""
+        self._passed = look.passed
+        for index in look.without_payload:
+            self._without_payload.add(index)
+        for start, end in look.explained:
+            self._without_payload.explain(start, end)
+        if look.wrong:
+            self._certain = look.passed.copy()
+        elif look.certain is not None:
+            self._certain = look.certain
 
-    def _commitment(self, entry: SealedEntry) -> Iterator[AuditFinding]:
-        """Yield what is wrong with the payload, and note one that is missing: there may be a reason further on."""
-        if entry.payload is None or entry.salt is None:
-            self._without_payload.add(entry.index)
-            return
+    def _look(self, end: int) -> _Look:
+        return self._look_from(self._passed.copy(), end)
+
+    def _look_again(self, start: int, end: int) -> _Look:
+        """Read everything anew that the page may be doubted for: the size, and all that is not certain before it."""
+        passed = self._certain.copy()
+        while passed.tree.size < start:
+            at, most = passed.tree.size, min(_AT_ONCE, start - passed.tree.size)
+            entries = self._archive.register.read(partial(_entries, at, most))
+            for entry in entries:
+                passed.take(entry)
+            self._report(passed.tree.size)
+            if len(entries) < most:
+                break
+        return self._look_from(passed, min(end, self._archive.register.read(_size)))
+
+    def _look_from(self, passed: _Passed, end: int) -> _Look:
+        """Look at the next entries up to ``end``, or up to one that is not there."""
+        look = _Look(passed, end)
+        page, signed = self._archive.register.read(partial(_page, look.size, end))
+        if look.size < self._locked <= end:
+            self._add_locked(look, signed)
+        look.wrong += ((str(one.record_id), one) for one in contradictions(self._archive, page))
+        gone = disposed(self._archive, page)
+        for entry in page:
+            if entry.index != look.size:
+                missing = f"entry {look.size}"
+                look.doubt(missing, f"{missing} is not there: the next one has the number {entry.index}")
+                return look
+            if backdated := passed.take(entry.entry):
+                look.doubt(f"entry {entry.index}", f"entry {entry.index}: {backdated}")
+            if entry.payload is not None or record_in(entry) not in gone:
+                _commitment(look, entry)
+            if look.size in signed:
+                _compare(look, signed[look.size])
+        if look.size < end:
+            look.doubt(f"entry {look.size}", f"{end - look.size} entries from number {look.size} on are not there")
+        return look
+
+    def _add_locked(self, look: _Look, signed: dict[int, set[bytes]]) -> None:
+        """Let the newest checkpoint in the store be one of the trees that were signed.
+
+        It stands for every entry before it: whoever rewrites the register cannot rewrite what is locked.
+        """
+        root, problem = self._locked_root(self._locked)
+        if problem:
+            look.doubt("checkpoint", problem)
+        else:
+            signed[self._locked].add(root)
+
+    def _locked_root(self, size: int) -> tuple[bytes, str | None]:
+        """Return the root of the checkpoint of that size in the store, and what is wrong with it."""
         try:
-            holds = commitment_holds(entry.entry, entry.payload, entry.salt)
-        except (ValueError, KeyError, TypeError):
-            yield _broken(f"entry {entry.index} is not one that this service wrote")
-            return
-        if not holds:
-            yield _broken(f"entry {entry.index} commits to another payload than the one kept")
-        elif (EventType.LOG_CAUGHT_UP.encode()) in entry.entry:
-            self._without_payload.explain(*_caught_up(entry))
+            note, checkpoint = read_published(self._archive.store, self._archive.signer.origin, size)
+            stored = self._archive.register.read(lambda unit: unit.tree.all_keys())
+            keys = [*(parse_verifier_key(one.verifier_key) for one in stored), *self._archive.signer.verifier_keys]
+            if not verified_signatures(note, keys):
+                return b"", f"the checkpoint of {size} entries in the store is not signed by a key of the log"
+        except Unavailable:
+            raise
+        except (ArchiveError, Refused) as wrong:
+            return b"", f"the newest checkpoint in the store cannot be read: {wrong}"
+        return checkpoint.root, None
+
+    def _look_beyond(self) -> _Look:
+        """Look for trees that were signed of more entries than there are; the log may have grown meanwhile."""
+        look = _Look(self._passed, self.size)
+        locked = newest_published(self._archive.store, self._archive.signer.origin, self.size)
+        size, signed = self._archive.register.read(_beyond)
+        if locked is not None and locked > size:
+            _, problem = self._locked_root(locked)
+            if problem:
+                look.doubt("checkpoint", problem)
+            else:
+                signed.add(locked)
+        for larger in sorted(signed):
+            explanation = f"a tree of {larger} entries was signed and the log does not reach so far"
+            look.doubt(f"tree {larger}", explanation)
+        return look
 
     def _unexplained(self) -> Iterator[AuditFinding]:
         """Yield payloads that are gone without a reason: nothing can be proven of these events any more."""
+        again = self._without_payload.begun_anew()
         for start, end in self._without_payload.unexplained():
+            yield from self._payloads_again(start, end, again)
+        for start, end in again.unexplained():
             said = f"entry {start}" if end == start + 1 else f"entries {start} to {end - 1}"
             explanation = f"what {said} commits to is not there, and neither a disposal nor a loss was recorded"
             yield AuditFinding(AuditOutcome.PAYLOAD_MISSING, None, explanation)
 
+    def _payloads_again(self, start: int, end: int, again: Ranges) -> Iterator[AuditFinding]:
+        """Read the payloads of [start, end) again, note those that are missing, and yield what is wrong with others."""
+        for at in range(start, end, _AT_ONCE):
+            page, _ = self._archive.register.read(partial(_page, at, min(at + _AT_ONCE, end)))
+            gone = disposed(self._archive, page)
+            look = _Look(self._passed, end)
+            for entry in page:
+                if entry.payload is not None or record_in(entry) not in gone:
+                    _commitment(look, entry)
+            yield from look.findings
+            for index in look.without_payload:
+                again.add(index)
+            for first, last in look.explained:
+                again.explain(first, last)
+            self._report(self.size)
 
-def _disposed(archive: Archive, page: Sequence[SealedEntry]) -> Collection[RecordId]:
-    """Return of which records, whose payloads are gone, the log itself tells that they were disposed of."""
-    asked = {record_id for one in page if one.payload is None and (record_id := _record_of(one)) is not None}
-    return archive.register.read(partial(_disposed_of, asked)) if asked else ()
+
+def _settled(look: Callable[[], _Look], again: Callable[[], _Look]) -> _Look:
+    """Look until everything that looks wrong did so the time before, and return that look."""
+    seen, before = look(), frozenset[str]()
+    for _ in range(_LOOKS):
+        if seen.doubts <= before:
+            return seen
+        before, seen = seen.doubts, again()
+    explanation = f"the log up to entry {seen.end} was read differently each time"
+    unreadable = AuditFinding(AuditOutcome.UNREADABLE, None, explanation)
+    return dataclasses.replace(seen, wrong=[("", unreadable)])
 
 
-def _disposed_of(asked: Collection[RecordId], unit: RegisterUnit) -> Collection[RecordId]:
-    told = unit.log.of_kinds(asked, DISPOSALS).keys()
-    there = unit.records.get_many(sorted(told)).values()
-    return told - {record.id for record in there if record.state is not RecordState.DISPOSED}
-
-
-def _record_of(entry: SealedEntry) -> RecordId | None:
+def _commitment(look: _Look, entry: SealedEntry) -> None:
+    """Doubt a payload that is not the one committed to; note one that is missing: a reason may stand further on."""
+    if entry.payload is None or entry.salt is None:
+        look.without_payload.append(entry.index)
+        return
+    about = f"entry {entry.index}"
     try:
-        return record_of_entry(entry.entry)
+        holds = commitment_holds(entry.entry, entry.payload, entry.salt)
     except (ValueError, KeyError, TypeError):
-        return None  # it is not one of ours: that is told elsewhere
+        look.doubt(about, f"{about} is not one that this service wrote")
+        return
+    if not holds:
+        look.doubt(about, f"{about} commits to another payload than the one kept")
+    elif (reason := caught_up(entry)) is not None:
+        look.explained.append(reason)
 
 
-class _Ranges:
-    """Indexes, kept as ranges; those that an event explains are taken out."""
-
-    def __init__(self) -> None:
-        self._ranges: list[tuple[int, int]] = []
-        self._explained: list[tuple[int, int]] = []
-
-    def add(self, index: int) -> None:
-        """Add the next index, which is larger than all before."""
-        if self._ranges and self._ranges[-1][1] == index:
-            self._ranges[-1] = (self._ranges[-1][0], index + 1)
-        else:
-            self._ranges.append((index, index + 1))
-
-    def explain(self, start: int, end: int) -> None:
-        """Take note that there is a reason for [start, end)."""
-        self._explained.append((start, end))
-
-    def unexplained(self) -> Iterator[tuple[int, int]]:
-        """Yield the ranges for which there is no reason: those not wholly within an explained one."""
-        for start, end in self._ranges:
-            if not any(first <= start and end <= last for first, last in self._explained):
-                yield start, end
+def _compare(look: _Look, roots: set[bytes]) -> None:
+    """Hold the tree against what was signed of this size."""
+    if roots == {look.passed.tree.root()}:
+        look.certain = look.passed.copy()
+    else:
+        explanation = f"the first {look.size} entries are not those whose tree was signed"
+        look.doubt(f"tree {look.size}", explanation)
 
 
-def _caught_up(entry: SealedEntry) -> tuple[int, int]:
-    """Return the entries whose payloads were lost before the register was brought up to the published log."""
-    values = open_event(entry.entry, entry.payload or b"").values
-    return int(str(values["from"])), int(str(values["to"]))
+def _size(unit: RegisterUnit) -> int:
+    return unit.log.size()
 
 
-def _locked_checkpoint(archive: Archive) -> tuple[tuple[int, bytes] | None, list[AuditFinding]]:
-    """Return size and root of the newest checkpoint in the locked store, and what is wrong with it.
-
-    It stands for every entry before it: whoever rewrites the register cannot rewrite what is locked.
-    """
-    origin = archive.signer.origin
-    try:
-        size = newest_published(archive.store, origin, 0)
-        if size is None:
-            return None, []
-        note, checkpoint = read_published(archive.store, origin, size)
-        stored = archive.register.read(lambda unit: unit.tree.all_keys())
-        keys = [*(parse_verifier_key(one.verifier_key) for one in stored), *archive.signer.verifier_keys]
-        if not verified_signatures(note, keys):
-            return None, [_broken(f"the checkpoint of {size} entries in the store is not signed by a key of the log")]
-    except Unavailable:
-        raise
-    except (ArchiveError, Refused) as wrong:
-        return None, [_broken(f"the newest checkpoint in the store cannot be read: {wrong}")]
-    return (checkpoint.size, checkpoint.root), []
+def _entries(start: int, limit: int, unit: RegisterUnit) -> list[bytes]:
+    return unit.log.entry_bytes(start, limit)
 
 
-def _entries(archive: Archive, size: int) -> Iterator[SealedEntry]:
-    start = 0
-    while start < size:
-        page = archive.register.read(partial(_page, start, min(_AT_ONCE, size - start)))
-        if not page:
-            return
-        yield from page
-        start = page[-1].index + 1
+def _page(start: int, end: int, unit: RegisterUnit) -> tuple[Sequence[SealedEntry], dict[int, set[bytes]]]:
+    """Return the entries from ``start`` up to ``end``, and the roots that were signed of them, by size."""
+    signed: dict[int, set[bytes]] = defaultdict(set)
+    if start < end:
+        for size, root in unit.tree.signed_roots(start, end - start):
+            if size <= end:
+                signed[size].add(root)
+    return unit.log.sealed(start, end - start), signed
 
 
-def _page(start: int, limit: int, unit: RegisterUnit) -> Sequence[SealedEntry]:
-    return unit.log.sealed(start, limit)
-
-
-def _signed(archive: Archive) -> Iterator[tuple[int, bytes]]:
-    """Yield size and root of every tree that the register names as signed, smallest first."""
-    after = 0
-    while page := archive.register.read(partial(_roots, after)):
-        yield from page
-        after = page[-1][0]
-
-
-def _roots(after: int, unit: RegisterUnit) -> list[tuple[int, bytes]]:
-    return unit.tree.signed_roots(after, _AT_ONCE)
+def _beyond(unit: RegisterUnit) -> tuple[int, set[int]]:
+    """Return the log's size, and the size of the first tree that was signed of more entries."""
+    size = unit.log.size()
+    return size, {larger for larger, _ in unit.tree.signed_roots(size, 1)}
 
 
 def _broken(explanation: str) -> AuditFinding:
