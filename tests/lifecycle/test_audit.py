@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime as dt
 import json
@@ -14,8 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from archive_service.errors import Conflict
+from archive_service.evidence.tree import Tree, append
 from archive_service.lifecycle.audit.run import AuditRequest, audit, report_of
 from archive_service.lifecycle.audit.schedule import audit_when_due
+from archive_service.lifecycle.deposit import Deposited
+from archive_service.lifecycle.log.published import published_entries, read_published
 from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.audits import AuditFinding, AuditOutcome, AuditPhase, AuditRun, AuditScope
 from archive_service.model.events import Event, EventType
@@ -27,15 +31,17 @@ from archive_service.model.units.log import SignedCheckpoint
 from archive_service.storage.register.api_keys import SqlProgress
 from archive_service.storage.register.event_times import EventTimes
 from archive_verify.merkle import leaf_hash, root_of
-from archive_verify.notes import Note, parse_note
+from archive_verify.notes import Note, parse_note, signers
+from archive_verify.proof import LogProof, parse_proof, require_logged
 from retention.decide import RetentionState
 from tests.archives import TestArchive, open_test_archive
 from tests.fakes.faults import Killed
-from tests.fakes.log_signer import signer
+from tests.fakes.log_signer import ORIGIN, signer
 from tests.fakes.memory_store import MemoryStore
 from tests.results import digest, pdf
 
 WHOLE = AuditRequest(verify=True)
+KEYS = signer().verifier_keys
 
 
 @pytest.fixture
@@ -77,6 +83,31 @@ def flip(store: MemoryStore, key: str) -> None:
     with store.read(key, version) as blocks:
         content = b"".join(blocks)
     store.tamper(key, content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def receipted(ours: TestArchive, done: Deposited) -> str:
+    """Return the entry that the depositor holds in a receipt, once it is proven as an auditor does, by the store alone.
+
+    Neither the register nor the index is asked: the checkpoint and the entries under it are those that are locked.
+    """
+    receipt = parse_note(str(done.receipt).encode())
+    assert signers(receipt, KEYS), "the receipt is signed by the log's key"
+    taken = base64.b64decode(json.loads(receipt.text.split("\n")[1])["entry"])
+    published = list(published_entries(ours.store, ORIGIN, 0))
+    tiles = Tiles(append(Tiles({}), 0, [leaf_hash(one) for one in published]))
+    index = published.index(taken)
+    note, _ = read_published(ours.store, ORIGIN, len(published))
+    proof = LogProof(index, tuple(Tree(tiles, len(published)).inclusion_proof(index)), note.data)
+    require_logged(taken, parse_proof(proof.data), KEYS)
+    return taken.decode()
+
+
+class Tiles(dict[tuple[int, int], bytes]):
+    """A tree's tiles, made anew from published entries."""
+
+    def hashes(self, level: int, tile: int) -> bytes:
+        """See HashTiles."""
+        return self.get((level, tile), b"")
 
 
 def second_store(ours: TestArchive) -> tuple[TestArchive, MemoryStore]:
@@ -443,17 +474,34 @@ def test_the_bytes_that_are_read_are_told_before_they_are(ours: TestArchive) -> 
 
 
 class TestDepositsThatTheLogTellsOf:
-    def test_and_the_register_lacks_are_lost(self, ours: TestArchive) -> None:
-        """Record, claim and objects taken away together: the log still tells."""
-        record = ours.stored()
-        for key in ours.objects(f"records/{record.id}/"):
+    def taken_away(self, ours: TestArchive) -> Deposited:
+        """Take a record, its claim and its objects away together, after all that is done with it was done."""
+        done = ours.deposit()
+        ours.work()
+        seal_log(ours.archive)
+        for key in ours.objects(f"records/{done.record.id}/"):
             ours.store.lose(key)
         change(ours, "DELETE FROM records")
         change(ours, "DELETE FROM reservations")
+        return done
+
+    def test_and_the_register_lacks_are_told_by_the_log_the_index_and_the_receipt(self, ours: TestArchive) -> None:
+        """Three that do not ask each other."""
+        done = self.taken_away(ours)
         run = audit(ours.archive, AuditRequest())
-        assert (only(run).outcome, only(run).record_id) == (AuditOutcome.LOST, record.id)
-        assert "the log tells of its deposit" in only(run).explanation
+        by_log, by_index = run.listed
+        assert (by_log.outcome, by_log.record_id) == (AuditOutcome.LOST, done.record.id)
+        assert "the log tells of its deposit" in by_log.explanation
+        assert (by_index.outcome, by_index.record_id) == (AuditOutcome.INDEXED_GONE, done.record.id)
         assert run.alarm
+        assert done.record.id in receipted(ours, done)
+
+    def test_and_the_index_lacks_too_are_told_by_the_log_and_the_receipt(self, ours: TestArchive) -> None:
+        done = self.taken_away(ours)
+        ours.archive.index.remove([done.record.id])
+        run = audit(ours.archive, AuditRequest())
+        assert (only(run).outcome, only(run).record_id) == (AuditOutcome.LOST, done.record.id)
+        assert done.record.id in receipted(ours, done)
 
     def test_cannot_be_taken_out_of_the_log_too(self, ours: TestArchive) -> None:
         record = ours.stored()
