@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks that stand still until a test moves them."""
 
 from __future__ import annotations
 
@@ -20,3 +20,18 @@ class MovableClock:
     def forward(self, by: dt.timedelta) -> None:
         """Let that much time pass."""
         self._now += by
+
+
+class Seconds:
+    """Seconds that pass only while somebody waits for them, or when a test lets them."""
+
+    def __init__(self) -> None:
+        self._passed = 0.0
+
+    def now(self) -> float:
+        """Return how many have passed."""
+        return self._passed
+
+    def wait(self, seconds: float) -> None:
+        """Let that many pass."""
+        self._passed += seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from click.testing import CliRunner, Result
 
 from archive_service.cli.main import main
 from archive_service.cli.output import ExitCode
+from archive_service.lifecycle.audit.pace import Pace
 from archive_service.lifecycle.rebuild_register import LOSSES
+from tests.fakes.clock import Seconds
 from tests.recovery.places import History, Urls, live, open_place
 
 Run = Callable[..., Result]
@@ -106,6 +109,25 @@ def test_people_read_the_same_in_words(run: Run, data: Path, tmp_path: Path, his
     assert all(loss.what.split(",")[0] in said for loss in LOSSES)
     shutil.rmtree(data)
     assert "archive-service reindex" in run("restore", tmp_path / "backups").stdout
+
+
+def test_an_audit_reads_as_slowly_as_it_is_told_to(
+    run: Run, data: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = [file.stat().st_size for file in (data / "objects").rglob("original")]
+    time = Seconds()
+    monkeypatch.setattr("archive_service.cli.audit.Pace", partial(Pace, now=time.now, wait=time.wait))
+    assert not as_json(run("audit", "--verify", "--json"))["alarm"]
+    assert time.now() == 0
+    assert not as_json(run("audit", "--rate", "0.001", "--json"))["alarm"]
+    assert time.now() == 0, "sizes alone are compared"
+    assert not as_json(run("audit", "--verify", "--rate", "0.001", "--json"))["alarm"]
+    assert time.now() >= (sum(sizes) - max(sizes)) / 1000
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "fast", "nan"])
+def test_a_rate_that_is_none_is_a_usage_error(run: Run, rate: str) -> None:
+    assert run("audit", "--rate", rate).exit_code == ExitCode.USAGE
 
 
 @pytest.mark.parametrize("damage", ["missing", "mismatch"])
