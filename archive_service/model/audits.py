@@ -97,6 +97,7 @@ class AuditPhase(StrEnum):
 
     LOG = "log"
     RECORDS = "records"
+    EVIDENCE = "evidence"
     INDEX = "index"
     DONE = "done"
 

@@ -364,9 +364,14 @@ def audit_paper_key(audit_id: str) -> str:
     return f"{AUDITS}{audit_id}/report.pdf"
 
 
+def audit_report_key(audit_id: str) -> str:
+    """Return the key of the report of an audit: canonical JSON."""
+    return f"{AUDITS}{audit_id}/report.json"
+
+
 def audit_report_object(audit_id: str, body: bytes) -> SmallObject:
     """Return the report of an audit as it is put into the store."""
-    return small_object(f"{AUDITS}{audit_id}/report.json", body)
+    return small_object(audit_report_key(audit_id), body)
 
 
 def certificate_key(disposal_id: str) -> str:

@@ -91,6 +91,10 @@ class Timestamps(Protocol):
         """Return one page of the batches that hold log entries, by number, groups left out."""
         ...
 
+    def numbers(self, after: int, limit: int) -> list[int]:
+        """Return one page of the numbers of all batches, smallest first."""
+        ...
+
     def hash_tree_renewals(self, batch_id: int) -> list[TimestampBatch]:
         """Return the batches that renew the hash tree of that one, oldest first, groups left out."""
         ...

@@ -65,6 +65,9 @@ class RegisterTimestampsContract:
         assert register.read(lambda unit: unit.timestamps.last_made_at()) == NOW + 2 * MINUTE
         ranges = register.read(lambda unit: unit.timestamps.ranges(0, 10) + unit.timestamps.ranges(first, 10))
         assert [one.id for one in ranges] == [first, second, second]
+        numbers = register.read(lambda unit: unit.timestamps.numbers(0, 100))
+        assert numbers == sorted({first, second, renewal, unlike})
+        assert register.read(lambda unit: unit.timestamps.numbers(numbers[0], 1)) == numbers[1:2]
         renewals = register.read(lambda unit: unit.timestamps.hash_tree_renewals(first))
         assert [one.id for one in renewals] == [renewal]
 

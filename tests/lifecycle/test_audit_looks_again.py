@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,25 +22,9 @@ from archive_verify.notes import Note, parse_note
 from tests.archives import TestArchive
 from tests.fakes.log_signer import signer
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.misreading import ALWAYS, Change, misread
 
 _READ = MemoryStore.read
-Change = Callable[[Any], Any]
-ALWAYS = 1_000_000
-
-
-def misread(patch: pytest.MonkeyPatch, owner: Any, name: str, change: Change, times: int) -> None:
-    """Let a method answer wrongly the first times that ``change`` makes any difference to what it answers."""
-    read, told = getattr(owner, name), list[Any]()
-
-    def wrongly(*args: Any, **options: Any) -> Any:
-        right = read(*args, **options)
-        wrong = change(right)
-        if wrong == right or len(told) >= times:
-            return right
-        told.append(wrong)
-        return wrong
-
-    patch.setattr(owner, name, wrongly)
 
 
 def audited(ours: TestArchive) -> AuditRun:

@@ -39,7 +39,7 @@ _Rule = Callable[[Event, _Held], Iterator[str]]
 def contradictions(archive: Archive, page: Sequence[SealedEntry]) -> Iterator[AuditFinding]:
     """Yield where the register says something else than these entries committed to."""
     telling = [one for one in page if any(marker in one.entry for marker in _MARKERS)]
-    told = [(record_in(one), _opened(one)) for one in telling]
+    told = [(record_in(one), opened(one)) for one in telling]
     ids = {record_id for record_id, _ in told if record_id is not None}
     held, disposed = archive.register.read(partial(_held, ids)) if ids else ({}, frozenset[RecordId]())
     for record_id, event in told:
@@ -60,7 +60,7 @@ def contradictions(archive: Archive, page: Sequence[SealedEntry]) -> Iterator[Au
                 yield AuditFinding(AuditOutcome.MISMATCH, record_id, explanation)
 
 
-def _opened(entry: SealedEntry) -> Event | None:
+def opened(entry: SealedEntry) -> Event | None:
     """Return the event, None where its payload is gone or is not the one committed to: that is told elsewhere."""
     if entry.payload is None or entry.salt is None:
         return None

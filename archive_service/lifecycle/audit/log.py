@@ -18,6 +18,7 @@ from archive_service.errors import ArchiveError, Unavailable
 from archive_service.evidence.entry import commitment_holds
 from archive_service.lifecycle.audit.commitments import contradictions
 from archive_service.lifecycle.audit.payloads import Ranges, caught_up, disposed, record_in
+from archive_service.lifecycle.audit.published_log import is_signed
 from archive_service.lifecycle.log.published import newest_published, read_published
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
@@ -26,7 +27,6 @@ from archive_service.model.units import RegisterUnit
 from archive_verify.errors import Refused
 from archive_verify.log_history import require_in_time_order
 from archive_verify.merkle import GrowingTree, leaf_hash
-from archive_verify.notes import parse_verifier_key, verified_signatures
 
 _AT_ONCE = 2000
 
@@ -187,9 +187,7 @@ class LogExamination:
         """Return the root of the checkpoint of that size in the store, and what is wrong with it."""
         try:
             note, checkpoint = read_published(self._archive.store, self._archive.signer.origin, size)
-            stored = self._archive.register.read(lambda unit: unit.tree.all_keys())
-            keys = [*(parse_verifier_key(one.verifier_key) for one in stored), *self._archive.signer.verifier_keys]
-            if not verified_signatures(note, keys):
+            if not is_signed(self._archive, note):
                 return b"", f"the checkpoint of {size} entries in the store is not signed by a key of the log"
         except Unavailable:
             raise

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice, starmap
 
 from archive_service.evidence.canonical import canonical_json
+from archive_service.lifecycle.audit.evidence import examine_evidence
 from archive_service.lifecycle.audit.log import LogExamination
 from archive_service.lifecycle.audit.owed import owe_paper
 from archive_service.lifecycle.audit.printing import PaperOwed, print_report
@@ -76,6 +77,8 @@ def _run(archive: Archive, request: AuditRequest) -> AuditRun:
         run = _log(archive, request, run)
     if run.phase is AuditPhase.RECORDS:
         run = _records(archive, request, run)
+    if run.phase is AuditPhase.EVIDENCE:
+        run = _evidence(archive, request, run)
     if run.phase is AuditPhase.INDEX:
         run = _index(archive, run)
     return _end(archive, request.actor, run)
@@ -113,9 +116,20 @@ def _records(archive: Archive, request: AuditRequest, run: AuditRun) -> AuditRun
         if passed - saved >= _SAVED_EVERY:
             _save(archive, run)
             saved = passed
-    # The index is compared as a whole, so only with everything.
-    phase = AuditPhase.INDEX if run.scope.is_whole else AuditPhase.DONE
+    # Evidence and index are compared as a whole, so only with everything.
+    phase = AuditPhase.EVIDENCE if run.scope.is_whole else AuditPhase.DONE
     return _save(archive, dataclasses.replace(run, phase=phase, position=None))
+
+
+def _evidence(archive: Archive, request: AuditRequest, run: AuditRun) -> AuditRun:
+    """Tell what is wrong with evidence outside the records. What is as it should be is not counted: counts are records.
+
+    A run that was cut off begins this phase anew: only what was saved before is counted.
+    """
+    for passed, found in enumerate(examine_evidence(archive, run.verify, request.pace), 1):
+        run = _with(run, found)
+        request.report(passed)
+    return _save(archive, dataclasses.replace(run, phase=AuditPhase.INDEX))
 
 
 def _index(archive: Archive, run: AuditRun) -> AuditRun:

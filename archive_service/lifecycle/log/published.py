@@ -60,13 +60,21 @@ def read_published(store: ObjectStore, origin: str, size: int) -> tuple[Note, Ch
     listed = oldest(one for one in store.list_under(key) if one.key == key)
     if listed is None:
         raise not_readable(key)
+    return parse_published(origin, size, read_small(store, listed))
+
+
+def parse_published(origin: str, size: int, body: bytes) -> tuple[Note, Checkpoint]:
+    """Return what was published as the checkpoint of that size; its signatures are not checked here.
+
+    Raises IntegrityFailure when it is none, or another one.
+    """
     try:
-        note = parse_note(read_small(store, listed))
+        note = parse_note(body)
         checkpoint = parse_checkpoint(note.text)
     except Malformed as wrong:
-        raise not_readable(key) from wrong
+        raise not_readable(checkpoint_key(origin, size)) from wrong
     if (checkpoint.origin, checkpoint.size) != (origin, size):
-        raise not_readable(key)
+        raise not_readable(checkpoint_key(origin, size))
     return note, checkpoint
 
 

@@ -14,10 +14,11 @@ from functools import partial
 from itertools import groupby
 
 from archive_service.errors import IntegrityFailure
-from archive_service.evidence.entry import format_instant, parse_instant
+from archive_service.evidence.entry import format_instant
 from archive_service.evidence.kept_batch import kept_batch_objects, kept_token_object, read_kept_batch
 from archive_service.evidence.lines import mark_renewed
 from archive_service.lifecycle.marks import keep_small
+from archive_service.lifecycle.timestamps.stamped import KEPT_UP_TO, kept_before
 from archive_service.model.archive import Archive
 from archive_service.model.objects import batches_prefix
 from archive_service.model.ports import ObjectStore
@@ -25,13 +26,6 @@ from archive_service.model.record import ObjectVersion
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.model.units import RegisterUnit
 from retention.locks import quarantine_lock_until
-
-# Up to when a run has kept everything that was stamped.
-_PROGRESS = "keep-timestamps"
-
-# Tokens state the authority's time, which is within five minutes of ours, and are written when they come: what was
-# stamped a little before the last run is looked at again.
-_LOOK_BACK = dt.timedelta(hours=1)
 
 # Before any time-stamp of this archive.
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -50,13 +44,12 @@ def keep_timestamps(archive: Archive) -> tuple[str, ...]:
         batch = archive.register.read(lambda unit, batch_id=batch_id: unit.timestamps.get(batch_id))  # type: ignore[misc]
         if batch is not None:
             differing += _keep(archive, batch, list(given))
-    archive.register.write(lambda unit: unit.progress.put(_PROGRESS, format_instant(now)))
+    archive.register.write(lambda unit: unit.progress.put(KEPT_UP_TO, format_instant(now)))
     return tuple(differing)
 
 
 def _since(unit: RegisterUnit) -> dt.datetime:
-    last = unit.progress.get(_PROGRESS)
-    return parse_instant(last) - _LOOK_BACK if last is not None else _BEGINNING
+    return kept_before(unit) or _BEGINNING
 
 
 def _keep(archive: Archive, batch: TimestampBatch, tokens: list[TimestampToken]) -> Iterator[str]:

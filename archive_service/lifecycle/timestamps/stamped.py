@@ -1,16 +1,33 @@
 """Evidence records (RFC 4998) of records and certificates, made of the batches and time-stamps in the register.
 
-Not a step itself: they are given out one by one, and in evidence packages.
+Not a step itself: they are given out one by one, and in evidence packages. It also says up to when everything that was
+stamped lies in the store too.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+
 from archive_service.errors import Message, NotFound
+from archive_service.evidence.entry import parse_instant
 from archive_service.evidence.evidence_record import make_evidence_record
 from archive_service.evidence.lines import NotInBatch, RecordStamps, line_of
 from archive_service.lifecycle.evidence.receipts import deposit_entry
 from archive_service.model.identifiers import RecordId
 from archive_service.model.units import RegisterUnit
+
+# Up to when a run has kept everything that was stamped, in the register.
+KEPT_UP_TO = "keep-timestamps"
+
+# Tokens state the authority's time, which is within five minutes of ours, and are written when they come: what was
+# stamped a little before the last run is looked at again.
+_LOOK_BACK = dt.timedelta(hours=1)
+
+
+def kept_before(unit: RegisterUnit) -> dt.datetime | None:
+    """Return the instant up to which every time-stamp that states an earlier one is kept, None before the first run."""
+    last = unit.progress.get(KEPT_UP_TO)
+    return parse_instant(last) - _LOOK_BACK if last is not None else None
 
 
 def evidence_record_of(unit: RegisterUnit, record_id: RecordId, authority: str | None = None) -> bytes:

@@ -67,6 +67,11 @@ class SqlTimestamps:
         query = select(*_WITHOUT_GROUPS).where(_B.id > after, _B.end_entry > _B.first_entry).order_by(_B.id)
         return [_batch(row) for row in self._connection.execute(query.limit(limit))]
 
+    def numbers(self, after: int, limit: int) -> list[int]:
+        """Return the numbers of batches."""
+        query = select(_B.id).where(_B.id > after).order_by(_B.id).limit(limit)
+        return list(self._connection.execute(query).scalars())
+
     def hash_tree_renewals(self, batch_id: int) -> list[TimestampBatch]:
         """Return the renewals of a batch's hash tree: what they renew is said first in their canonical JSON."""
         query = select(*_WITHOUT_GROUPS).where(_B.renews.like(f'{{"hash_tree_of":{batch_id},%')).order_by(_B.id)
