@@ -55,10 +55,18 @@ class KeptHold:
     identifiers: tuple[Identifier, ...]
 
 
+def schedule_file_key(number: int, sha256: str) -> str:
+    """Return the key of an adopted schedule's file, by its number and the file's digest."""
+    return f"{_schedule_stem(number, sha256)}.toml"
+
+
+def _schedule_stem(number: int, sha256: str) -> str:
+    # A register that was put back to before an adoption gives its number again: the file tells the two apart.
+    return f"{SCHEDULES}{number:0{_NUMBER_DIGITS}}-{sha256[:16]}"
+
+
 def schedule_objects(adopted: AdoptedSchedule) -> tuple[SmallObject, SmallObject]:
     """Return the schedule's file and, last, what says that it was adopted."""
-    # A register that was put back to before an adoption gives its number again: the file tells the two apart.
-    stem = f"{SCHEDULES}{adopted.number:0{_NUMBER_DIGITS}}-{adopted.sha256[:16]}"
     values = {
         "format": RETENTION_FORMAT,
         "number": adopted.number,
@@ -66,7 +74,8 @@ def schedule_objects(adopted: AdoptedSchedule) -> tuple[SmallObject, SmallObject
         "adopted_by": adopted.adopted_by,
         "adopted_at": _written(adopted.adopted_at),
     }
-    return small_object(f"{stem}.toml", adopted.body), json_object(f"{stem}/{_SAID}", values)
+    said = f"{_schedule_stem(adopted.number, adopted.sha256)}/{_SAID}"
+    return small_object(schedule_file_key(adopted.number, adopted.sha256), adopted.body), json_object(said, values)
 
 
 def read_schedule_object(key: str, said: bytes, body: bytes) -> KeptSchedule:

@@ -15,15 +15,19 @@ import sqlalchemy as sa
 
 from archive_service.errors import unavailable
 from archive_service.evidence.tiles import entry_bundle, parse_entry_bundle
+from archive_service.lifecycle.audit.printing import print_owed
 from archive_service.lifecycle.audit.run import AuditRequest, audit
 from archive_service.lifecycle.evidence.keep import keep_evidence
 from archive_service.lifecycle.log.published import read_published
 from archive_service.lifecycle.log.seal import seal_log
+from archive_service.lifecycle.retention.adopt import adopt_schedule
 from archive_service.lifecycle.timestamps.keep import keep_timestamps
 from archive_service.lifecycle.timestamps.stamp import stamp
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome, AuditRun, AuditScope
 from archive_service.model.events import Event, EventType
+from archive_service.model.objects import audit_paper_key
+from archive_service.model.permissions import Role
 from archive_service.model.ports import Protection
 from archive_service.storage.register.event_log import SqlLog
 from archive_service.storage.register.log_tiles import SqlLogTree
@@ -37,7 +41,7 @@ from tests.fakes.log_signer import ORIGIN, signer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.misreading import Change, misread
 from tests.fakes.randomness import CountedRandomness
-from tests.results import digest
+from tests.results import CENTRE, digest
 
 WHOLE = AuditRequest(verify=True)
 HOUR = dt.timedelta(hours=1)
@@ -70,6 +74,7 @@ KINDS = (
     "a printed report",
     "a certificate",
     "a printed certificate",
+    "a schedule",
     "a decision",
 )
 
@@ -88,6 +93,8 @@ def lived(tmp_path: Path) -> Iterator[Lived]:
         people.due(1)
         people.approved()
         people.finish()
+        manager = ours.caller(Role.RECORDS_MANAGER, office=CENTRE)
+        adopt_schedule(archive, manager, Path("examples/retention/schedule.toml").read_bytes())
         seal_log(archive)
         ours.stored(2)
         ours.work()
@@ -114,6 +121,7 @@ def _keys(ours: TestArchive) -> dict[str, str]:
         "a printed report": ("audits/", "/report.pdf"),
         "a certificate": ("disposals/", "/certificate.json"),
         "a printed certificate": ("disposals/", "/certificate.pdf"),
+        "a schedule": ("retention/schedules/", ".toml"),
         "a decision": ("disposals/", "/evidence/"),
     }
     found = {kind: _of(ours, prefix, part)[0] for kind, (prefix, part) in names.items()}
@@ -347,6 +355,16 @@ def test_papers_whose_entry_lost_its_payload_are_passed_over(lived: Lived) -> No
     outcomes = {one.outcome for one in lived.audit().listed}
     assert AuditOutcome.MISSING not in outcomes
     assert AuditOutcome.PAYLOAD_MISSING in outcomes
+
+
+def test_a_paper_that_was_sealed_later_is_held_against_the_entry_that_tells_of_it(lived: Lived) -> None:
+    lived.ours.faults.down.add("sealer")
+    owing = lived.audit()
+    lived.ours.faults.heal()
+    print_owed(lived.archive)
+    key = audit_paper_key(owing.id)
+    lived.ours.store.tamper(key, flipped(lived.ours.content_of(key)))
+    assert (AuditOutcome.MISMATCH, key) in lived.told()
 
 
 def _checkpoints(lived: Lived) -> list[Checkpoint]:

@@ -1,7 +1,7 @@
 """What proves stamps, disposals and audits, held against register and log: batches and tokens, certificates, reports.
 
-Reports and certificates must be those whose digests are in the log; a batch with its tokens must be the register's, and
-the tokens must be over its root.
+Reports, certificates and schedules must be those whose digests are in the log; a batch with its tokens must be the
+register's, and the tokens must be over its root.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from archive_service.model.objects import (
     disposal_evidence_key,
     is_disposal_evidence,
 )
+from archive_service.model.retention_objects import schedule_file_key
 from archive_service.model.timestamps import TimestampBatch, TimestampToken
 from archive_service.model.units import RegisterUnit
 
@@ -40,7 +41,12 @@ _ENTRIES_AT_ONCE = 2000
 _BATCHES_AT_ONCE = 500
 
 # How the entries end that commit to papers.
-_COMMITTING = tuple(map(end_of_entry, (EventType.AUDITED, EventType.DISPOSAL_CERTIFIED)))
+_COMMITTING = tuple(
+    map(
+        end_of_entry,
+        (EventType.AUDITED, EventType.AUDIT_PRINTED, EventType.DISPOSAL_CERTIFIED, EventType.SCHEDULE_ADOPTED),
+    )
+)
 
 
 def kept_timestamps(reader: Reader) -> Iterator[Piece]:
@@ -60,7 +66,10 @@ def kept_timestamps(reader: Reader) -> Iterator[Piece]:
 
 
 def committed_papers(reader: Reader) -> Iterator[Piece]:
-    """Yield each audit and each certified disposal that the log tells of, with its papers. Raises Unavailable."""
+    """Yield each audit, certified disposal and adopted schedule that the log tells of, with its papers.
+
+    Raises Unavailable.
+    """
     archive = reader.archive
     size = archive.register.read(lambda unit: unit.log.size())
     for start in range(0, size, _ENTRIES_AT_ONCE):
@@ -144,11 +153,14 @@ def _papers(index: int, unit: RegisterUnit) -> list[tuple[str, dict[str, str]]]:
 
 def _papers_of(event: Event) -> Iterator[tuple[str, dict[str, str]]]:
     said = event.values
-    if event.type is EventType.AUDITED:
+    if event.type in (EventType.AUDITED, EventType.AUDIT_PRINTED):
         audit_id = str(said["audit"])
         yield audit_report_key(audit_id), _digests({name: said.get(f"report_{name}") for name in _FUNCTIONS})
         if said.get("printed_sha256") is not None:
             yield audit_paper_key(audit_id), _digests({"sha256": said["printed_sha256"]})
+    elif event.type is EventType.SCHEDULE_ADOPTED:
+        sha256 = str(said["sha256"])
+        yield schedule_file_key(int(str(said["number"])), sha256), {"sha256": sha256}
     elif event.type is EventType.DISPOSAL_CERTIFIED:
         disposal_id = str(said["disposal"])
         yield certificate_key(disposal_id), _digests(said["certificate"])
