@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 
@@ -111,6 +112,27 @@ class RegisterLogContract:
         two, one = register.write(work)
         assert (len(two), len(one)) == (2, 1)
         assert [*two, *one] == register.read(lambda unit: unit.log.entries(1, 10))
+
+    def test_who_watches_is_told_the_sizes_before_anything_is_kept_and_can_refuse(self, register: SqlRegister) -> None:
+        class Refused(Exception):
+            pass
+
+        told: list[tuple[int, int]] = []
+
+        def refuse(before: int, after: int) -> None:
+            raise Refused
+
+        def add(unit: RegisterUnit, watch: Callable[[int, int], None]) -> None:
+            unit.log.watch(watch)
+            unit.log.append(read_event(0), read_event(1))
+
+        register.write(lambda unit: add(unit, lambda *sizes: told.append(sizes)))
+        with pytest.raises(Refused):
+            register.write(lambda unit: add(unit, refuse))
+        register.write(lambda unit: unit.log.watch(refuse))  # nothing is added
+        register.write(lambda unit: add(unit, lambda *sizes: told.append(sizes)))
+        assert told == [(0, 2), (2, 4)]
+        assert register.read(lambda unit: (unit.log.size(), len(unit.log.entries(0, 10)))) == (4, 4)
 
     @pytest.mark.parametrize("by_another_process", [False, True])
     def test_an_event_of_long_before_the_last_entry_is_refused_and_nothing_is_written(

@@ -236,6 +236,74 @@ def test_each_process_looks_once_a_minute_and_not_at_every_write(ours: TestArchi
     assert ours.faults.calls.count("store.list_under") == listed + 1
 
 
+def put_back_while_running(ours: TestArchive, running: Archive) -> list[bytes]:
+    """Let the process have written, and published, what its register then has no more; return what the register has."""
+    enter(running, 5)
+    backup = Backup(ours)
+    enter(running)
+    seal_log(ours.archive)
+    backup.restore()
+    return entries(ours.archive)
+
+
+def test_a_register_put_back_under_a_running_process_gets_not_one_entry_more(ours: TestArchive) -> None:
+    running = guarded(ours)
+    before = put_back_while_running(ours, running)
+    for _ in range(3):
+        with pytest.raises(IntegrityFailure) as refused:
+            enter(running)
+        assert refused.value.code == "register-rolled-back"
+    assert entries(ours.archive) == before
+
+
+def test_of_many_writers_at_the_same_time_none_gets_through_to_a_register_put_back(ours: TestArchive) -> None:
+    running = guarded(ours)
+    before = put_back_while_running(ours, running)
+    with ThreadPoolExecutor(8) as pool:
+        written = [pool.submit(enter, running) for _ in range(40)]
+    assert {type(one.exception()) for one in written} == {IntegrityFailure}
+    assert entries(ours.archive) == before
+
+
+def test_nothing_is_written_to_a_register_put_back_while_the_store_cannot_be_asked(ours: TestArchive) -> None:
+    running = guarded(ours)
+    before = put_back_while_running(ours, running)
+    ours.faults.down.add("store")
+    with pytest.raises(Unavailable):
+        enter(running)
+    ours.faults.heal()
+    ours.clock.forward(LOOK_SOON)
+    with pytest.raises(IntegrityFailure):
+        enter(running)
+    assert entries(ours.archive) == before
+
+
+def test_once_caught_up_a_running_process_writes_on(ours: TestArchive) -> None:
+    running = guarded(ours)
+    put_back_while_running(ours, running)
+    with pytest.raises(IntegrityFailure):
+        enter(running)
+    catch_up(ours.archive)
+    before = entries(ours.archive)
+    ours.clock.forward(LOOK_SOON)
+    enter(running)
+    assert entries(ours.archive)[:-1] == before
+
+
+def test_a_register_put_back_to_what_was_published_goes_on_after_one_more_question(ours: TestArchive) -> None:
+    running = guarded(ours)
+    enter(running, 5)
+    seal_log(ours.archive)
+    backup = Backup(ours)
+    enter(running, 7)  # in no checkpoint: these are lost
+    backup.restore()
+    before, asked = entries(ours.archive), ours.faults.calls.count("store.list_under")
+    for _ in range(3):
+        enter(running)
+    assert ours.faults.calls.count("store.list_under") == asked + 1
+    assert entries(ours.archive)[:-3] == before
+
+
 def slow_store(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
     """Let the store be asked and answer when it is told to: return what is set at the question, and what to set."""
     asked, answer = threading.Event(), threading.Event()

@@ -46,8 +46,8 @@ class LogParts:
     clock: Clock
 
 
-def require_continuity(parts: LogParts) -> None:
-    """Return when the register may be written to; the first time, begin the log and adopt its keys.
+def require_continuity(parts: LogParts) -> int:
+    """Return the log's size when the register may be written to; the first time, begin the log and adopt its keys.
 
     Raises IntegrityFailure ``register-rolled-back`` when a larger checkpoint than the register's log was published;
     Misconfigured ``log-key-unknown`` when none of the log's keys is at hand; Unavailable when it could not be told.
@@ -58,6 +58,7 @@ def require_continuity(parts: LogParts) -> None:
         raise rolled_back(size, published)
     if _new_keys(parts.signer, known):
         parts.register.write(lambda unit: _adopt(parts, unit))
+    return size
 
 
 def _new_keys(signer: LogSigning, known: list[LogKey]) -> list[VerifierKey]:
@@ -123,11 +124,21 @@ def rolled_back(size: int, published: int) -> IntegrityFailure:
     )
 
 
+class _WentBack(Exception):
+    """The log has fewer entries than this process has seen in it."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
 class ContinuousRegister:
     """A register that refuses writes unless the log goes on in it. Implements ``Register``.
 
-    Each process looks at its first write and then every minute, so that depositing costs nothing more. What could not
-    be told at first is refused as Unavailable; later the last answer stands until there is a new one.
+    Each process looks at its first write and then every minute, so that depositing costs nothing more; and at once when
+    it is about to add to a log that is shorter than it has seen it: a register was put back under the running process.
+    What could not be told then or at first is refused as Unavailable; later the last answer stands until there is a
+    new one.
     """
 
     def __init__(self, parts: LogParts) -> None:
@@ -137,11 +148,18 @@ class ContinuousRegister:
         self._look_at: dt.datetime | None = None
         self._refusal: ArchiveError | None = None
         self._told = False
+        # The greatest size of the log that was seen committed.
+        self._seen = 0
+        self._counting = threading.Lock()
 
     def write(self, work: Callable[[RegisterUnit], T]) -> T:
         """Write, if the log goes on here: see Register.write. Raises what ``require_continuity`` raises."""
-        self._require()
-        return self._register.write(work)
+        while True:
+            self._require()
+            try:
+                return self._write(work)
+            except _WentBack as found:
+                self._distrust(found.size)
 
     def read(self, work: Callable[[RegisterUnit], T]) -> T:
         """Read: see Register.read."""
@@ -156,6 +174,32 @@ class ContinuousRegister:
             # What did not answer tells for itself; the register is not what is wrong.
             if not refusal.retryable:
                 raise
+
+    def _write(self, work: Callable[[RegisterUnit], T]) -> T:
+        """Write, and remember how far the log has come. Raises _WentBack, with nothing written."""
+        reached = 0
+
+        def told(before: int, after: int) -> None:
+            nonlocal reached
+            if before < self._seen:
+                raise _WentBack(before)
+            reached = after
+
+        def watched(unit: RegisterUnit) -> T:
+            unit.log.watch(told)
+            return work(unit)
+
+        result = self._register.write(watched)
+        with self._counting:
+            self._seen = max(self._seen, reached)
+        return result
+
+    def _distrust(self, size: int) -> None:
+        """Let nobody write before there is a new answer, unless there was one since the log was found that short."""
+        with self._looking:
+            if size < self._seen:
+                self._look_at = None
+                self._told = False
 
     def _require(self) -> None:
         now = self._parts.clock.now()
@@ -177,12 +221,15 @@ class ContinuousRegister:
         """Ask, and write the answer down before when to ask again: who finds nothing due finds the answer."""
         again = LOOK_SOON
         try:
-            require_continuity(self._parts)
+            size = require_continuity(self._parts)
         except ArchiveError as refusal:
             if not refusal.retryable or not self._told:
                 self._refusal = refusal
                 self._told = not refusal.retryable
         else:
+            if not self._told:
+                # It goes on from here, also where what was in no checkpoint is gone.
+                self._seen = size
             self._refusal = None
             self._told = True
             again = LOOK_AGAIN

@@ -6,7 +6,7 @@ Every method takes part in the transaction it was reached through; none commits.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,13 @@ class Log(Protocol):
 
     def append(self, *events: Event) -> list[LoggedEvent]:
         """Add events; they get the next indexes when the transaction commits, and stand in the list from then on."""
+        ...
+
+    def watch(self, told: Callable[[int, int], None]) -> None:
+        """Have it told, where events are added, how many entries there are before them and with them.
+
+        It is told while nobody else can write; what it raises undoes the transaction.
+        """
         ...
 
     def of_record(self, record_id: RecordId, after: int, limit: int) -> list[LoggedEvent]:

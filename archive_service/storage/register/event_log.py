@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -71,6 +71,7 @@ class SqlLog:
         self._times = times
         self._waiting: list[Event] = []
         self._promised: list[tuple[int, list[LoggedEvent]]] = []
+        self._watching: list[Callable[[int, int], None]] = []
 
     def append(self, *events: Event) -> list[LoggedEvent]:
         """Let the events be written at the end of the transaction, and the list be filled then."""
@@ -78,6 +79,10 @@ class SqlLog:
         written: list[LoggedEvent] = []
         self._promised.append((len(events), written))
         return written
+
+    def watch(self, told: Callable[[int, int], None]) -> None:
+        """Have it told, once the head is locked, how many entries there are and how many there will be."""
+        self._watching.append(told)
 
     def flush(self) -> None:
         """Write the waiting events; the last statements before the commit. Raises Unavailable when a clock is off."""
@@ -87,6 +92,8 @@ class SqlLog:
         number = _NUMBER_AND_TIME if self._has_clock else _NUMBER
         size, *now = self._connection.execute(number, {"more": len(self._waiting)}).one()
         head = size - len(self._waiting)
+        for told in self._watching:
+            told(head, size)
         self._times.require(self._connection, head, self._waiting, now[0] if now else None)
         sealed = [seal_event(event, self._randomness.token(SALT_BYTES)) for event in self._waiting]
         self._connection.execute(
