@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import bagit
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -76,6 +77,24 @@ def test_manifests_are_what_sha256sum_and_sha512sum_read(tmp_path: Path) -> None
         ("sha256sum", "tagmanifest-sha256.txt"),
     ):
         subprocess.run([program, "--check", "--strict", "--quiet", name], cwd=tmp_path / "bag", check=True)
+
+
+@pytest.mark.parametrize("changed", ["data/original.pdf", "manifest-sha512.txt", "bag-info.txt"])
+def test_the_reference_program_for_bags_finds_it_valid_and_a_changed_file_not(
+    package: bytes, tmp_path: Path, changed: str
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(package)) as opened:
+        opened.extractall(tmp_path)
+    [folder] = tmp_path.iterdir()
+    bag = bagit.Bag(str(folder))
+    bag.validate()
+    assert (bag.version_info, sorted(bag.algorithms)) == ((1, 0), ["sha256", "sha512"])
+    assert set(bag.payload_files()) == set(Package(package).names("data/"))
+    content = bytearray((folder / changed).read_bytes())
+    content[-2] ^= 1
+    (folder / changed).write_bytes(content)
+    with pytest.raises(bagit.BagError):
+        bagit.Bag(str(folder)).validate()
 
 
 def test_bag_info_states_bytes_and_files_of_the_payload() -> None:
