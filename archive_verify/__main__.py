@@ -20,7 +20,7 @@ from archive_verify.errors import Malformed
 from archive_verify.package import Package
 from archive_verify.report import EXIT_CODES, as_json, as_text, overall
 from archive_verify.steps import check
-from archive_verify.trust import Trust, read_keys, read_roots, read_statements
+from archive_verify.trust import Trust, read_checkpoint, read_consistency, read_keys, read_roots, read_statements
 
 EXIT_USAGE = 64  # EX_USAGE in sysexits.h
 
@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None, now: dt.datetime | None = None)
             tsa_roots=_all(read_roots, given.tsa_root),
             agency_roots=_all(read_roots, given.agency_root),
             revocation=_all(read_statements, given.revocation),
+            seen=_all(read_checkpoint, given.seen),
+            consistency=_all(read_consistency, given.consistency),
         )
         with given.package.open("rb") as file:
             # Mapped, not read: a package may be larger than the memory at hand. An empty file cannot be mapped.
@@ -83,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         ("--tsa-root", "root certificates of time-stamp authorities (PEM or DER)"),
         ("--agency-root", "root certificates of those who sign documents (PEM or DER)"),
         ("--revocation", "revocation list or OCSP answer, beside those in the package (PEM or DER)"),
+        ("--seen", "a checkpoint of the log that you kept, with which the package's must agree"),
+        ("--consistency", "the archive's proof that one checkpoint extends another (JSON)"),
     ):
         parser.add_argument(option, type=Path, action="append", default=[], metavar="FILE", help=f"{what}; repeatable")
     parser.add_argument("--json", action="store_true", help="report as JSON, in both languages")

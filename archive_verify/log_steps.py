@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archive_verify.checkpoint import parse_checkpoint
+from archive_verify.checkpoint import Checkpoint, parse_checkpoint
+from archive_verify.consistency import require_extends
 from archive_verify.contents import CHECKPOINT, LOG_KEYS, RECEIPT, entries, is_disposal
 from archive_verify.errors import Refused, Undecided
 from archive_verify.log_history import CLOCK_SKEW
@@ -31,7 +32,8 @@ def entries_are_in_the_log(package: Package, _: Trust, findings: Findings) -> No
 def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> None:
     """Step 6: the log's key signed checkpoint and receipt, and every witness that the auditor names the checkpoint.
 
-    There is a receipt in a record's package only: nobody deposits a disposal.
+    The checkpoint must also be of one history with every other that the auditor has kept. There is a receipt in a
+    record's package only: nobody deposits a disposal.
     """
     checkpoint = parse_note(package.content(CHECKPOINT))
     tree, life = parse_checkpoint(checkpoint.text), entries(package)
@@ -63,6 +65,10 @@ def checkpoint_is_signed(package: Package, trust: Trust, findings: Findings) -> 
                         f"The witness {key.name} saw the log at {seen}, before the time that its last entry here "
                         f"states ({life[-1].at}): one of their clocks was wrong."
                     )
+    for kept in trust.seen:
+        with findings.part():
+            size = _require_one_history(kept, tree, trust)
+            findings.notes.append(f"The log is the one whose checkpoint of {size} entries you kept.")
 
 
 def _require_log_signature(what: str, note: Note, origin: str, keys: Sequence[VerifierKey]) -> None:
@@ -72,3 +78,21 @@ def _require_log_signature(what: str, note: Note, origin: str, keys: Sequence[Ve
         raise Refused(f"None of the log keys is one of the log {origin}.")
     if not verified_signatures(note, own):
         raise Refused(f"None of the log keys signed the {what}. After a change of keys, the others are needed, too.")
+
+
+def _require_one_history(kept: Note, tree: Checkpoint, trust: Trust) -> int:
+    """Return the size of the checkpoint that the auditor kept, when of it and the package's one extends the other.
+
+    Raises Refused when they contradict each other; Undecided without a proof, and for a checkpoint that the log is not
+    known to have signed: whatever it says, nobody can be held to it.
+    """
+    seen = parse_checkpoint(kept.text)
+    if seen.origin != tree.origin:
+        raise Undecided(f"The checkpoint that you kept is of the log {seen.origin}, the package's of {tree.origin}.")
+    try:
+        _require_log_signature("checkpoint that you kept", kept, tree.origin, trust.log_keys)
+    except Refused as unsigned:
+        raise Undecided(str(unsigned)) from unsigned
+    earlier, later = sorted((seen, tree), key=lambda one: one.size)
+    require_extends(earlier, later, trust.consistency)
+    return seen.size

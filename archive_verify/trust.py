@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
 from archive_verify.certificates import read_certificate
+from archive_verify.checkpoint import parse_checkpoint
+from archive_verify.consistency import Consistency, parse_consistency
 from archive_verify.der import reading
 from archive_verify.errors import Malformed
-from archive_verify.notes import VerifierKey, parse_verifier_key
+from archive_verify.notes import Note, VerifierKey, parse_note, parse_verifier_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Trust:
     """Keys of the log and of witnesses, roots for time-stamps and for signatures, and the instant of the check.
 
     Roots are DER, as are ``revocation``: lists and OCSP answers that the auditor fetched himself, for they prove
-    themselves by their signatures and may come from anywhere.
+    themselves by their signatures and may come from anywhere. ``seen`` are checkpoints that he kept, ``consistency``
+    the proofs from one to another.
     """
 
     now: dt.datetime
@@ -30,6 +33,8 @@ class Trust:
     tsa_roots: tuple[bytes, ...] = ()
     agency_roots: tuple[bytes, ...] = ()
     revocation: tuple[bytes, ...] = ()
+    seen: tuple[Note, ...] = ()
+    consistency: tuple[Consistency, ...] = ()
 
 
 def read_keys(path: Path) -> tuple[VerifierKey, ...]:
@@ -66,3 +71,18 @@ def read_statements(path: Path) -> tuple[bytes, ...]:
             return tuple(der for _, _, der in pem.unarmor(data, multiple=True))
         parser.parse(data, strict=True)
         return (data,)
+
+
+def read_checkpoint(path: Path) -> tuple[Note]:
+    """Return the checkpoint in a file, as the log gives it out; its signatures are not checked here.
+
+    Raises Malformed, OSError.
+    """
+    note = parse_note(path.read_bytes())
+    parse_checkpoint(note.text)
+    return (note,)
+
+
+def read_consistency(path: Path) -> tuple[Consistency]:
+    """Return the consistency proof in a file. Raises Malformed, OSError."""
+    return (parse_consistency(path.read_bytes()),)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import ipaddress
-import json
 import os
 import sys
 import time
@@ -32,9 +31,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from archive_verify.checkpoint import Checkpoint, parse_checkpoint
-from archive_verify.encoding import decode_base64, encode_base64
+from archive_verify.consistency import Consistency, parse_consistency, require_extends
+from archive_verify.encoding import encode_base64
 from archive_verify.errors import Malformed, Refused, Undecided
-from archive_verify.merkle import require_consistency
 from archive_verify.notes import (
     MAX_NOTE_BYTES,
     Note,
@@ -101,21 +100,12 @@ def _require_extends(seen: Checkpoint | None, checkpoint: Checkpoint, ask: Ask) 
         return
     if checkpoint.origin != seen.origin:
         raise Refused(f"The log is called {checkpoint.origin!r}, the one seen before {seen.origin!r}.")
-    if seen.size == 0:
-        return  # every log extends one without entries, and there is no proof of that
     if checkpoint.size < seen.size:
         raise Refused(f"The log was rolled back: it has {checkpoint.size} entries, {seen.size} were seen before.")
-    proof: list[bytes] = []
-    if checkpoint.size > seen.size:
-        proof = _proof(ask("GET", f"/log/consistency?from={seen.size}&to={checkpoint.size}", None))
-    require_consistency(seen.size, checkpoint.size, proof, seen.root, checkpoint.root)
-
-
-def _proof(answer: bytes) -> list[bytes]:
-    try:
-        return [decode_base64(one) for one in json.loads(answer)["proof"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
-        raise Malformed("The archive's consistency proof cannot be read.") from wrong
+    proofs: list[Consistency] = []
+    if 0 < seen.size < checkpoint.size:
+        proofs = [parse_consistency(ask("GET", f"/log/consistency?from={seen.size}&to={checkpoint.size}", None))]
+    require_extends(seen, checkpoint, proofs)
 
 
 def _remembered(state: Path) -> Checkpoint | None:

@@ -32,7 +32,12 @@ FOLDER = Path(archive_verify.__file__).parent
 @pytest.fixture(scope="session")
 def files(archive: SmallArchive, package: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a package and an auditor's own trust in files."""
-    folder = tmp_path_factory.mktemp("auditor")
+    return put_down(tmp_path_factory.mktemp("auditor") / "files", archive, package)
+
+
+def put_down(folder: Path, archive: SmallArchive, package: bytes) -> Path:
+    """Return the folder, made, with the package and what an auditor trusts who knows everybody."""
+    folder.mkdir()
     (folder / "package.zip").write_bytes(package)
     (folder / "log.vkey").write_text("".join(f"{key.text}\n" for key in archive.signer.verifier_keys))
     (folder / "witness.vkey").write_text(f"{archive.witness.verifier_key.text}\n")
@@ -84,7 +89,10 @@ def test_a_wrong_call_is_64(arguments: list[str], capsys: pytest.CaptureFixture[
     assert "archive-verify" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--log-key", "--witness-key", "--tsa-root", "--agency-root", "--revocation"])
+@pytest.mark.parametrize(
+    "option",
+    ["--log-key", "--witness-key", "--tsa-root", "--agency-root", "--revocation", "--seen", "--consistency"],
+)
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"-----BEGIN CERTIFICATE-----\nrubbish\n", b"\xff\xfe"])
 def test_trust_that_cannot_be_read_is_64_and_not_passed_over(
     files: Path, tmp_path: Path, option: str, content: bytes

@@ -42,8 +42,9 @@ class Log:
             text = self.checkpoint().text
             message = signed_message(text, LOG_KEY.type, ORIGIN, 0)
             return Note(text, (NoteSignature(ORIGIN, LOG_KEY.id, ED25519.sign(message)),)).data
-        earlier = int(path.split("from=")[1].split("&", maxsplit=1)[0])
-        return json.dumps({"proof": [encode_base64(one) for one in consistency(earlier, self.leaves)]}).encode()
+        earlier, later = (int(part.partition("=")[2]) for part in path.partition("?")[2].split("&"))
+        proof = [encode_base64(one) for one in consistency(earlier, self.leaves)]
+        return json.dumps({"from": earlier, "to": later, "proof": proof}).encode()
 
 
 @pytest.fixture
