@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from archive_service.evidence.canonical import canonical_json
@@ -112,6 +113,16 @@ def revocation_list(issuer: Agency, at: dt.datetime, *revoked: Agency) -> bytes:
     built = x509.CertificateRevocationListBuilder(issuer.certificate.subject, at, at + dt.timedelta(days=30))
     for one in revoked:
         built = built.add_revoked_certificate(x509.RevokedCertificateBuilder(one.certificate.serial_number, at).build())
+    return built.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def good_answer(issuer: Agency, about: Agency, at: dt.datetime) -> bytes:
+    """Return the issuer's OCSP answer (DER) for thirty days, that the certificate is not revoked."""
+    ends = at + dt.timedelta(days=30)
+    built = ocsp.OCSPResponseBuilder().add_response(
+        about.certificate, issuer.certificate, hashes.SHA256(), ocsp.OCSPCertStatus.GOOD, at, ends, None, None
+    )
+    built = built.responder_id(ocsp.OCSPResponderEncoding.NAME, issuer.certificate)
     return built.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
@@ -289,8 +300,8 @@ class SmallArchive:
         self.happens(EventType.SEARCHED, {"q": "z"}, None)
         return Life(record, original, content, events, metadata, report)
 
-    def seal(self, life: Life, sealed: bytes) -> PackageParts:
-        """Let the rendition be made of the record, and return the parts of a package with it."""
+    def seal(self, life: Life, sealed: bytes, **changed: Any) -> PackageParts:
+        """Let the rendition be made of the record, and return the parts of a package with it; ``changed`` as there."""
         rendition = {
             "kind": "sealed",
             "number": 1,
@@ -299,7 +310,7 @@ class SmallArchive:
             "size_bytes": len(sealed),
         }
         life.events.append(self.happens(EventType.RENDITION_SEALED, {"rendition": rendition}, life.record))
-        return self.parts(life, sealed_rendition=sealed)
+        return self.parts(life, sealed_rendition=sealed, **changed)
 
     def stamp(self, life: Life, beside: Sequence[bytes] = (b"another group",)) -> bytes:
         """Return an evidence record over the original and the entry of the deposit, in a batch with others."""
@@ -354,6 +365,26 @@ class Life:
     events: list[tuple[int, SealedEvent]]
     metadata: list[MetadataParts]
     report: bytes | None
+
+
+# A file of each kind that the checker's sources are of, with little in it: the sources are ten times the rest.
+SMALL_CHECKER = {
+    f"data/checker/archive_verify/{name}": name.encode() for name in ("a.py", "py.typed", "pyproject.toml", "README.md")
+}
+
+
+def package_with_every_part(archive: SmallArchive, life: Life) -> bytes:
+    """Return a package of the record with each kind of part that one can have, in which all ten steps pass."""
+    sealed_life = replace(life, events=list(life.events))
+    agency, now = archive.agency, archive.clock.now()
+    parts = archive.seal(
+        sealed_life,
+        signed_pdf(agency),
+        certificates=[agency.der],
+        revocation_lists=[revocation_list(agency, now)],
+        ocsp_answers=[good_answer(agency, agency, now)],
+    )
+    return repacked(package_bytes(parts), dict(SMALL_CHECKER))
 
 
 def package_bytes(parts: PackageParts | DisposalParts) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.packages import Life, SmallArchive, package_bytes, signature_report, signed_pdf
+from tests.packages import Life, SmallArchive, package_with_every_part, signature_report, signed_pdf
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +20,5 @@ def life(archive: SmallArchive) -> Life:
 
 @pytest.fixture(scope="session")
 def package(archive: SmallArchive, life: Life) -> bytes:
-    """Give a package in which all ten steps pass."""
-    return package_bytes(archive.parts(life))
+    """Give a package with every kind of part, in which all ten steps pass."""
+    return package_with_every_part(archive, life)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import fnmatch
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,6 +19,7 @@ from archive_service.evidence.canonical import canonical_json
 from archive_service.evidence.entry import seal_event
 from archive_service.evidence.signer import LogSigner, generate_log_keys
 from archive_service.model.events import Event, EventType
+from archive_verify import contents
 from archive_verify.bag import bag_problems
 from archive_verify.contents import layout_problems
 from archive_verify.package import Package
@@ -81,6 +84,18 @@ def test_each_kind_of_trust_decides_its_own_step(
 
 
 # Step 1: the package
+
+
+def test_what_is_damaged_here_has_every_kind_of_part_that_a_package_can_have(package: bytes) -> None:
+    names = Package(package).names("data/")
+    for part in contents._REQUIRED_OF_RECORD:
+        assert part in names
+    for pattern in contents._OPTIONAL_OF_RECORD:
+        assert any(re.fullmatch(pattern, name) for name in names), pattern
+    for kind in ("revocation/*.crl", "revocation/*.ocsp", "trust/tsa/*", "trust/agency/*", "metadata/*.json",
+                 "metadata/*.salt", "entries/*.entry", "entries/*.payload", "entries/*.salt", "entries/*.proof",
+                 "checker/*.py", "checker/*.typed", "checker/*.toml", "checker/*.md"):  # fmt: skip
+        assert fnmatch.filter(names, f"data/{kind}"), kind
 
 
 @given(st.data())
@@ -556,16 +571,29 @@ def test_bytes_after_a_document_time_stamp_are_unknown(fresh: SmallArchive) -> N
 
 # Whatever the package holds
 
+# What no step needs: it is for comparison, or proves itself and may be left out as well.
+NOT_NEEDED = ("README", "trust/", "checker/", "certificates/", "revocation/")
+
 
 @given(st.data())
 @settings(max_examples=40, deadline=None)
 def test_rubbish_in_a_part_fails_a_step_and_never_escapes(
     archive: SmallArchive, package: bytes, data: st.DataObject
 ) -> None:
-    names = [name for name in contents_of(package) if "README" not in name and "trust/" not in name]
+    names = [name for name in contents_of(package) if not any(part in name for part in NOT_NEEDED)]
     name = data.draw(st.sampled_from(names), label="name")
     rubbish = data.draw(st.binary(max_size=200) | st.sampled_from([b"{}", b"[" * 10_000, b'{"v":1}', b"30800000"]))
     assert failed(repacked(package, {name: rubbish}), archive.trust())
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"0\x80\0\0", bytes(300)])
+def test_rubbish_among_what_only_links_or_compares_takes_no_proof_away(
+    archive: SmallArchive, package: bytes, rubbish: bytes
+) -> None:
+    names = [name for name in contents_of(package) if name.startswith(("data/certificates/", "data/revocation/"))]
+    assert len(names) == 3
+    told = verdicts(repacked(package, dict.fromkeys(names, rubbish)), archive.trust())
+    assert set(told.values()) == {Verdict.PASS}
 
 
 def test_steps_are_ten_and_each_has_its_sentences_in_both_languages() -> None:
