@@ -172,6 +172,23 @@ def test_a_record_waits_for_its_trigger_runs_and_is_due_and_its_lock_follows(
     assert locks(ours, record) == {dt.datetime(2027, 11, 1, 17, tzinfo=dt.UTC)}
 
 
+def test_the_deposit_states_no_class_and_an_entry_of_its_own_states_class_and_version_of_the_rules(
+    ours: TestArchive, manager: Caller
+) -> None:
+    adopted(ours, manager)
+    record = ours.stored(dossier_code=DOSSIER)
+    [deposit] = [one for one in ours.events(EventType.DEPOSITED) if one.record_id == record.id]
+    assert deposit.values["retention"] == {"class": None, "rule_version": None}
+    assert ours.events(EventType.RETENTION_DECIDED) == []
+    ours.work()
+    [decided] = ours.events(EventType.RETENTION_DECIDED)
+    assert decided.record_id == record.id
+    said = decided.values
+    assert (said["class"], said["schedule"], said["version"], said["due_on"]) == ("1Y", "short", "1", None)
+    closed(ours, manager)
+    assert ours.events(EventType.RETENTION_DECIDED)[-1].values["due_on"] == "2027-11-02"
+
+
 def test_deciding_twice_changes_nothing(ours: TestArchive, manager: Caller) -> None:
     adopted(ours, manager)
     record = ours.stored(dossier_code=DOSSIER)
