@@ -33,14 +33,14 @@ def accept(*, quick: bool) -> Iterator[Figure]:
     prepare(SIZE_BYTES)
     large = template(SIZE_BYTES)
     with running(UNCHECKED) as unchecked, running(REAL) as real, work_folder() as folder, _checker() as check:
-        _deposits(unchecked, CLIENTS * 2)
-        _deposits(real, CLIENTS * 2)
+        deposit_rate(unchecked, CLIENTS * 2)
+        deposit_rate(real, CLIENTS * 2)
         floor_cpu, deposit_cpu = Meter(lambda: [os.getpid()]), Meter(unchecked.pids)
         bare, taken, full, checked = in_turn(
             rounds,
             lambda: floor_cpu.of(lambda: floor_rate(folder, large.file(), total), total),
-            lambda: deposit_cpu.of(lambda: _deposits(unchecked, total), total),
-            lambda: _deposits(real, total // 2),
+            lambda: deposit_cpu.of(lambda: deposit_rate(unchecked, total), total),
+            lambda: deposit_rate(real, total // 2),
             lambda: check(total // 2),
         )
     yield figure("accept ÷ floor", (taken, bare), "1 MB files/s, 16 clients", Target(0.45))
@@ -75,7 +75,8 @@ def reading(*, quick: bool) -> Iterator[Figure]:
     yield figure("read while flooded ÷ idle", (flood * 1000, idle * 1000), unit, None, "16 clients without a pause")
 
 
-def _deposits(service: Service, total: int) -> float:
+def deposit_rate(service: Service, total: int) -> float:
+    """Deposit so many results of 1 MB from 16 clients and return how many a second."""
     large = template(SIZE_BYTES)
     return rate(service.port, CLIENTS, total, lambda _: deposit(next(_numbers), service.headers, large.file()))
 

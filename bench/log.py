@@ -22,7 +22,7 @@ from archive_service.evidence.signer import LogSigner, generate_log_keys
 from archive_service.evidence.tree import Tree
 from archive_service.lifecycle.log.seal import seal_log
 from archive_service.model.archive import Archive
-from archive_service.model.events import Event, EventType
+from archive_service.model.events import Event, EventType, LoggedEvent
 from archive_service.model.ports import NewObject, ObjectStore, PdfReader, Register, SearchIndex, Staging
 from archive_service.model.record import ContentDigest, ObjectVersion
 from archive_service.model.units import RegisterUnit
@@ -32,9 +32,12 @@ from archive_service.storage.register.register import SqlRegister
 from archive_service.storage.register.schema import upgrade_schema
 from archive_verify.merkle import leaf_hash, root_of
 from archive_verify.proof import LogProof, parse_proof, require_logged
+from bench.accept import CLIENTS, SIZE_BYTES, deposit_rate
+from bench.deposits import prepare
 from bench.figures import Figure, Target, figure, in_turn, percentile
 from bench.growth import deposits, open_register_alone
-from bench.service import work_folder
+from bench.machine import Meter
+from bench.service import Service, running, work_folder
 from tests.servers import fresh_database
 
 T = TypeVar("T")
@@ -86,8 +89,9 @@ class _Unlogged:
 
 
 class _NoLog:
-    def append(self, *_events: Event) -> None:
-        """Forget them."""
+    def append(self, *events: Event) -> list[LoggedEvent]:
+        """Forget them. What is returned makes no receipt, and has nobody look in the log for one."""
+        return [LoggedEvent(0, b"", None)] * len(events)
 
     def flush(self) -> None:
         """Have nothing to write."""
@@ -103,6 +107,8 @@ def log(*, quick: bool) -> Iterator[Figure]:
     with _urls(quick) as urls:
         for name, url in urls.items():
             yield from _appended(name, url, 400 if quick else 8_000)
+        for name, url in urls.items():
+            yield from _share(name, url, 32 if quick else 200, 1 if quick else 31)
     with work_folder() as folder:
         yield from _grown(folder, few, many)
 
@@ -120,10 +126,8 @@ def _urls(quick: bool) -> Iterator[dict[str, str]]:
 
 
 def _appended(name: str, url: str, total: int) -> Iterator[Figure]:
-    """Entries, and deposits, while the log is sealed all the time ÷ while it is not."""
-    archive = open_register_alone(url)
-    archive = dataclasses.replace(archive, store=cast("ObjectStore", _Nowhere()))
-    unlogged = dataclasses.replace(archive, register=cast("Register", _Unlogged(archive.register)))
+    """Entries while the log is sealed all the time ÷ while it is not."""
+    archive = dataclasses.replace(open_register_alone(url), store=cast("ObjectStore", _Nowhere()))
     portion = total // 8
 
     def with_tree() -> float:
@@ -135,19 +139,56 @@ def _appended(name: str, url: str, total: int) -> Iterator[Figure]:
         seal_log(archive)  # not counted here, nor left to be counted by the other
         return rate
 
-    def with_log() -> float:
-        seconds = portion / deposits(archive, portion)
-        return portion / (seconds + _sealing_seconds(archive))
-
     entries = in_turn(8, with_tree, without_tree)
     note = f"{portion:,} by {_THREADS} threads, then sealed: about a second's entries, where a minute's is usual"
     yield figure(f"entries with the tree ÷ without, {name}", (entries[0], entries[1]), "entries/s", Target(0.90), note)
-    done = in_turn(8, with_log, lambda: deposits(unlogged, portion))
-    note = "no PDF check, a store that takes no time: the log's share of a real deposit is smaller"
-    yield figure(
-        f"deposits with entry, receipt and tree ÷ without log, {name}", (done[0], done[1]), "deposits/s", None, note
-    )
     cast("SqlRegister", archive.register).close()
+
+
+def _share(name: str, url: str, total: int, rounds: int) -> Iterator[Figure]:
+    """What the log adds to a deposit ÷ a whole deposit, which the real service receives, checks, keeps and registers.
+
+    By the clock, with many at the same time: it counts what commits wait for and what a database server does. What else
+    runs on the machine lengthens the whole more than the part, so that the note has the CPU time of both, too.
+    """
+    archive = dataclasses.replace(open_register_alone(url), store=cast("ObjectStore", _Nowhere()))
+    unlogged = dataclasses.replace(archive, register=cast("Register", _Unlogged(archive.register)))
+    prepare(SIZE_BYTES)
+    with _service(url) as service:
+        logged_cpu, bare_cpu, whole_cpu = (Meter(pids) for pids in (_own, _own, service.pids))
+        whole_total = total // 4
+        deposit_rate(service, CLIENTS * 2)
+        logged, bare, whole = in_turn(
+            rounds,
+            lambda: logged_cpu.of(lambda: _deposit_and_seal(archive, total), total),
+            lambda: bare_cpu.of(lambda: 1000 / deposits(unlogged, total), total),
+            lambda: whole_cpu.of(lambda: 1000 / deposit_rate(service, whole_total), whole_total),
+        )
+    cast("SqlRegister", archive.register).close()
+    cpu = f"{logged_cpu.median_ms - bare_cpu.median_ms:.2f} of {whole_cpu.median_ms:.1f} ms"
+    note = f"register's part {logged:.2f} ms, without log {bare:.2f}; CPU of the archive's processes {cpu}"
+    pair, limit = (logged - bare, whole), Target(0.10, at_least=False)
+    yield figure(f"the log's share of a deposit, {name}", pair, "ms a 1 MB deposit, 16 at a time", limit, note)
+
+
+def _deposit_and_seal(archive: Archive, total: int) -> float:
+    """Deposit so many, seal the log, and return the milliseconds that each of them took of both."""
+    return 1000 / deposits(archive, total) + 1000 * _sealing_seconds(archive) / total
+
+
+def _own() -> list[int]:
+    return [os.getpid()]
+
+
+@contextmanager
+def _service(like: str) -> Iterator[Service]:
+    """Run the real service, its register of the same kind as the one at that URL."""
+    if like.startswith("sqlite"):
+        with running() as service:
+            yield service
+    else:
+        with fresh_database(like) as url, running(settings={"ARCHIVE_REGISTER_URL": url}) as service:
+            yield service
 
 
 def _entries(archive: Archive, total: int) -> float:

@@ -18,7 +18,12 @@ from tests.running import PROJECT
     [
         (
             ("searching", "indexing", "log"),
-            {"search phrase, newest: p99", "index rate ÷ engine's own", "log recomputed: entries/s"},
+            {
+                "search phrase, newest: p99",
+                "index rate ÷ engine's own",
+                "log recomputed: entries/s",
+                "the log's share of a deposit, SQLite",
+            },
         ),
         (("signed",), {f"signed deposit ÷ signature check alone, {level}" for level in ("B-B", "B-T", "B-LT")}),
     ],
@@ -35,4 +40,6 @@ def test_the_quick_benches_give_figures_with_their_parts(
     [results] = tmp_path.glob("*.json")
     figures = json.loads(results.read_text(encoding="utf-8"))
     assert some <= {figure["name"] for figure in figures}
-    assert all(figure["numerator"] > 0 and figure["denominator"] > 0 and figure["load"] >= 0 for figure in figures)
+    assert all(figure["denominator"] > 0 and figure["load"] >= 0 for figure in figures)
+    # A share is the difference of two measures, which so little work may drown.
+    assert all(figure["numerator"] > 0 for figure in figures if "share" not in figure["name"])
