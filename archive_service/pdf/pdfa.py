@@ -174,6 +174,13 @@ def _save_settings() -> dict[str, Any]:
     return pikepdf.pdfa.resolve_save_kwargs(FLAVOUR, object_stream_mode=pikepdf.ObjectStreamMode.disable)
 
 
+def _to_draw(drawing: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
+    try:
+        return drawing[number]
+    except pypdfium2.PdfiumError as broken:
+        raise NotMade("unreadable") from broken
+
+
 def _assembled(sources: _Sources, keepable: list[bool], told: Mapping[str, Any]) -> pikepdf.Pdf:
     if not all(keepable):
         # Without this, what is filled into a form is not drawn; it must be said before the first page is loaded.
@@ -192,7 +199,7 @@ def _assembled(sources: _Sources, keepable: list[bool], told: Mapping[str, Any])
         if keep:
             content = _kept(pdf, added, page)
         else:
-            content, layer = _drawn(pdf, added, sources.drawing[number], page)
+            content, layer = _drawn(pdf, added, _to_draw(sources.drawing, number), page)
             words = words if words.places is not None else layer
         if words.places:
             added.add_resource(font, Name.Font, Name("/Words"))

@@ -280,6 +280,12 @@ def test_what_cannot_be_read_is_not_sealed(at: Workshop, content: bytes) -> None
     assert not outcome.retryable
 
 
+def test_a_page_that_the_drawing_library_cannot_load_is_not_tried_again(at: Workshop, shared_data: Path) -> None:
+    content = (shared_data / "pdf" / "signed" / "minimal-annotless.pdf").read_bytes()
+    outcome, _ = at.try_to_seal(content, words=one_word_a_page(content))
+    assert outcome == NotSealed(SealProblem.UNREADABLE, retryable=False)
+
+
 def test_one_bad_scan_does_not_stop_others_at_the_same_time(at: Workshop) -> None:
     outcomes: list[Sealed | NotSealed] = []
     bad, good = b"%PDF-1.7 bad", scan()
