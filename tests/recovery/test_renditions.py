@@ -26,9 +26,10 @@ def test_a_sealed_copy_is_served_from_the_place_that_a_backup_was_restored_into(
     until = quarantine_lock_until(place.clock.now(), 14)
     backups = BackupPlace(LocalStore(tmp_path / "backups", place.clock), place.archive.staging, until)
     load_reference(place.archive, REFERENCE, "operator")
+    place = dataclasses.replace(place, archive=dataclasses.replace(place.archive, sealer=FakeSealer()))
     record = place.deposit(1, trust=Trust.DIGITISED)
     place.register.write(lambda unit: unit.texts.put(record.id, PLACED, place.clock.now()))
-    assert seal(dataclasses.replace(place.archive, sealer=FakeSealer()), record.id) is None
+    assert seal(place.archive, record.id) is None
     [before] = place.register.read(lambda unit: unit.renditions.of_record(record.id))
     back_up_to(place, backups)
 
