@@ -103,6 +103,7 @@ def rotate(lost: bool, as_json: bool) -> None:
             retire_keys(archive, lost=True)
         adopt_keys(archive)
     _show(open_signer(settings), as_json)
+    click.echo("Restart the service and every worker: until then they sign with the keys of before.", err=True)
 
 
 def _add_generation(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def test_private_keys_are_never_shown(loaded: Run) -> None:
 
 def test_keys_change_with_an_overlap_and_each_change_is_in_the_log(loaded: Run) -> None:
     old = as_json(loaded("log", "key", "show", "--json"))["verifier_keys"]
-    both = as_json(loaded("log", "key", "rotate", "--json"))["verifier_keys"]
+    rotated = loaded("log", "key", "rotate", "--json")
+    assert "Restart the service and every worker" in rotated.stderr
+    both = json.loads(rotated.stdout)["verifier_keys"]
     assert both[:2] == old
     assert known_keys() == dict.fromkeys(both, True)
     assert loaded("log", "key", "rotate").exit_code == ExitCode.CONFLICT
