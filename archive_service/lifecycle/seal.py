@@ -37,7 +37,6 @@ _WORKER = "worker"
 _KIND = RenditionKind.SEALED
 
 
-# What a store answers when a key holds other bytes: another worker's rendition came first.
 def seal(archive: Archive, record_id: RecordId) -> NotSealed | None:
     """Make and keep the record's sealed rendition, unless it has one or is not to have one.
 

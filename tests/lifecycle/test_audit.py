@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-import sqlalchemy as sa
 
 from archive_service.errors import Conflict
 from archive_service.evidence.tree import Tree, append
@@ -58,14 +57,6 @@ def counts(run: AuditRun) -> dict[str, int]:
 def only(run: AuditRun) -> AuditFinding:
     [finding] = run.listed
     return finding
-
-
-def change(ours: TestArchive, statement: str, **values: object) -> None:
-    """Change the database as its owner could: with the guards of the log taken away."""
-    with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for trigger in connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-            connection.execute(sa.text(f"DROP TRIGGER {trigger.name}"))
-        connection.execute(sa.text(statement), values)
 
 
 def sign_tree(ours: TestArchive) -> SignedCheckpoint:
@@ -170,7 +161,7 @@ class TestTheLog:
         sign_tree(ours)
         ours.stored(2)
         other = '(SELECT entry FROM log_entries ORDER BY "index" DESC LIMIT 1)'
-        change(ours, f"UPDATE log_entries SET entry = {other} WHERE record_id = :id", id=record.id)
+        ours.change_as_owner(f"UPDATE log_entries SET entry = {other} WHERE record_id = :id", id=record.id)
         run = audit(ours.archive, AuditRequest())
         assert run.alarm
         said = " ".join(one.explanation for one in run.listed if one.outcome is AuditOutcome.LOG_BROKEN)
@@ -179,12 +170,12 @@ class TestTheLog:
 
     def test_a_payload_that_was_rewritten_is_told(self, ours: TestArchive) -> None:
         ours.stored()
-        change(ours, 'UPDATE log_payloads SET payload = :payload WHERE "index" = 0', payload=b"{}")
+        ours.change_as_owner('UPDATE log_payloads SET payload = :payload WHERE "index" = 0', payload=b"{}")
         assert "entry 0 commits to another payload" in only(audit(ours.archive, AuditRequest())).explanation
 
     def test_a_payload_that_is_gone_without_a_reason_is_an_alarm(self, ours: TestArchive) -> None:
         ours.stored()
-        change(ours, 'DELETE FROM log_payloads WHERE "index" > 0')
+        ours.change_as_owner('DELETE FROM log_payloads WHERE "index" > 0')
         run = audit(ours.archive, AuditRequest())
         assert run.alarm
         assert only(run).outcome is AuditOutcome.PAYLOAD_MISSING
@@ -193,7 +184,7 @@ class TestTheLog:
     def test_payloads_that_were_lost_with_an_older_register_are_nothing_wrong(self, ours: TestArchive) -> None:
         ours.stored()
         size = ours.register.read(lambda unit: unit.log.size())
-        change(ours, 'DELETE FROM log_payloads WHERE "index" > 0')
+        ours.change_as_owner('DELETE FROM log_payloads WHERE "index" > 0')
         caught_up = Event(EventType.LOG_CAUGHT_UP, "operator", ours.clock.now(), None, {"from": 1, "to": size})
         ours.register.write(lambda unit: unit.log.append(caught_up))
         assert not audit(ours.archive, AuditRequest()).alarm
@@ -203,10 +194,10 @@ class TestTheLog:
     ) -> None:
         ours.stored()
         seal_log(ours.archive)
-        change(ours, "DELETE FROM log_checkpoints")
+        ours.change_as_owner("DELETE FROM log_checkpoints")
         last = '(SELECT max("index") FROM log_entries)'
         older = "CAST(replace(CAST(entry AS TEXT), '2026', '2025') AS BLOB)"
-        change(ours, f'UPDATE log_entries SET entry = {older} WHERE "index" = {last}')
+        ours.change_as_owner(f'UPDATE log_entries SET entry = {older} WHERE "index" = {last}')
         run = audit(ours.archive, AuditRequest())
         assert run.alarm
         assert any("are not those whose tree was signed" in one.explanation for one in run.listed)
@@ -224,7 +215,7 @@ class TestTheLog:
     def test_an_entry_that_is_gone_is_told(self, ours: TestArchive, index: int) -> None:
         ours.stored()
         size = ours.register.read(lambda unit: unit.log.size())
-        change(ours, 'DELETE FROM log_entries WHERE "index" = :index', index=index % size)
+        ours.change_as_owner('DELETE FROM log_entries WHERE "index" = :index', index=index % size)
         run = audit(ours.archive, AuditRequest())
         assert run.alarm
         assert counts(run)["log-broken"] >= 1
@@ -356,7 +347,7 @@ class TestTheIndex:
     def test_a_document_of_no_record_is_told(self, ours: TestArchive) -> None:
         record = ours.stored()
         ours.work()
-        change(ours, "UPDATE records SET search_state = 'waiting'")
+        ours.change_as_owner("UPDATE records SET search_state = 'waiting'")
         run = audit(ours.archive, AuditRequest())
         assert (only(run).outcome, only(run).record_id) == (AuditOutcome.INDEXED_GONE, record.id)
 
@@ -366,7 +357,7 @@ class TestTheIndex:
 
         def listed_too_late() -> Iterator[RecordId]:
             yield from ()
-            change(ours, "UPDATE records SET search_state = 'waiting'")
+            ours.change_as_owner("UPDATE records SET search_state = 'waiting'")
 
         index = SimpleNamespace(record_ids=listed_too_late)
         changing = dataclasses.replace(ours.archive, index=cast(SearchIndex, index))
@@ -460,7 +451,7 @@ class TestARunThatWasCutOff:
     def test_killed_at_the_end_keeps_one_report(self, ours: TestArchive) -> None:
         run = audit(ours.archive, AuditRequest())
         half = dataclasses.replace(run, report_sha256=None)
-        change(ours, "UPDATE audit_runs SET ended_at = NULL, report_sha256 = NULL")
+        ours.change_as_owner("UPDATE audit_runs SET ended_at = NULL, report_sha256 = NULL")
         unended = dataclasses.replace(half, ended_at=None)
         assert ours.register.read(lambda unit: unit.audits.unfinished()) == unended
 
@@ -481,8 +472,8 @@ class TestDepositsThatTheLogTellsOf:
         seal_log(ours.archive)
         for key in ours.objects(f"records/{done.record.id}/"):
             ours.store.lose(key)
-        change(ours, "DELETE FROM records")
-        change(ours, "DELETE FROM reservations")
+        ours.change_as_owner("DELETE FROM records")
+        ours.change_as_owner("DELETE FROM reservations")
         return done
 
     def test_and_the_register_lacks_are_told_by_the_log_the_index_and_the_receipt(self, ours: TestArchive) -> None:
@@ -506,9 +497,9 @@ class TestDepositsThatTheLogTellsOf:
     def test_cannot_be_taken_out_of_the_log_too(self, ours: TestArchive) -> None:
         record = ours.stored()
         sign_tree(ours)
-        change(ours, "DELETE FROM records")
-        change(ours, "DELETE FROM reservations")
-        change(ours, "DELETE FROM log_entries WHERE record_id = :id", id=record.id)
+        ours.change_as_owner("DELETE FROM records")
+        ours.change_as_owner("DELETE FROM reservations")
+        ours.change_as_owner("DELETE FROM log_entries WHERE record_id = :id", id=record.id)
         assert counts(audit(ours.archive, AuditRequest()))["log-broken"] >= 1
 
     def test_an_entry_that_states_an_earlier_time_than_those_before_it_was_put_in_later(
@@ -531,8 +522,7 @@ class TestWhatTheLogCommittedTo:
         other = pdf("document 9")
         ours.store.tamper(record.original.key, other)
         said = digest(other)
-        change(
-            ours,
+        ours.change_as_owner(
             "UPDATE records SET sha256 = :a, sha512 = :b, stored_sha256 = :a, stored_sha512 = :b, "
             "size_bytes = :size, stored_size_bytes = :size",
             a=said.sha256,
@@ -545,8 +535,8 @@ class TestWhatTheLogCommittedTo:
 
     def test_a_description_rewritten_in_register_and_store_is_told(self, ours: TestArchive) -> None:
         record = ours.stored()
-        change(ours, "UPDATE metadata_versions SET metadata = replace(metadata, 'Đà Nẵng', 'Hà Nội')")
-        change(ours, "UPDATE metadata_versions SET metadata = replace(metadata, '\"vi\"', '\"en\"')")
+        ours.change_as_owner("UPDATE metadata_versions SET metadata = replace(metadata, 'Đà Nẵng', 'Hà Nội')")
+        ours.change_as_owner("UPDATE metadata_versions SET metadata = replace(metadata, '\"vi\"', '\"en\"')")
         run = audit(ours.archive, AuditRequest())
         assert run.alarm
         assert any(
@@ -560,7 +550,7 @@ class TestWhatTheLogCommittedTo:
         ours.stored(trust=Trust.DIGITISED)
         ours.work()
         assert not audit(ours.archive, AuditRequest()).alarm
-        change(ours, "UPDATE renditions SET sha512 = :other", other="0" * 128)
+        ours.change_as_owner("UPDATE renditions SET sha512 = :other", other="0" * 128)
         run = audit(ours.archive, AuditRequest())
         assert any("copy 1 is not the one that the log committed to" in one.explanation for one in run.listed)
 
@@ -568,7 +558,7 @@ class TestWhatTheLogCommittedTo:
         record = ours.stored()
         for key in ours.objects(f"records/{record.id}/"):
             ours.store.lose(key)
-        change(ours, "UPDATE records SET state = 'disposed'")
+        ours.change_as_owner("UPDATE records SET state = 'disposed'")
         run = audit(ours.archive, AuditRequest())
         assert run.alarm
         assert {one.outcome for one in run.listed} == {AuditOutcome.LOST}

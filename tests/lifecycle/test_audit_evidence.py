@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from archive_service.errors import unavailable
 from archive_service.evidence.tiles import entry_bundle, parse_entry_bundle
@@ -159,14 +158,6 @@ def only(run: AuditRun) -> AuditFinding:
     return finding
 
 
-def change(ours: TestArchive, statement: str, **values: object) -> None:
-    """Change the database as its owner could."""
-    with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for trigger in connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-            connection.execute(sa.text(f"DROP TRIGGER {trigger.name}"))
-        connection.execute(sa.text(statement), values)
-
-
 def test_nothing_is_told_of_an_archive_whose_evidence_is_whole(lived: Lived) -> None:
     run = lived.audit()
     assert run.listed == ()
@@ -287,7 +278,7 @@ class TestACheckpoint:
         assert "not signed by a key of the log" in only(lived.audit()).explanation
 
     def test_that_a_register_which_was_caught_up_never_heard_of_is_held_against_its_tree(self, lived: Lived) -> None:
-        change(lived.ours, "DELETE FROM log_checkpoints WHERE size < (SELECT max(size) FROM log_checkpoints)")
+        lived.ours.change_as_owner("DELETE FROM log_checkpoints WHERE size < (SELECT max(size) FROM log_checkpoints)")
         assert lived.told() == []
         key = lived.keys["an older checkpoint"]
         lived.ours.store.tamper(key, flipped(lived.ours.content_of(key)))
@@ -329,9 +320,9 @@ class TestAToken:
         second = lived.ours.register.read(lambda unit: unit.timestamps.newest())
         assert second is not None
         other = lived.ours.register.read(lambda unit: unit.timestamps.tokens(second.id))[0].token
-        change(lived.ours, "UPDATE timestamp_tokens SET token = :other WHERE batch_id = 1", other=other)
+        lived.ours.change_as_owner("UPDATE timestamp_tokens SET token = :other WHERE batch_id = 1", other=other)
         lived.ours.store.lose(lived.keys["its token"])
-        change(lived.ours, "DELETE FROM progress WHERE name = 'keep-timestamps'")
+        lived.ours.change_as_owner("DELETE FROM progress WHERE name = 'keep-timestamps'")
         keep_timestamps(lived.archive)
         found = only(lived.audit())
         assert found.outcome is AuditOutcome.MISMATCH
@@ -347,8 +338,7 @@ class TestAToken:
 def test_papers_whose_entry_lost_its_payload_are_passed_over(lived: Lived) -> None:
     """A register that was made anew knows no digest of them; the loss itself is told of the log."""
     lived.ours.store.lose(lived.keys["a report"])
-    change(
-        lived.ours,
+    lived.ours.change_as_owner(
         'DELETE FROM log_payloads WHERE "index" IN (SELECT "index" FROM log_entries WHERE '
         'instr(CAST(entry AS TEXT), \'"type":"audited"\') > 0)',
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -64,69 +64,70 @@ def flipped(bodies: list[bytes]) -> list[bytes]:
     return [bodies[0].replace(b'"v":1', b'"v":2'), *bodies[1:]] if bodies else bodies
 
 
-# What is misread, where, and what is told of it where it is read so again.
+class Misreading(NamedTuple):
+    """What is misread, where, how, and what is told of it where it is read so again."""
+
+    what: str
+    owner: type
+    name: str
+    change: Change
+    told: AuditOutcome
+
+
 MISREADINGS = [
-    ("a payload", SqlLog, "sealed", entry_with(0, payload=b"{}"), AuditOutcome.LOG_BROKEN),
-    ("a salt", SqlLog, "sealed", entry_with(2, salt=bytes(32)), AuditOutcome.LOG_BROKEN),
-    ("an entry that is none", SqlLog, "sealed", entry_with(1, entry=b'{"type":"deposited"'), AuditOutcome.LOG_BROKEN),
-    ("an entry that is gone", SqlLog, "sealed", lambda page: page[1:], AuditOutcome.LOG_BROKEN),
-    ("the last entry", SqlLog, "sealed", lambda page: page[:-1], AuditOutcome.LOG_BROKEN),
-    ("a page that is empty", SqlLog, "sealed", lambda _page: [], AuditOutcome.LOG_BROKEN),
-    ("a time ahead", SqlLog, "sealed", rewritten(b'"at":"20', b'"at":"30'), AuditOutcome.LOG_BROKEN),
-    ("a payload that is gone", SqlLog, "sealed", entry_with(3, payload=None, salt=None), AuditOutcome.PAYLOAD_MISSING),
-    ("a root", SqlLogTree, "signed_roots", lambda told: [(n, bytes(32)) for n, _ in told], AuditOutcome.LOG_BROKEN),
-    ("a tree beyond", SqlLogTree, "signed_roots", lambda told: told or [(99_999, bytes(32))], AuditOutcome.LOG_BROKEN),
-    ("a size", SqlLog, "size", lambda size: size + 5, AuditOutcome.LOG_BROKEN),
-    ("a record that is gone", SqlRecords, "get_many", lambda _found: {}, AuditOutcome.LOST),
-    (
+    Misreading("a payload", SqlLog, "sealed", entry_with(0, payload=b"{}"), AuditOutcome.LOG_BROKEN),
+    Misreading("a salt", SqlLog, "sealed", entry_with(2, salt=bytes(32)), AuditOutcome.LOG_BROKEN),
+    Misreading(
+        "an entry that is none", SqlLog, "sealed", entry_with(1, entry=b'{"type":"deposited"'), AuditOutcome.LOG_BROKEN
+    ),
+    Misreading("an entry that is gone", SqlLog, "sealed", lambda page: page[1:], AuditOutcome.LOG_BROKEN),
+    Misreading("the last entry", SqlLog, "sealed", lambda page: page[:-1], AuditOutcome.LOG_BROKEN),
+    Misreading("a page that is empty", SqlLog, "sealed", lambda _page: [], AuditOutcome.LOG_BROKEN),
+    Misreading("a time ahead", SqlLog, "sealed", rewritten(b'"at":"20', b'"at":"30'), AuditOutcome.LOG_BROKEN),
+    Misreading(
+        "a payload that is gone", SqlLog, "sealed", entry_with(3, payload=None, salt=None), AuditOutcome.PAYLOAD_MISSING
+    ),
+    Misreading(
+        "a root", SqlLogTree, "signed_roots", lambda told: [(n, bytes(32)) for n, _ in told], AuditOutcome.LOG_BROKEN
+    ),
+    Misreading(
+        "a tree beyond", SqlLogTree, "signed_roots", lambda told: told or [(99_999, bytes(32))], AuditOutcome.LOG_BROKEN
+    ),
+    Misreading("a size", SqlLog, "size", lambda size: size + 5, AuditOutcome.LOG_BROKEN),
+    Misreading("a record that is gone", SqlRecords, "get_many", lambda _found: {}, AuditOutcome.LOST),
+    Misreading(
         "a record called disposed of",
         SqlRecords,
         "get_many",
         lambda found: {one: dataclasses.replace(r, state=RecordState.DISPOSED) for one, r in found.items()},
         AuditOutcome.LOST,
     ),
-    ("a description", SqlRecords, "versions_of", lambda _found: {}, AuditOutcome.MISMATCH),
-    ("a sealed copy", SqlRenditions, "of_record", lambda found: found[:0], AuditOutcome.MISMATCH),
+    Misreading("a description", SqlRecords, "versions_of", lambda _found: {}, AuditOutcome.MISMATCH),
+    Misreading("a sealed copy", SqlRenditions, "of_record", lambda found: found[:0], AuditOutcome.MISMATCH),
 ]
 
 
-@pytest.mark.parametrize(("what", "owner", "name", "change", "told"), MISREADINGS, ids=[one[0] for one in MISREADINGS])
+@pytest.mark.parametrize("misreading", MISREADINGS, ids=[one.what for one in MISREADINGS])
 class TestWhatIsMisread:
-    def test_once_is_not_told(
-        self,
-        ours: TestArchive,
-        monkeypatch: pytest.MonkeyPatch,
-        what: str,
-        owner: type,
-        name: str,
-        change: Change,
-        told: AuditOutcome,
-    ) -> None:
+    def test_once_is_not_told(self, ours: TestArchive, monkeypatch: pytest.MonkeyPatch, misreading: Misreading) -> None:
         size = lived(ours)
         right = audited(ours)
         assert right.counts.keys() == {AuditOutcome.INTACT}
         monkeypatch.setattr("archive_service.lifecycle.audit.log._AT_ONCE", 3)
-        misread(monkeypatch, owner, name, change, 1)
+        misread(monkeypatch, misreading.owner, misreading.name, misreading.change, 1)
         run = audited(ours)
         assert run.listed == ()
         assert run.log_size == size + 1, "and the audit before is an entry"
 
     def test_both_times_is_told(
-        self,
-        ours: TestArchive,
-        monkeypatch: pytest.MonkeyPatch,
-        what: str,
-        owner: type,
-        name: str,
-        change: Change,
-        told: AuditOutcome,
+        self, ours: TestArchive, monkeypatch: pytest.MonkeyPatch, misreading: Misreading
     ) -> None:
         lived(ours)
         monkeypatch.setattr("archive_service.lifecycle.audit.log._AT_ONCE", 3)
-        misread(monkeypatch, owner, name, change, ALWAYS)
+        misread(monkeypatch, misreading.owner, misreading.name, misreading.change, ALWAYS)
         run = audited(ours)
         assert run.alarm
-        assert told in run.counts
+        assert misreading.told in run.counts
 
 
 class TestAnEntryThatOnlyTheTreeTellsOf:

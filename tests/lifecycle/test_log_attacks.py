@@ -7,7 +7,6 @@ import datetime as dt
 import json
 
 import pytest
-import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from archive_service.errors import IntegrityFailure
@@ -31,17 +30,6 @@ from tests.archives import TestArchive
 from tests.fakes.log_signer import ORIGIN, signer
 
 KEYS = signer().verifier_keys
-
-
-def owner(ours: TestArchive, *statements: str, **values: object) -> None:
-    """Change the database as its owner can, past every guard."""
-    with ours.register.engine.connect().execution_options(archive_writes=True) as connection, connection.begin():
-        for name in (
-            connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
-        ):
-            connection.execute(sa.text(f"DROP TRIGGER {name}"))
-        for statement in statements:
-            connection.execute(sa.text(statement), values)
 
 
 def entries(ours: TestArchive) -> list[bytes]:
@@ -77,7 +65,7 @@ def test_a_rewritten_entry_is_told_by_the_proof_the_receipt_the_store_and_the_tr
     proof = parse_proof(follow_log.proof(ours.archive, ours.auditor, done.record.id))
     taken = base64.b64decode(json.loads(done.receipt.split("\n")[1])["entry"])
     other = seal_event(Event(EventType.DEPOSITED, "key:b", ours.clock.now(), done.record.id), bytes(32)).entry
-    owner(ours, 'UPDATE log_entries SET entry = :entry WHERE "index" = :index', entry=other, index=proof.index)
+    ours.change_as_owner('UPDATE log_entries SET entry = :entry WHERE "index" = :index', entry=other, index=proof.index)
     require_logged(taken, proof, KEYS)
     with pytest.raises(Refused):
         require_logged(other, proof, KEYS)
@@ -94,8 +82,7 @@ def test_a_forked_log_is_told_by_sealing_the_store_and_the_witness(ours: TestArc
     witness = watching(ours)
     before = read_published(ours.store, ORIGIN, len(entries(ours)))[1]
     forged = seal_event(Event(EventType.SEARCHED, "key:b", ours.clock.now()), bytes(32)).entry
-    owner(
-        ours,
+    ours.change_as_owner(
         'UPDATE log_entries SET entry = :entry WHERE "index" = 0',
         "DELETE FROM log_tiles",
         "DELETE FROM log_checkpoints",
@@ -140,8 +127,7 @@ def test_a_checkpoint_rolled_back_is_told_by_the_guard_sealing_and_the_witness(o
     ours.stored(2)
     seal_log(ours.archive)
     witness = watching(ours)
-    owner(
-        ours,
+    ours.change_as_owner(
         'DELETE FROM log_entries WHERE "index" >= :kept',
         'DELETE FROM log_payloads WHERE "index" >= :kept',
         "UPDATE log_head SET size = :kept",

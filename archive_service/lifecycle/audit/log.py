@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -23,6 +23,7 @@ from archive_service.lifecycle.log.published import newest_published, read_publi
 from archive_service.model.archive import Archive
 from archive_service.model.audits import AuditFinding, AuditOutcome
 from archive_service.model.events import SealedEntry
+from archive_service.model.identifiers import RecordId
 from archive_service.model.units import RegisterUnit
 from archive_verify.errors import Refused
 from archive_verify.log_history import require_in_time_order
@@ -81,6 +82,13 @@ class _Look:
     def doubt(self, about: str, explanation: str) -> None:
         self.wrong.append((about, _broken(explanation)))
 
+    def note_payloads(self, ranges: Ranges) -> None:
+        """Add the payloads that are gone, and the reasons that were told for some."""
+        for index in self.without_payload:
+            ranges.add(index)
+        for start, end in self.explained:
+            ranges.explain(start, end)
+
 
 class LogExamination:
     """One pass over the log. ``size`` and ``root`` are those of the entries passed so far."""
@@ -124,10 +132,7 @@ class LogExamination:
     def _keep(self, look: _Look) -> None:
         """Go on from what a look saw that nothing is to be asked about any more."""
         self._passed = look.passed
-        for index in look.without_payload:
-            self._without_payload.add(index)
-        for start, end in look.explained:
-            self._without_payload.explain(start, end)
+        look.note_payloads(self._without_payload)
         if look.wrong:
             self._certain = look.passed.copy()
         elif look.certain is not None:
@@ -164,8 +169,7 @@ class LogExamination:
                 return look
             if backdated := passed.take(entry.entry):
                 look.doubt(f"entry {entry.index}", f"entry {entry.index}: {backdated}")
-            if entry.payload is not None or record_in(entry) not in gone:
-                _commitment(look, entry)
+            _commitment(look, entry, gone)
             if look.size in signed:
                 _compare(look, signed[look.size])
         if look.size < end:
@@ -228,13 +232,9 @@ class LogExamination:
             gone = disposed(self._archive, page)
             look = _Look(self._passed, end)
             for entry in page:
-                if entry.payload is not None or record_in(entry) not in gone:
-                    _commitment(look, entry)
+                _commitment(look, entry, gone)
             yield from look.findings
-            for index in look.without_payload:
-                again.add(index)
-            for first, last in look.explained:
-                again.explain(first, last)
+            look.note_payloads(again)
             self._report(self.size)
 
 
@@ -250,8 +250,13 @@ def _settled(look: Callable[[], _Look], again: Callable[[], _Look]) -> _Look:
     return dataclasses.replace(seen, wrong=[("", unreadable)])
 
 
-def _commitment(look: _Look, entry: SealedEntry) -> None:
-    """Doubt a payload that is not the one committed to; note one that is missing: a reason may stand further on."""
+def _commitment(look: _Look, entry: SealedEntry, gone: Collection[RecordId]) -> None:
+    """Doubt a payload that is not the one committed to; note one that is missing: a reason may stand further on.
+
+    Those of records that are ``gone``, disposed of, are not missed.
+    """
+    if entry.payload is None and record_in(entry) in gone:
+        return
     if entry.payload is None or entry.salt is None:
         look.without_payload.append(entry.index)
         return
