@@ -28,6 +28,7 @@ from archive_service.cli.output import (
     print_json,
     printable,
     progress,
+    say_how_to_check,
     terminal,
 )
 from archive_service.cli.reports import report_options, show_report
@@ -364,7 +365,7 @@ def evidence(client: ArchiveClient, /, disposal_id: str, output: Path | None, fo
         fetched = fetch(stream.chunks, target, is_package=True)
     _show_file(disposal_id, target, fetched, as_json=as_json)
     if not as_json:
-        click.echo(f"Next, with keys and roots of your own: archive-verify {target} --log-key FILE --tsa-root FILE")
+        say_how_to_check(target)
 
 
 @disposal.command(

@@ -9,7 +9,7 @@ import click
 from archive_service.cli.client import EVIDENCE, ArchiveClient
 from archive_service.cli.connection import connected
 from archive_service.cli.fetch import fetch, require_free
-from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json
+from archive_service.cli.output import ArchiveCommand, examples, json_option, print_json, say_how_to_check
 from archive_service.model.identifiers import parse_record_id
 
 
@@ -42,4 +42,4 @@ def export(client: ArchiveClient, /, record_id: str, output: Path | None, force:
         print_json({"id": named, "file": str(target), "size_bytes": size_bytes})
         return
     click.echo(f"{target}: {size_bytes:,} bytes")
-    click.echo(f"Next, with keys and roots of your own: archive-verify {target} --log-key FILE --tsa-root FILE")
+    say_how_to_check(target)

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import click
@@ -126,6 +127,12 @@ def examples(*commands: str) -> str:
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object on one line of standard output."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def say_how_to_check(package: Path) -> None:
+    """Tell what to do with an evidence package: everything that makes its checker say more than UNKNOWN."""
+    trust = "--log-key FILE --witness-key FILE --tsa-root FILE --agency-root FILE"
+    click.echo(f"Next, with keys and roots of your own: archive-verify {package} {trust} (docs/evidence.md)")
 
 
 def problem_document(error: ArchiveError) -> dict[str, Any]:
